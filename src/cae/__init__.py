@@ -1,0 +1,1 @@
+"""Classify images with an autoencoder first: pretrain without labels, then classify, then measure."""

@@ -1,0 +1,1 @@
+"""Saved models: weights with the configuration that built them."""

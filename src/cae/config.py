@@ -1,0 +1,395 @@
+"""The configuration: the origin's keys with its values as defaults, checked once at the door."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar, cast
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+
+from cae.errors import ConfigError
+
+Optimizer = Literal[
+    "adam", "adamw", "sgd", "rmsprop", "adagrad", "adadelta", "adamax", "nadam"
+]
+Regularizer = Literal["l1", "l2", "l1_l2"]
+WeightedMetric = Literal["accuracy", "categorical_crossentropy", "top_5_accuracy"]
+Schedule = Literal["constant", "cosine", "one_cycle"]
+
+_PRESETS = "presets"
+
+
+def _list_to_tuple(value: object) -> object:
+    # JSON has no tuples; a frozen model must not hold a mutable list.
+    return tuple(cast("list[object]", value)) if isinstance(value, list) else value
+
+
+Count = Annotated[int, Field(ge=1)]
+NonNegative = Annotated[float, Field(ge=0)]
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+ImageShape = Annotated[tuple[Count, Count, Count], BeforeValidator(_list_to_tuple)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_list_to_tuple)]
+
+
+class _Section(BaseModel):
+    """What every section shares: it is immutable, and an unknown key or a wrong type is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+Section = TypeVar("Section", bound=_Section)
+
+
+class _StageConfig(_Section):
+    """Keys that both training stages have, the origin's first."""
+
+    batch_norm: bool = True
+    batch_size: Count = 64
+    callbacks: bool = False
+    dropout_value: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    early_stopping: bool = False
+    early_stopping_delta: NonNegative = 0.1
+    early_stopping_patience: Annotated[int, Field(ge=0)] = 10
+    image_shape: ImageShape = (32, 32, 3)
+    lr: Annotated[float, Field(gt=0)] = 0.001
+    optimizer: Optimizer = "adam"
+
+    # New keys; their defaults are the origin's behaviour.
+    lr_schedule: Schedule = "constant"
+    weight_decay: NonNegative | None = None
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 42
+
+
+class AutoencoderConfig(_StageConfig):
+    """The autoencoder's architecture and training (25 keys of the origin, then ours).
+
+    `image_shape` is [height, width, channels]. A value key (`dropout_value`,
+    `kernel_regularizer_value` and so on) acts only while its switch is on. Early stopping acts
+    only when both `callbacks` and `early_stopping` are on. `weight_decay` null means the
+    optimizer's own default: 0.004 for adamw (as in Keras), 0 for the others.
+    """
+
+    activity_regularizer: bool = False
+    activity_regularizer_type: Regularizer = "l1"
+    activity_regularizer_value: NonNegative = 0.001
+    conv_blocks: Annotated[int, Field(ge=1, le=8)] = 3
+    dropout: bool = True
+    epochs: Count = 50
+    gaussian_noise_hidden: bool = False
+    gaussian_noise_input: bool = False
+    gaussian_noise_stddev: NonNegative = 0.1
+    init_num_filters: Count = 32
+    kernel_regularizer: bool = False
+    kernel_regularizer_type: Regularizer = "l2"
+    kernel_regularizer_value: NonNegative = 0.001
+    layers_per_block: Count = 2
+    loss: Literal[
+        "mean_squared_error", "mean_absolute_error", "binary_crossentropy", "huber"
+    ] = "mean_squared_error"
+
+    @property
+    def dropout_rate(self) -> float:
+        """Share of features dropped in training; 0 when `dropout` is off."""
+        return self.dropout_value if self.dropout else 0.0
+
+    @property
+    def input_noise_stddev(self) -> float:
+        """Standard deviation of the noise on the images ([0, 1] scale); 0 when off."""
+        return self.gaussian_noise_stddev if self.gaussian_noise_input else 0.0
+
+    @property
+    def hidden_noise_stddev(self) -> float:
+        """Standard deviation of the noise after every encoder layer; 0 when off."""
+        return self.gaussian_noise_stddev if self.gaussian_noise_hidden else 0.0
+
+    @property
+    def block_filters(self) -> tuple[int, ...]:
+        """Filters of each encoder block, doubling from `init_num_filters`."""
+        return tuple(self.init_num_filters * 2**block for block in range(self.conv_blocks))
+
+    @property
+    def pools(self) -> int:
+        """How many encoder blocks end in a pool: those of at most 2 * init_num_filters filters."""
+        return sum(filters <= 2 * self.init_num_filters for filters in self.block_filters)
+
+    @model_validator(mode="after")
+    def _image_survives_the_pools(self) -> Self:
+        height, width, _ = self.image_shape
+        step = 2**self.pools
+        if height % step or width % step:
+            raise ValueError(
+                f"image_shape {list(self.image_shape)}: with conv_blocks {self.conv_blocks} the "
+                f"encoder halves the image {self.pools} times, so height and width must be "
+                f"multiples of {step}"
+            )
+        return self
+
+
+class ClassifierConfig(_StageConfig):
+    """The classifier's head and training (18 keys of the origin, then ours).
+
+    The `augmentation_*` keys set what `data_augmentation` switches: the shift as a fraction of
+    the image's side, the rotation in degrees, the zoom as a fraction, and the horizontal flip.
+    """
+
+    class_weights: bool = False
+    data_augmentation: bool = True
+    dense: bool = True
+    dropout: bool = False
+    epochs: Count = 100
+    global_pooling: Literal["flatten", "max", "average"] = "flatten"
+    loss: Literal["categorical_crossentropy"] = "categorical_crossentropy"
+    weighted_metrics: (
+        Annotated[tuple[WeightedMetric, ...], BeforeValidator(_list_to_tuple)] | None
+    ) = None
+
+    freeze_encoder: bool = True
+    augmentation_shift: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    augmentation_rotation_degrees: Annotated[float, Field(ge=0, le=180)] = 40.0
+    augmentation_zoom: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    augmentation_flip: bool = True
+
+    @property
+    def dropout_rate(self) -> float:
+        """Share of features dropped in the head in training; 0 when `dropout` is off."""
+        return self.dropout_value if self.dropout else 0.0
+
+    @model_validator(mode="after")
+    def _batch_norm_needs_two_images(self) -> Self:
+        if self.batch_norm and self.batch_size == 1:
+            raise ValueError(
+                "batch_size 1: batch_norm normalises over the batch and needs at least 2 images; "
+                "raise batch_size or set batch_norm to false"
+            )
+        return self
+
+
+class DataConfig(_Section):
+    """Which images are used for what.
+
+    `remove_classes` null means the data set's own choice: bird, deer and truck for CIFAR-10, the
+    classes at the same places for the digits.
+    """
+
+    val_size: Fraction = 0.22
+    remove_classes: Names | None = None
+    remove_fraction: Annotated[float, Field(ge=0, le=1)] = 0.5
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 42
+
+
+class RunConfig(_Section):
+    """Everything that decides the result of a run; device and precision live elsewhere."""
+
+    data: DataConfig = DataConfig()
+    autoencoder: AutoencoderConfig = AutoencoderConfig()
+    classifier: ClassifierConfig = ClassifierConfig()
+
+    @model_validator(mode="after")
+    def _stages_fit_together(self) -> Self:
+        require_matching_stages(self.autoencoder, self.classifier)
+        return self
+
+
+def require_matching_stages(autoencoder: AutoencoderConfig, classifier: ClassifierConfig) -> None:
+    """Refuse a classifier that cannot stand on this autoencoder's encoder.
+
+    Raises:
+        ConfigError: the image shapes differ, or the encoder's output is too small for the
+            classifier's 2x2 pool.
+    """
+    if autoencoder.image_shape != classifier.image_shape:
+        raise ConfigError(
+            f"classifier.image_shape {list(classifier.image_shape)} differs from "
+            f"autoencoder.image_shape {list(autoencoder.image_shape)}; set both to the same shape"
+        )
+    height, width, _ = autoencoder.image_shape
+    smallest = 2 ** (autoencoder.pools + 1)
+    if min(height, width) < smallest:
+        raise ConfigError(
+            f"image_shape {list(autoencoder.image_shape)}: too small for the encoder's "
+            f"{autoencoder.pools} pools and the classifier's one; each side must be at least "
+            f"{smallest}"
+        )
+
+
+def parse_section(kind: type[Section], values: Mapping[str, Any], *, place: str) -> Section:
+    """Return the checked section `kind` made of `values`; keys left out take their defaults.
+
+    Args:
+        kind: AutoencoderConfig, ClassifierConfig, DataConfig or RunConfig.
+        values: plain JSON values by key.
+        place: where the values come from (a file, an option), for error messages.
+
+    Raises:
+        ConfigError: naming each bad key, its value, what is allowed, and for a typo the nearest key.
+    """
+    try:
+        return kind.model_validate(dict(values))
+    except ValidationError as error:
+        raise ConfigError(f"{place}: {_explain(error, kind)}") from None
+
+
+def parse_autoencoder_config(
+    values: Mapping[str, Any], *, place: str = "autoencoder config"
+) -> AutoencoderConfig:
+    """Return the checked autoencoder configuration of a plain dictionary (see `parse_section`)."""
+    return parse_section(AutoencoderConfig, values, place=place)
+
+
+def parse_classifier_config(
+    values: Mapping[str, Any], *, place: str = "classifier config"
+) -> ClassifierConfig:
+    """Return the checked classifier configuration of a plain dictionary (see `parse_section`)."""
+    return parse_section(ClassifierConfig, values, place=place)
+
+
+def read_config_file(path: Path) -> dict[str, Any]:
+    """Return the JSON object in a configuration file.
+
+    Raises:
+        ConfigError: the file is missing, is not JSON, or is not an object.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{path}: not valid JSON: {error}") from None
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: expected a JSON object of keys and values")
+    return cast("dict[str, Any]", values)
+
+
+def preset_names() -> tuple[str, ...]:
+    """Return the names of the presets that ship with the package, sorted."""
+    files = resources.files("cae") / _PRESETS
+    stem = "autoencoder_config_"
+    names = (file.name for file in files.iterdir())
+    return tuple(
+        sorted(name[len(stem) : -len(".json")] for name in names if name.startswith(stem))
+    )
+
+
+def load_preset(name: str) -> RunConfig:
+    """Return the preset called `name`.
+
+    Raises:
+        ConfigError: there is no such preset; the message lists those there are.
+    """
+    if name not in preset_names():
+        raise ConfigError(f"no preset {name!r}{_nearest(name, preset_names())}")
+    files = resources.files("cae") / _PRESETS
+    sections = {
+        section: json.loads((files / f"{section}_config_{name}.json").read_text("utf-8"))
+        for section in ("autoencoder", "classifier")
+    }
+    return parse_section(RunConfig, sections, place=f"preset {name}")
+
+
+def override(config: RunConfig, settings: Sequence[str]) -> RunConfig:
+    """Return `config` with each `key=value` of `settings` applied, in order.
+
+    A key may name its section (`classifier.epochs=3`); a bare key is set in every section that
+    has it. Values are JSON, and what is not JSON is text (`optimizer=sgd`).
+
+    Raises:
+        ConfigError: a setting without `=`, an unknown section or key, or a value not allowed.
+    """
+    values = dump(config)
+    for setting in settings:
+        key, separator, text = setting.partition("=")
+        key = key.strip()
+        if not separator or not key:
+            raise ConfigError(f"--set {setting!r}: expected key=value, such as epochs=3")
+        section, dot, name = key.rpartition(".")
+        sections = [section] if dot else [s for s in values if key in values[s]]
+        if dot and section not in values:
+            raise ConfigError(f"--set {setting!r}: no section {section!r}{_nearest(section, values)}")
+        if not sections or name not in values[sections[0]]:
+            known = values[section] if dot else {k for s in values.values() for k in s}
+            raise ConfigError(f"--set {setting!r}: unknown key {name!r}{_nearest(name, known)}")
+        for place in sections:
+            values[place][name] = _parse_value(text.strip())
+    return parse_section(RunConfig, values, place="--set " + " ".join(settings))
+
+
+def dump(config: _Section) -> dict[str, Any]:
+    """Return the section as plain JSON values, every key included."""
+    return config.model_dump(mode="json")
+
+
+def find_ineffective_keys(config: AutoencoderConfig | ClassifierConfig) -> list[str]:
+    """Return a sentence for each key that was changed but has no effect while its switch is off."""
+    switches = {
+        "dropout_value": ("dropout",),
+        "early_stopping": ("callbacks",),
+        "early_stopping_delta": ("callbacks", "early_stopping"),
+        "early_stopping_patience": ("callbacks", "early_stopping"),
+        "kernel_regularizer_type": ("kernel_regularizer",),
+        "kernel_regularizer_value": ("kernel_regularizer",),
+        "activity_regularizer_type": ("activity_regularizer",),
+        "activity_regularizer_value": ("activity_regularizer",),
+        "augmentation_shift": ("data_augmentation",),
+        "augmentation_rotation_degrees": ("data_augmentation",),
+        "augmentation_zoom": ("data_augmentation",),
+        "augmentation_flip": ("data_augmentation",),
+    }
+    fields = type(config).model_fields
+    sentences: list[str] = []
+    for key, needed in switches.items():
+        if key not in fields or getattr(config, key) == fields[key].default:
+            continue
+        off = [switch for switch in needed if not getattr(config, switch)]
+        if off:
+            sentences.append(f"{key} has no effect while {' and '.join(off)} is off")
+    if isinstance(config, AutoencoderConfig):
+        noisy = config.gaussian_noise_input or config.gaussian_noise_hidden
+        if not noisy and config.gaussian_noise_stddev != fields["gaussian_noise_stddev"].default:
+            sentences.append(
+                "gaussian_noise_stddev has no effect while gaussian_noise_input and "
+                "gaussian_noise_hidden are off"
+            )
+    return sentences
+
+
+def _parse_value(text: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _explain(error: ValidationError, kind: type[_Section]) -> str:
+    parts: list[str] = []
+    for problem in error.errors(include_url=False):
+        location = [str(part) for part in problem["loc"]]
+        key = ".".join(location)
+        if problem["type"] == "extra_forbidden":
+            section = kind if len(location) == 1 else kind.model_fields[location[0]].annotation
+            known = cast("type[_Section]", section).model_fields
+            parts.append(f"unknown key {key!r}{_nearest(location[-1], known)}")
+        elif problem["type"] == "value_error":
+            message = problem["msg"].removeprefix("Value error, ")
+            parts.append(f"{key}: {message}" if key else message)
+        else:
+            message = problem["msg"].removeprefix("Input ")
+            parts.append(f"{key} = {problem['input']!r}: {message}")
+    return "; ".join(parts)
+
+
+def _nearest(name: str, known: Sequence[str] | Mapping[str, Any] | set[str]) -> str:
+    matches = difflib.get_close_matches(name, list(known), n=1)
+    if matches:
+        return f"; did you mean {matches[0]!r}?"
+    return f"; there are: {', '.join(sorted(known))}"

@@ -1,0 +1,1 @@
+"""The networks: the autoencoder and the classifier that stands on its encoder."""

@@ -1,0 +1,95 @@
+"""Every path of a run: the origin's layout of models, history and plots. Nobody else joins paths."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cae.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """Where one model of a run lies."""
+
+    folder: Path
+    name: str
+
+    @property
+    def json(self) -> Path:
+        """Architecture, configuration and provenance."""
+        return self.folder / f"{self.name}.json"
+
+    @property
+    def weights(self) -> Path:
+        """The weights that the model is used with."""
+        return self.folder / f"{self.name}.safetensors"
+
+    def other_weights(self, which: str) -> Path:
+        """The weights of the epoch that was not chosen: `which` is "best" or "last"."""
+        return self.folder / f"{self.name}_{which}.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """The layout of a run under `root`, its models named `autoencoder_NAME` and so on."""
+
+    root: Path
+    name: str
+
+    def __post_init__(self) -> None:
+        require_plain_name(self.name)
+
+    def model(self, name: str) -> ModelFiles:
+        """Files of the model called `name`, for callers that name their models themselves."""
+        require_plain_name(name)
+        return ModelFiles(self.root / "models", name)
+
+    def history(self, name: str) -> Path:
+        """The training history of the model called `name`."""
+        require_plain_name(name)
+        return self.root / "history" / f"{name}.json"
+
+    def plot(self, name: str) -> Path:
+        """A picture of the run."""
+        require_plain_name(name)
+        return self.root / "plots" / f"{name}.png"
+
+    @property
+    def autoencoder(self) -> str:
+        return f"autoencoder_{self.name}"
+
+    @property
+    def encoder(self) -> str:
+        return f"encoder_{self.name}"
+
+    @property
+    def classifier(self) -> str:
+        return f"classifier_{self.name}"
+
+    @property
+    def evaluation(self) -> Path:
+        return self.root / "evaluation.json"
+
+    @property
+    def environment(self) -> Path:
+        return self.root / "environment.json"
+
+    @property
+    def configuration(self) -> Path:
+        return self.root / "run.json"
+
+
+def require_plain_name(name: str) -> None:
+    """Refuse a name that could leave its folder or that a file system could not hold.
+
+    Raises:
+        ConfigError: `name` is empty, too long, hidden, or has a character other than letters,
+            digits, `-`, `_`, `.` and space.
+    """
+    allowed = all(character.isalnum() or character in "-_. " for character in name)
+    if not name or len(name) > 100 or not allowed or name[0] in ". ":
+        raise ConfigError(
+            f"{name!r} cannot name a file: use 1 to 100 letters, digits, '-', '_', '.' or spaces, "
+            "not starting with a dot or a space"
+        )
