@@ -1,0 +1,1 @@
+"""The images: found, checked once at the door, and cut into train, validation and test."""

@@ -1,0 +1,90 @@
+"""Batches cut from one tensor on the device; their order and augmentation are functions of (seed, epoch)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from cae.data.augment import Augmentation
+from cae.data.images import ImageSet
+from cae.runtime.device import Runtime
+from cae.seeding import derive_seed, make_permutation
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Images [B, C, H, W], float32 in [0, 1], NHWC in memory; labels int64 [B] if there are any."""
+
+    images: Tensor
+    labels: Tensor | None
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+class Batches:
+    """All of an image set as one uint8 tensor on the device, served batch by batch.
+
+    With `shuffle_seed` None the images come in their own order and unchanged. Otherwise each epoch
+    has an order of its own, and with `augmentation` each image a change of its own: both depend on
+    the seed, the epoch and the image alone, not on the batch size or on what was served before.
+    """
+
+    def __init__(
+        self,
+        images: ImageSet,
+        *,
+        runtime: Runtime,
+        batch_size: int,
+        shuffle_seed: int | None = None,
+        augmentation: Augmentation | None = None,
+    ) -> None:
+        # Kept NHWC so that a batch of rows is NHWC without a transposition at every step.
+        self._pixels = runtime.tensor(images.images).permute(0, 2, 3, 1).contiguous()
+        self._labels = None if images.labels is None else runtime.tensor(images.labels)
+        self._batch_size = batch_size
+        self._seed = shuffle_seed
+        self._augmentation = augmentation
+
+    @property
+    def num_images(self) -> int:
+        """How many images an epoch serves."""
+        return len(self._pixels)
+
+    def __len__(self) -> int:
+        """How many batches an epoch has."""
+        return len(self._bounds())
+
+    def epoch(self, epoch: int) -> Iterator[Batch]:
+        """Yield the batches of an epoch; the last may be smaller, but never a single image."""
+        if self._seed is None:
+            for start, stop in self._bounds():
+                yield self._make(slice(start, stop), numbers=None)
+            return
+        order = torch.from_numpy(
+            make_permutation(self.num_images, seed=derive_seed(self._seed, "order", epoch))
+        ).to(self._pixels.device)
+        numbers = None
+        if self._augmentation is not None:
+            drawn = self._augmentation.draw(
+                self.num_images, seed=derive_seed(self._seed, "augmentation", epoch)
+            )
+            numbers = drawn.to(self._pixels.device)
+        for start, stop in self._bounds():
+            yield self._make(order[start:stop], numbers=numbers)
+
+    def _make(self, rows: Tensor | slice, *, numbers: Tensor | None) -> Batch:
+        images = self._pixels[rows].permute(0, 3, 1, 2).float().div_(255)
+        if numbers is not None and self._augmentation is not None:
+            images = self._augmentation.apply(images, numbers[rows])
+        return Batch(images, None if self._labels is None else self._labels[rows])
+
+    def _bounds(self) -> list[tuple[int, int]]:
+        starts = list(range(0, self.num_images, self._batch_size))
+        # A batch of one has no variance for batch norm: it joins the batch before it.
+        if len(starts) > 1 and self.num_images - starts[-1] == 1:
+            starts.pop()
+        return list(zip(starts, [*starts[1:], self.num_images], strict=True))

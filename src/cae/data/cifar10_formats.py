@@ -1,0 +1,136 @@
+"""The bytes of CIFAR-10's batch files, turned into arrays without running anything in them."""
+
+from __future__ import annotations
+
+import io
+import pickle
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cae.errors import DataError
+
+CHANNELS, SIDE = 3, 32
+PIXELS = CHANNELS * SIDE * SIDE
+CLASSES = 10
+
+Batch = tuple[NDArray[np.uint8], NDArray[np.int64]]
+
+
+def decode_python_batch(data: bytes, *, count: int, place: str) -> Batch:
+    """Return pixels uint8 [count, 3, 32, 32] and labels int64 [count] of a pickled batch.
+
+    The pixels are a read-only view of bytes that the pickle held. Nothing in the pickle can run
+    code: the three names of NumPy that the published files use stand for inert records here, and
+    any other name is refused.
+
+    Raises:
+        DataError: the bytes are not a pickle, name anything else, or hold another content.
+    """
+    try:
+        batch = _InertUnpickler(io.BytesIO(data), encoding="bytes").load()
+    except DataError as error:
+        raise DataError(f"{place}: {error}") from None
+    except Exception as error:  # A damaged pickle can raise almost any exception.
+        raise DataError(f"{place}: not a readable pickle: {_describe(error)}") from None
+    values = cast("dict[object, object]", batch) if isinstance(batch, dict) else {}
+    pixels = _read_pixels(values.get(b"data"), count)
+    labels = _read_labels(values.get(b"labels"), count)
+    if pixels is None or labels is None:
+        raise DataError(
+            f"{place}: expected {count} images of {PIXELS} bytes under 'data' and {count} labels "
+            f"from 0 to {CLASSES - 1} under 'labels', found another content"
+        )
+    return pixels, labels
+
+
+def decode_binary_batch(data: bytes, *, count: int, place: str) -> Batch:
+    """Return pixels uint8 [count, 3, 32, 32] and labels int64 [count] of a binary batch.
+
+    Each image is one byte of label, then its pixels. The pixels are a read-only view of `data`.
+
+    Raises:
+        DataError: the size is not that of `count` images, or a label is above 9.
+    """
+    if len(data) != count * (1 + PIXELS):
+        raise DataError(
+            f"{place}: expected {count * (1 + PIXELS)} bytes ({count} images), found {len(data)}"
+        )
+    records = np.frombuffer(data, dtype=np.uint8).reshape(count, 1 + PIXELS)
+    labels = records[:, 0].astype(np.int64)
+    if (labels >= CLASSES).any():
+        raise DataError(f"{place}: label {labels.max()}, expected 0 to {CLASSES - 1}")
+    return records[:, 1:].reshape(count, CHANNELS, SIDE, SIDE), labels
+
+
+class _ArrayRecord:
+    """What a pickle says of one NumPy array: kept as plain values, never given to NumPy."""
+
+    state: object = None
+
+    def __setstate__(self, state: object) -> None:
+        self.state = state
+
+
+class _TypeRecord:
+    """What a pickle says of one NumPy dtype: its code, such as b"u1"."""
+
+    def __init__(self, code: object, *_: object) -> None:
+        self.code = code
+
+    def __setstate__(self, state: object) -> None:
+        """Byte order and alignment: of no meaning for single bytes."""
+
+
+class _ArrayClass:
+    """Stands for numpy.ndarray, which the files name but which nothing here may make."""
+
+
+def _make_array_record(*_: object) -> _ArrayRecord:
+    return _ArrayRecord()
+
+
+class _InertUnpickler(pickle.Unpickler):
+    """Reads plain values and array records; every global of a pickle but three is refused."""
+
+    _allowed = {  # noqa: RUF012 - never changed
+        ("numpy.core.multiarray", "_reconstruct"): _make_array_record,
+        ("numpy", "ndarray"): _ArrayClass,
+        ("numpy", "dtype"): _TypeRecord,
+    }
+
+    def find_class(self, module_name: str, global_name: str, /) -> Any:
+        try:
+            return self._allowed[module_name, global_name]
+        except KeyError:
+            raise DataError(
+                f"the pickle asks for {module_name}.{global_name}, which no CIFAR-10 file needs; "
+                "it may be an attack, do not use this file"
+            ) from None
+
+
+def _read_pixels(record: object, count: int) -> NDArray[np.uint8] | None:
+    match record:
+        case _ArrayRecord(
+            state=(_, (rows, columns), _TypeRecord(code=b"u1"), False, bytes(content))
+        ) if (rows, columns, len(content)) == (count, PIXELS, count * PIXELS):
+            flat = np.frombuffer(content, dtype=np.uint8)
+            return flat.reshape(count, CHANNELS, SIDE, SIDE)
+        case _:
+            return None
+
+
+def _read_labels(value: object, count: int) -> NDArray[np.int64] | None:
+    if not isinstance(value, list):
+        return None
+    labels = cast("list[object]", value)
+    if len(labels) != count or not all(type(label) is int for label in labels):
+        return None
+    if not all(0 <= label < CLASSES for label in cast("list[int]", labels)):
+        return None
+    return np.array(labels, dtype=np.int64)
+
+
+def _describe(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -1,0 +1,134 @@
+"""The data types: a checked set of images, a data set as it was found, and its three splits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cae.errors import DataError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImageSet:
+    """N images of C channels, H x W pixels, with their classes.
+
+    Attributes:
+        images: uint8 [N, C, H, W], N at least 1.
+        labels: int64 [N], each an index into `class_names`; None when unlabelled.
+        class_names: the K class names, all different.
+        name: what the set is called in messages and outputs.
+
+    Raises:
+        DataError: the parts are not of these types and shapes, or do not fit together.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64] | None
+    class_names: tuple[str, ...]
+    name: str
+
+    def __post_init__(self) -> None:
+        _require_array(self.images, np.uint8, dimensions=4, place=f"{self.name}: images")
+        if 0 in self.images.shape:
+            raise DataError(
+                f"{self.name}: images of shape {list(self.images.shape)} hold no pixel; give at "
+                "least one image"
+            )
+        if not self.class_names or len(set(self.class_names)) != len(self.class_names):
+            raise DataError(
+                f"{self.name}: class names {list(self.class_names)} must be at least one, and all "
+                "different"
+            )
+        if self.labels is None:
+            return
+        _require_array(self.labels, np.int64, dimensions=1, place=f"{self.name}: labels")
+        if len(self.labels) != len(self.images):
+            raise DataError(
+                f"{self.name}: {len(self.labels)} labels for {len(self.images)} images; each image "
+                "needs one label"
+            )
+        lowest, highest = int(self.labels.min()), int(self.labels.max())
+        if lowest < 0 or highest >= len(self.class_names):
+            raise DataError(
+                f"{self.name}: labels from {lowest} to {highest}, but {len(self.class_names)} "
+                f"classes allow 0 to {len(self.class_names) - 1}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """[height, width, channels] of every image, the order the configuration uses."""
+        _, channels, height, width = self.images.shape
+        return height, width, channels
+
+    def select(self, indices: NDArray[np.int64]) -> ImageSet:
+        """Return the images at `indices` (int64 [M], in that order) as a set of its own: one copy.
+
+        Raises:
+            DataError: no index is given.
+            IndexError: an index lies outside the set.
+        """
+        labels = None if self.labels is None else self.labels[indices]
+        return ImageSet(self.images[indices], labels, self.class_names, self.name)
+
+    def class_counts(self) -> NDArray[np.int64]:
+        """Return how many images each class has, int64 [K].
+
+        Raises:
+            DataError: the set is unlabelled.
+        """
+        if self.labels is None:
+            raise DataError(f"{self.name}: classes cannot be counted without labels")
+        return np.bincount(self.labels, minlength=len(self.class_names)).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set as it was found, before anything is removed or split.
+
+    Attributes:
+        train: images to learn from and to validate on.
+        test: images for the one evaluation at the end.
+        thinned_classes: classes whose training images are reduced unless the configuration
+            names others.
+        source: where the images come from, "cifar10" or "digits".
+        fallback_reason: why these images stand in for CIFAR-10; None when they do not.
+    """
+
+    train: ImageSet
+    test: ImageSet
+    thinned_classes: tuple[str, ...]
+    source: str
+    fallback_reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The images of a run.
+
+    Attributes:
+        train, val: two disjoint parts of the data set's training images.
+        test: the data set's test images, all of them.
+        fingerprint: SHA-256, in hexadecimal, of the index lists of `train` and `val`.
+        source: where the images come from, "cifar10" or "digits".
+    """
+
+    train: ImageSet
+    val: ImageSet
+    test: ImageSet
+    fingerprint: str
+    source: str
+
+
+def _require_array(value: object, dtype: type[np.generic], *, dimensions: int, place: str) -> None:
+    if not isinstance(value, np.ndarray):
+        raise DataError(f"{place}: expected a NumPy array, found {type(value).__name__}")
+    if value.dtype != dtype or value.ndim != dimensions:
+        raise DataError(
+            f"{place}: expected {np.dtype(dtype)} of {dimensions} dimensions, found {value.dtype} "
+            f"of shape {list(value.shape)}"
+        )

@@ -1,0 +1,141 @@
+"""Which training images are kept and which validate: a function of the seed alone."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cae.config import DataConfig
+from cae.data.images import Dataset, ImageSet, Splits
+from cae.errors import ConfigError, DataError
+from cae.seeding import derive_seed, make_permutation
+
+Indices = NDArray[np.int64]
+
+
+def make_splits(dataset: Dataset, config: DataConfig) -> Splits:
+    """Return the train, validation and test images of a run.
+
+    Of each class in `config.remove_classes` (None: the data set's own choice) the fraction
+    `config.remove_fraction` of the training images is dropped at random. Of the n images left,
+    round(n * val_size) validate, every class with its own share, and the rest train. The test
+    images are never thinned. Equal arguments give equal splits on every machine.
+
+    Raises:
+        ConfigError: `config.remove_classes` names a class that the data set does not have.
+        DataError: the training images are unlabelled, or too few for both splits.
+    """
+    labels = dataset.train.labels
+    if labels is None:
+        raise DataError(f"{dataset.train.name}: images cannot be split by class without labels")
+    names = dataset.train.class_names
+    removed = dataset.thinned_classes if config.remove_classes is None else config.remove_classes
+    _require_known(removed, names)
+
+    kept = _thin(labels, names, removed=removed, fraction=config.remove_fraction, seed=config.seed)
+    val_count = round(len(kept) * config.val_size)
+    drawn = draw_class_shares(labels[kept], names, count=val_count, seed=config.seed)
+    val, train = kept[drawn], np.delete(kept, drawn)
+    _require_enough(labels, names, train=train, val=val, config=config)
+    return Splits(
+        train=_named(dataset.train.select(train), "train"),
+        val=_named(dataset.train.select(val), "validation"),
+        test=_named(dataset.test, "test"),
+        fingerprint=compute_fingerprint(train, val),
+        source=dataset.source,
+    )
+
+
+def draw_class_shares(
+    labels: NDArray[np.int64], class_names: Sequence[str], *, count: int, seed: int
+) -> Indices:
+    """Return the sorted places in `labels` of `count` random images, each class with its share.
+
+    The shares are whole images by largest remainder, earlier classes first where remainders are
+    equal; they differ from the exact ones by less than one image and add up to `count`.
+    """
+    totals = np.bincount(labels, minlength=len(class_names)).astype(np.int64)
+    # Whole numbers only: the remainders, and so the split, are the same on every machine.
+    shares, remainders = np.divmod(totals * count, max(len(labels), 1))
+    missing = count - int(shares.sum())
+    shares[np.argsort(-remainders, kind="stable")[:missing]] += 1
+    drawn = [
+        _draw(labels, label, int(share), seed=derive_seed(seed, "validation", name))
+        for label, (name, share) in enumerate(zip(class_names, shares, strict=True))
+    ]
+    return np.sort(np.concatenate(drawn))
+
+
+def compute_fingerprint(*index_lists: Indices) -> str:
+    """Return the SHA-256, in hexadecimal, of the lists: each its length, then its indices.
+
+    All numbers enter as little-endian 64-bit integers.
+    """
+    digest = hashlib.sha256()
+    for indices in index_lists:
+        digest.update(len(indices).to_bytes(8, "little"))
+        digest.update(indices.astype("<i8").tobytes())
+    return digest.hexdigest()
+
+
+def _thin(
+    labels: NDArray[np.int64],
+    names: Sequence[str],
+    *,
+    removed: Sequence[str],
+    fraction: float,
+    seed: int,
+) -> Indices:
+    keep = np.ones(len(labels), dtype=np.bool_)
+    for label, name in enumerate(names):
+        if name in removed:
+            count = round(np.count_nonzero(labels == label) * fraction)
+            keep[_draw(labels, label, count, seed=derive_seed(seed, "thin", name))] = False
+    return np.flatnonzero(keep).astype(np.int64)
+
+
+def _draw(labels: NDArray[np.int64], label: int, count: int, *, seed: int) -> Indices:
+    members = np.flatnonzero(labels == label).astype(np.int64)
+    return members[make_permutation(len(members), seed=seed)[:count]]
+
+
+def _named(images: ImageSet, role: str) -> ImageSet:
+    return replace(images, name=f"{images.name} {role}")
+
+
+def _require_known(removed: Sequence[str], names: Sequence[str]) -> None:
+    for name in removed:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"choose among {', '.join(names)}"
+            raise ConfigError(f"data.remove_classes: unknown class {name!r}; {hint}")
+
+
+def _require_enough(
+    labels: NDArray[np.int64],
+    names: Sequence[str],
+    *,
+    train: Indices,
+    val: Indices,
+    config: DataConfig,
+) -> None:
+    remedy = "give more images, or change data.val_size or data.remove_fraction"
+    if not len(train) or not len(val):
+        raise DataError(
+            f"val_size {config.val_size} leaves {len(train)} images to train on and {len(val)} to "
+            f"validate on; {remedy}"
+        )
+    in_train = np.bincount(labels[train], minlength=len(names))
+    in_val = np.bincount(labels[val], minlength=len(names))
+    # A class removed whole is a choice; a class that only one split knows cannot be validated.
+    for name, trained, validated in zip(names, in_train, in_val, strict=True):
+        if (trained == 0) != (validated == 0):
+            raise DataError(
+                f"class {name!r}: val_size {config.val_size} puts {trained} of its images into "
+                f"training and {validated} into validation; {remedy}"
+            )
