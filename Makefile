@@ -1,0 +1,77 @@
+# Every target works from a fresh clone: it first makes the part of .venv that it needs.
+# Options: PYTHON=python3.12 (which Python makes .venv), ARGS="..." (passed on to the command).
+
+PYTHON ?= python3
+BIN    := .venv/bin
+PINS   := pyproject.toml constraints.txt
+
+# Made again only when the pins change. Running the program needs no developer's tools.
+RUNTIME := .venv/.runtime
+DEV     := .venv/.dev
+
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal
+
+# Prints what a command says only if it fails.
+quietly = output=$$($(1) 2>&1) || { printf '%s\n' "$$output"; exit 1; }
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help setup run test test-all check fix bench notebooks
+
+help:  ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+
+setup: $(RUNTIME)  ## make .venv with the pinned dependencies
+
+run: $(RUNTIME)  ## run the whole pipeline: cae run $(ARGS)
+	@$(BIN)/cae run $(ARGS)
+
+test: $(DEV)  ## run the tests that take less than two minutes
+	@$(PYTEST) $(ARGS)
+
+test-all: $(DEV)  ## run every test, the slow ones too
+	@$(PYTEST) -m "slow or not slow" $(ARGS)
+
+check: $(DEV)  ## check format, lint, types and the layers of imports
+	@$(call quietly,$(BIN)/ruff format --check .)
+	@$(call quietly,$(BIN)/ruff check --quiet .)
+	@$(call quietly,PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright)
+	@$(call quietly,$(BIN)/lint-imports --no-logo)
+	@echo "check: format, lint, types and layers are in order"
+
+fix: $(DEV)  ## format, and repair what the linter can repair
+	@$(BIN)/ruff check --fix --quiet --exit-zero .
+	@$(BIN)/ruff format --quiet .
+
+bench: $(RUNTIME)  ## measure speed: python -m benchmarks $(ARGS)
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+notebooks: $(DEV)  ## make the notebooks again from their sources
+	@$(BIN)/python -m notebooks $(ARGS)
+
+$(RUNTIME): $(PINS)
+	@$(make_venv)
+	@echo "installing the pinned dependencies into .venv, about a minute (longer if torch is downloaded)"
+	@$(PIP) install --constraint constraints.txt --editable .
+	@touch $@
+
+$(DEV): $(PINS)
+	@$(make_venv)
+	@echo "installing the pinned dependencies and developer's tools into .venv, about a minute (longer if torch is downloaded)"
+	@$(PIP) install --constraint constraints.txt --editable '.[dev]'
+	@touch $(RUNTIME) $@
+
+# A .venv that does not work (broken off, or its Python is gone) is made anew.
+define make_venv
+$(BIN)/python -m pip --version >/dev/null 2>&1 || { \
+	command -v $(PYTHON) >/dev/null || { \
+		echo "$(PYTHON): not found. Install Python 3.11 or newer, or name one: make PYTHON=python3.12 ..." >&2; exit 1; }; \
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "$$($(PYTHON) --version 2>&1) is too old. Install Python 3.11 or newer, or name one: make PYTHON=python3.12 ..." >&2; exit 1; }; \
+	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "$(PYTHON) cannot make virtual environments: install its venv package (on Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }; \
+	echo "making .venv with $$($(PYTHON) --version)"; \
+	$(PYTHON) -m venv --clear .venv; }
+endef
