@@ -20,9 +20,7 @@ from pydantic import (
 
 from cae.errors import ConfigError
 
-Optimizer = Literal[
-    "adam", "adamw", "sgd", "rmsprop", "adagrad", "adadelta", "adamax", "nadam"
-]
+Optimizer = Literal["adam", "adamw", "sgd", "rmsprop", "adagrad", "adadelta", "adamax", "nadam"]
 Regularizer = Literal["l1", "l2", "l1_l2"]
 WeightedMetric = Literal["accuracy", "categorical_crossentropy", "top_5_accuracy"]
 Schedule = Literal["constant", "cosine", "one_cycle"]
@@ -94,9 +92,9 @@ class AutoencoderConfig(_StageConfig):
     kernel_regularizer_type: Regularizer = "l2"
     kernel_regularizer_value: NonNegative = 0.001
     layers_per_block: Count = 2
-    loss: Literal[
-        "mean_squared_error", "mean_absolute_error", "binary_crossentropy", "huber"
-    ] = "mean_squared_error"
+    loss: Literal["mean_squared_error", "mean_absolute_error", "binary_crossentropy", "huber"] = (
+        "mean_squared_error"
+    )
 
     @property
     def dropout_rate(self) -> float:
@@ -276,9 +274,7 @@ def preset_names() -> tuple[str, ...]:
     files = resources.files("cae") / _PRESETS
     stem = "autoencoder_config_"
     names = (file.name for file in files.iterdir())
-    return tuple(
-        sorted(name[len(stem) : -len(".json")] for name in names if name.startswith(stem))
-    )
+    return tuple(sorted(name[len(stem) : -len(".json")] for name in names if name.startswith(stem)))
 
 
 def load_preset(name: str) -> RunConfig:
@@ -315,7 +311,9 @@ def override(config: RunConfig, settings: Sequence[str]) -> RunConfig:
         section, dot, name = key.rpartition(".")
         sections = [section] if dot else [s for s in values if key in values[s]]
         if dot and section not in values:
-            raise ConfigError(f"--set {setting!r}: no section {section!r}{_nearest(section, values)}")
+            raise ConfigError(
+                f"--set {setting!r}: no section {section!r}{_nearest(section, values)}"
+            )
         if not sections or name not in values[sections[0]]:
             known = values[section] if dot else {k for s in values.values() for k in s}
             raise ConfigError(f"--set {setting!r}: unknown key {name!r}{_nearest(name, known)}")

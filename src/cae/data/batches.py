@@ -80,6 +80,7 @@ class Batches:
         images = self._pixels[rows].permute(0, 3, 1, 2).float().div_(255)
         if numbers is not None and self._augmentation is not None:
             images = self._augmentation.apply(images, numbers[rows])
+            images = images.contiguous(memory_format=torch.channels_last)
         return Batch(images, None if self._labels is None else self._labels[rows])
 
     def _bounds(self) -> list[tuple[int, int]]:

@@ -1,0 +1,230 @@
+"""A saved model: its architecture and configuration as JSON, its weights as safetensors beside it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor, nn
+
+from cae.config import (
+    AutoencoderConfig,
+    ClassifierConfig,
+    dump,
+    parse_autoencoder_config,
+    parse_classifier_config,
+)
+from cae.errors import CheckpointError, ConfigError
+from cae.files import compute_sha256, read_json, write_bytes, write_json
+from cae.models.autoencoder import Autoencoder, Encoder, make_autoencoder
+from cae.models.blocks import count_parameters
+from cae.models.classifier import Classifier, make_classifier
+from cae.run_folder import ModelFiles
+
+Kind = Literal["autoencoder", "encoder", "classifier"]
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class SavedModel:
+    """The checked content of a model's JSON file.
+
+    Attributes:
+        about: what the model was trained on and how, as written by the pipeline.
+    """
+
+    path: Path
+    kind: Kind
+    autoencoder_config: AutoencoderConfig
+    classifier_config: ClassifierConfig | None
+    class_names: tuple[str, ...] | None
+    weights_sha256: str
+    about: Mapping[str, Any]
+
+    @property
+    def weights_path(self) -> Path:
+        """The weights lie beside the JSON file, under its name: the file cannot name another."""
+        return self.path.with_suffix(".safetensors")
+
+
+def write_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
+    """Write tensors by name as safetensors, atomically; equal weights give equal bytes."""
+    tensors = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
+    write_bytes(path, save(tensors))
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Return the tensors of a safetensors file, on the CPU. Reading it can run no code.
+
+    Raises:
+        CheckpointError: the file is missing, cannot be read or is damaged.
+    """
+    try:
+        return load(path.read_bytes())
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: no such weights file") from None
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from error
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise CheckpointError(f"{path}: not a whole safetensors file: {error}") from None
+
+
+def write_model(
+    files: ModelFiles,
+    model: Autoencoder | Encoder | Classifier,
+    *,
+    autoencoder_config: AutoencoderConfig,
+    classifier_config: ClassifierConfig | None = None,
+    class_names: tuple[str, ...] | None = None,
+    about: Mapping[str, Any],
+) -> None:
+    """Write a model's weights and then its JSON, which holds the weights' SHA-256.
+
+    The checksum ties the two together: a pair torn by a crash between them is refused on loading.
+    """
+    write_weights(files.weights, model.state_dict())
+    write_json(
+        files.json,
+        {
+            "format": _FORMAT,
+            "kind": type(model).__name__.lower(),
+            "name": files.name,
+            "parameters": count_parameters(model),
+            "weights_sha256": compute_sha256(files.weights),
+            "class_names": None if class_names is None else list(class_names),
+            "autoencoder_config": dump(autoencoder_config),
+            "classifier_config": None if classifier_config is None else dump(classifier_config),
+            "about": dict(about),
+            "architecture": describe_layers(model),
+        },
+    )
+
+
+def describe_layers(model: nn.Module) -> list[dict[str, Any]]:
+    """Return the layers in order: name, what PyTorch shows of each, parameters as Keras counts."""
+    return [
+        {
+            "name": name,
+            "layer": re.sub(r"\s+", " ", str(layer)),
+            "parameters": count_parameters(layer),
+        }
+        for name, layer in model.named_modules()
+        if not any(layer.children()) and not isinstance(layer, nn.Identity)
+    ]
+
+
+def read_model(path: Path) -> SavedModel:
+    """Return the checked description of a saved model.
+
+    Args:
+        path: the model's JSON file.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, of a newer format or not a model's.
+    """
+    value = read_json(path)
+    if not isinstance(value, dict):
+        raise CheckpointError(f"{path}: not a saved model: expected a JSON object")
+    content = cast("dict[str, Any]", value)
+    if content.get("format") != _FORMAT:
+        raise CheckpointError(
+            f"{path}: not a saved model of format {_FORMAT}: its format is {content.get('format')!r}"
+        )
+    kind = content.get("kind")
+    if kind not in ("autoencoder", "encoder", "classifier"):
+        raise CheckpointError(f"{path}: unknown kind of model {kind!r}")
+    try:
+        autoencoder_config = parse_autoencoder_config(
+            content["autoencoder_config"], place="autoencoder_config"
+        )
+        classifier_config = None
+        if kind == "classifier":
+            classifier_config = parse_classifier_config(
+                content["classifier_config"], place="classifier_config"
+            )
+        names = content["class_names"]
+        return SavedModel(
+            path=path,
+            kind=kind,
+            autoencoder_config=autoencoder_config,
+            classifier_config=classifier_config,
+            class_names=_parse_names(names, required=kind == "classifier"),
+            weights_sha256=str(content["weights_sha256"]),
+            about=cast("dict[str, Any]", dict(content["about"])),
+        )
+    except KeyError as error:
+        raise CheckpointError(f"{path}: not a saved model: {error} is missing") from None
+    except (ConfigError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path}: not a saved model: {error}") from None
+
+
+def load_model(saved: SavedModel) -> Autoencoder | Encoder | Classifier:
+    """Return the saved model built from its configuration, with its weights, in evaluation mode.
+
+    Raises:
+        CheckpointError: the weights are missing, damaged, of another model, or do not fit.
+    """
+    model = _build(saved)
+    weights = read_weights(saved.weights_path)
+    if compute_sha256(saved.weights_path) != saved.weights_sha256:
+        raise CheckpointError(
+            f"{saved.weights_path}: not the weights that {saved.path.name} was written with "
+            "(their SHA-256 differs); the pair is torn or was changed, write or copy both again"
+        )
+    apply_weights(model, weights, place=str(saved.weights_path))
+    return model.eval()
+
+
+def apply_weights(module: nn.Module, weights: Mapping[str, Tensor], *, place: str) -> None:
+    """Load `weights` into `module`, strictly: every name and shape must match.
+
+    Raises:
+        CheckpointError: naming the first tensors that are missing, unexpected or of another shape.
+    """
+    expected = module.state_dict()
+    problems = [f"{name} is missing" for name in expected if name not in weights]
+    problems += [f"{name} is unexpected" for name in weights if name not in expected]
+    problems += [
+        f"{name} has shape {list(weights[name].shape)}, expected {list(expected[name].shape)}"
+        for name in expected
+        if name in weights and weights[name].shape != expected[name].shape
+    ]
+    if problems:
+        more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
+        raise CheckpointError(
+            f"{place}: the weights do not fit the configured model: {'; '.join(problems[:3])}{more}"
+        )
+    module.load_state_dict(dict(weights), strict=True)
+
+
+def _build(saved: SavedModel) -> Autoencoder | Encoder | Classifier:
+    if saved.kind == "autoencoder":
+        return make_autoencoder(saved.autoencoder_config)
+    if saved.kind == "encoder":
+        return make_autoencoder(saved.autoencoder_config).encoder
+    assert saved.classifier_config is not None and saved.class_names is not None
+    try:
+        return make_classifier(
+            saved.autoencoder_config,
+            saved.classifier_config,
+            num_classes=len(saved.class_names),
+        )
+    except ConfigError as error:
+        raise CheckpointError(f"{saved.path}: {error}") from None
+
+
+def _parse_names(value: object, *, required: bool) -> tuple[str, ...] | None:
+    if value is None and not required:
+        return None
+    if not isinstance(value, list) or not value:
+        raise ValueError(f"class_names is {value!r}, expected a list of names")
+    names = cast("list[object]", value)
+    if not all(isinstance(name, str) for name in names):
+        raise ValueError("class_names holds something that is not text")
+    return tuple(cast("list[str]", names))

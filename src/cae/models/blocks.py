@@ -1,0 +1,117 @@
+"""The layers that the autoencoder and the classifier are made of, with Keras's defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+# Keras's batch norm: moving averages keep 0.99 of themselves at each step; torch counts the rest.
+_BATCH_NORM_MOMENTUM = 0.01
+_BATCH_NORM_EPSILON = 1e-3
+
+
+class ByteDropout(nn.Module):
+    """Dropout whose mask costs one random byte an element on the CPU.
+
+    The rate is rounded to a multiple of 1/256 there (an error of at most 0.2 points), and what
+    remains is scaled by the rounded rate, so that the expectation is kept exactly. `bernoulli_`
+    took 31% of a training step on a Zen 4; see benchmarks/LOG.md. Elsewhere it is `F.dropout`.
+    """
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+        # At least one byte value is always kept, or the scale would be infinite.
+        self.dropped_bytes = min(round(rate * 256), 255)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return `x` with elements dropped at the rate in training, and `x` itself otherwise."""
+        if not self.training or self.dropped_bytes == 0:
+            return x
+        if x.device.type != "cpu":
+            return F.dropout(x, self.rate)
+        # Eight masks' bytes at a time from the generator's full 64-bit words.
+        words = torch.empty((x.numel() + 7) // 8, dtype=torch.int64).random_(-(2**63), None)
+        kept = words.view(torch.uint8)[: x.numel()] >= self.dropped_bytes
+        scale = 256 / (256 - self.dropped_bytes)
+        # The mask takes the layout of x in memory: an NCHW mask on NHWC features would be a gather.
+        mask = torch.empty_like(x)
+        mask.as_strided((x.numel(),), (1,)).copy_(kept).mul_(scale)
+        return x * mask
+
+    def extra_repr(self) -> str:
+        return f"rate={self.rate}"
+
+
+class GaussianNoise(nn.Module):
+    """Add Gaussian noise of standard deviation `stddev` in training, and nothing otherwise."""
+
+    def __init__(self, stddev: float) -> None:
+        super().__init__()
+        self.stddev = stddev
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return `x` plus noise of its own shape and type."""
+        if not self.training or self.stddev == 0:
+            return x
+        return x + torch.randn_like(x) * self.stddev
+
+    def extra_repr(self) -> str:
+        return f"stddev={self.stddev}"
+
+
+class ConvUnit(nn.Module):
+    """3x3 convolution (padding same), ReLU, batch norm if asked for, noise if asked for."""
+
+    def __init__(
+        self, channels_in: int, channels_out: int, *, batch_norm: bool, noise_stddev: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels_in, channels_out, kernel_size=3, padding=1)
+        self.norm = make_batch_norm_2d(channels_out) if batch_norm else nn.Identity()
+        self.noise = GaussianNoise(noise_stddev) if noise_stddev > 0 else nn.Identity()
+
+    def forward(self, x: Tensor, activities: list[Tensor] | None = None) -> Tensor:
+        """Return features [N, channels_out, H, W] of features [N, channels_in, H, W].
+
+        If `activities` is given, the activation (after ReLU, before batch norm) is appended to it:
+        there an activity penalty is measured.
+        """
+        activity = F.relu_(self.conv(x))
+        if activities is not None:
+            activities.append(activity)
+        return self.noise(self.norm(activity))
+
+
+def make_batch_norm_2d(channels: int) -> nn.BatchNorm2d:
+    """Return batch norm over images with Keras's momentum and epsilon."""
+    return nn.BatchNorm2d(channels, eps=_BATCH_NORM_EPSILON, momentum=_BATCH_NORM_MOMENTUM)
+
+
+def make_batch_norm_1d(features: int) -> nn.BatchNorm1d:
+    """Return batch norm over vectors with Keras's momentum and epsilon."""
+    return nn.BatchNorm1d(features, eps=_BATCH_NORM_EPSILON, momentum=_BATCH_NORM_MOMENTUM)
+
+
+def initialise(module: nn.Module, *, seed: int) -> None:
+    """Draw every convolution's and dense layer's weights anew: Glorot uniform, biases zero."""
+    generator = torch.Generator().manual_seed(seed)
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            nn.init.xavier_uniform_(layer.weight, generator=generator)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+
+
+def count_parameters(modules: nn.Module | Sequence[nn.Module]) -> int:
+    """Return the number of weights as Keras counts: batch norm's running statistics included."""
+    parts = [modules] if isinstance(modules, nn.Module) else modules
+    return sum(
+        value.numel()
+        for part in parts
+        for name, value in part.state_dict().items()
+        if not name.endswith("num_batches_tracked")
+    )

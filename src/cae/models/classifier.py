@@ -1,0 +1,150 @@
+"""The classifier: the autoencoder's encoder below, a convolutional head above."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from cae.config import AutoencoderConfig, ClassifierConfig, require_matching_stages
+from cae.models.autoencoder import Encoder
+from cae.models.blocks import (
+    ByteDropout,
+    ConvUnit,
+    initialise,
+    make_batch_norm_1d,
+)
+from cae.seeding import derive_seed
+
+
+class DenseUnit(nn.Module):
+    """Dense layer, ReLU, dropout, batch norm if asked for."""
+
+    def __init__(
+        self, features_in: int, features_out: int, *, batch_norm: bool, dropout_rate: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.linear = nn.Linear(features_in, features_out)
+        self.dropout = ByteDropout(dropout_rate)
+        self.norm = make_batch_norm_1d(features_out) if batch_norm else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return features [N, features_out] of features [N, features_in]."""
+        return self.norm(self.dropout(self.linear(x).relu_()))
+
+
+class Head(nn.Module):
+    """Class scores of encodings: convolution, pool, global pooling or flatten, dense, output."""
+
+    def __init__(self, encoder: Encoder, config: ClassifierConfig, num_classes: int) -> None:
+        super().__init__()
+        width = encoder.num_features
+        height, breadth = (side // 2 for side in encoder.feature_size)
+        self.conv = ConvUnit(width, width, batch_norm=config.batch_norm)
+        self.dropout = ByteDropout(config.dropout_rate)
+        self.pool = nn.MaxPool2d(2)
+        self.pooling = config.global_pooling
+        self.flat = (
+            DenseUnit(
+                width * height * breadth,
+                width,
+                batch_norm=config.batch_norm,
+                dropout_rate=config.dropout_rate,
+            )
+            if config.global_pooling == "flatten"
+            else nn.Identity()
+        )
+        self.dense = (
+            DenseUnit(width, max(width // 2, 1), batch_norm=config.batch_norm)
+            if config.dense
+            else nn.Identity()
+        )
+        self.num_features = max(width // 2, 1) if config.dense else width
+        self.output = nn.Linear(self.num_features, num_classes)
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        """Return the vectors [N, num_features] that the output layer sees."""
+        x = self.pool(self.dropout(self.conv(x)))
+        if self.pooling == "max":
+            x = x.amax(dim=(2, 3))
+        elif self.pooling == "average":
+            x = x.mean(dim=(2, 3))
+        else:
+            x = self.flat(x.flatten(1))
+        return self.dense(x)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits [N, K], float32."""
+        return self.output(self.forward_features(x)).float()
+
+
+class Classifier(nn.Module):
+    """Logits [N, K] of images [N, C, H, W] in [0, 1].
+
+    With `freeze_encoder` the encoder stays in evaluation mode (running statistics fixed, no
+    dropout, no noise), its weights take no gradient, and no backward pass goes through it.
+    """
+
+    def __init__(
+        self, autoencoder: AutoencoderConfig, config: ClassifierConfig, num_classes: int
+    ) -> None:
+        super().__init__()
+        require_matching_stages(autoencoder, config)
+        self.encoder = Encoder(autoencoder)
+        self.head = Head(self.encoder, config, num_classes)
+        self.freeze_encoder = config.freeze_encoder
+        self.encoder.requires_grad_(not self.freeze_encoder)
+
+    @property
+    def num_features(self) -> int:
+        """Width of what `forward_features` returns."""
+        return self.head.num_features
+
+    def train(self, mode: bool = True) -> Classifier:
+        """Set the training mode, a frozen encoder's excepted: it evaluates always."""
+        super().train(mode)
+        if self.freeze_encoder:
+            self.encoder.eval()
+        return self
+
+    def encode(self, x: Tensor, activities: list[Tensor] | None = None) -> Tensor:
+        """Return the encoding of images [N, C, H, W] in [0, 1]; frozen, it carries no gradient."""
+        if self.freeze_encoder:
+            with torch.no_grad():
+                return self.encoder(x, activities)
+        return self.encoder(x, activities)
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        """Return the vectors [N, num_features] that the output layer sees, of images."""
+        return self.head.forward_features(self.encode(x))
+
+    def forward_head(self, features: Tensor) -> Tensor:
+        """Return logits [N, K] of encodings."""
+        return self.head(features)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits [N, K], float32, of images [N, C, H, W] in [0, 1]."""
+        return self.forward_head(self.encode(x))
+
+    def reset_classifier(self, num_classes: int, *, seed: int) -> None:
+        """Replace the output layer by a fresh one for `num_classes` classes."""
+        with torch.random.fork_rng(devices=[]):
+            self.head.output = nn.Linear(self.num_features, num_classes)
+        initialise(self.head.output, seed=derive_seed(seed, "output"))
+
+
+def make_classifier(
+    autoencoder: AutoencoderConfig, config: ClassifierConfig, *, num_classes: int
+) -> Classifier:
+    """Return a freshly initialised classifier.
+
+    The head's weights are a function of the classifier's seed, the encoder's of the autoencoder's:
+    an untrained encoder equals the one that pretraining starts from.
+
+    Raises:
+        ConfigError: the two configurations do not fit together.
+    """
+    with torch.random.fork_rng(devices=[]):
+        model = Classifier(autoencoder, config, num_classes)
+    initialise(model.encoder, seed=derive_seed(autoencoder.seed, "encoder"))
+    initialise(model.head, seed=derive_seed(config.seed, "head"))
+    return model

@@ -1,0 +1,407 @@
+"""The composition root: pretrain, finetune, evaluate, and the whole run made of them."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from torch import nn
+
+from cae.checkpoints.weights import apply_weights, write_model, write_weights
+from cae.config import (
+    AutoencoderConfig,
+    ClassifierConfig,
+    DataConfig,
+    RunConfig,
+    dump,
+    find_ineffective_keys,
+)
+from cae.data.augment import make_augmentation
+from cae.data.batches import Batches
+from cae.data.images import Dataset, ImageSet, Splits
+from cae.data.splits import make_splits
+from cae.errors import ConfigError, DataError
+from cae.evaluation.metrics import evaluate_classification, evaluate_reconstruction
+from cae.evaluation.predict import predict_probabilities, reconstruct
+from cae.evaluation.samples import (
+    MistakeSamples,
+    ReconstructionSamples,
+    collect_mistakes,
+    collect_reconstructions,
+)
+from cae.files import write_json
+from cae.models.autoencoder import Autoencoder, make_autoencoder
+from cae.models.blocks import count_parameters
+from cae.models.classifier import Classifier, make_classifier
+from cae.run_folder import ModelFiles, RunFolder
+from cae.runtime.device import Runtime, describe_environment
+from cae.training.history import write_history
+from cae.training.objectives import (
+    ClassificationObjective,
+    ReconstructionObjective,
+    compute_balanced_weights,
+)
+from cae.training.progress import Progress, SilentProgress
+from cae.training.trainer import FitResult, Weights, fit
+
+logger = logging.getLogger(__name__)
+
+_VALIDATION_BATCH_SIZE = 250
+_SILENT = SilentProgress()
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+@dataclass(frozen=True, slots=True)
+class Trained(Generic[Network]):
+    """A trained model with what happened on the way; the model holds the chosen weights."""
+
+    model: Network
+    fit: FitResult
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RunResult:
+    """What a run found.
+
+    Attributes:
+        folder: where everything lies.
+        evaluation: the content of evaluation.json.
+        reconstructions: some test images beside their reconstructions.
+        mistakes: the test images on which the classifier was most surely wrong.
+    """
+
+    folder: RunFolder
+    evaluation: Mapping[str, Any]
+    reconstructions: ReconstructionSamples
+    mistakes: MistakeSamples
+
+
+def pretrain(
+    train: ImageSet,
+    val: ImageSet,
+    config: AutoencoderConfig,
+    *,
+    runtime: Runtime,
+    progress: Progress = _SILENT,
+) -> Trained[Autoencoder]:
+    """Train an autoencoder on the images of `train`; labels are not looked at.
+
+    Raises:
+        ConfigError: `config.image_shape` is not the images' shape.
+        DivergedError: the loss became infinite or not a number.
+    """
+    _prepare(config, train, val, section="autoencoder")
+    model = make_autoencoder(config)
+    result = fit(
+        model,
+        ReconstructionObjective(config),
+        train=Batches(
+            train, runtime=runtime, batch_size=config.batch_size, shuffle_seed=config.seed
+        ),
+        val=Batches(val, runtime=runtime, batch_size=_VALIDATION_BATCH_SIZE),
+        config=config,
+        runtime=runtime,
+        progress=progress,
+    )
+    return Trained(model, result)
+
+
+def finetune(
+    train: ImageSet,
+    val: ImageSet,
+    autoencoder_config: AutoencoderConfig,
+    config: ClassifierConfig,
+    *,
+    encoder_weights: Weights | None,
+    runtime: Runtime,
+    progress: Progress = _SILENT,
+) -> Trained[Classifier]:
+    """Train a classifier on the labelled images of `train`, standing on a pretrained encoder.
+
+    Args:
+        train: labelled images to learn from.
+        val: labelled images of the same classes to validate on.
+        autoencoder_config: what the encoder is built by.
+        config: of the classifier.
+        encoder_weights: the pretrained encoder's; None starts it from its random initial weights,
+            which is the control from scratch (with `freeze_encoder` off).
+        runtime: device and precision.
+        progress: told what happens.
+
+    Raises:
+        ConfigError: the configurations do not fit together or not these images.
+        DataError: labels are missing.
+        CheckpointError: `encoder_weights` do not fit the encoder.
+        DivergedError: the loss became infinite or not a number.
+    """
+    _prepare(config, train, val, section="classifier")
+    if train.labels is None or val.labels is None:
+        raise DataError(f"{train.name}: training a classifier needs labels")
+    num_classes = len(train.class_names)
+    model = make_classifier(autoencoder_config, config, num_classes=num_classes)
+    if encoder_weights is not None:
+        apply_weights(model.encoder, encoder_weights, place="encoder weights")
+    balanced = compute_balanced_weights(runtime.tensor(train.labels), num_classes=num_classes)
+    objective = ClassificationObjective(
+        autoencoder_config,
+        class_weights=balanced if config.class_weights else None,
+        weighted_metrics=config.weighted_metrics or (),
+        metric_weights=balanced,
+    )
+    result = fit(
+        model,
+        objective,
+        train=Batches(
+            train,
+            runtime=runtime,
+            batch_size=config.batch_size,
+            shuffle_seed=config.seed,
+            augmentation=make_augmentation(config),
+        ),
+        val=Batches(val, runtime=runtime, batch_size=_VALIDATION_BATCH_SIZE),
+        config=config,
+        runtime=runtime,
+        progress=progress,
+    )
+    return Trained(model, result)
+
+
+def run(
+    config: RunConfig,
+    dataset: Dataset,
+    *,
+    out: Path,
+    name: str,
+    runtime: Runtime,
+    progress: Progress = _SILENT,
+) -> RunResult:
+    """Run the whole experiment and write its models, histories and evaluation under `out`.
+
+    Args:
+        config: what decides the result.
+        dataset: from `load_dataset`.
+        out: folder of the run; made if missing, files of the same names are replaced.
+        name: ends the names of the models: `autoencoder_NAME`, `encoder_NAME`, `classifier_NAME`.
+        runtime: device and precision.
+        progress: told what happens.
+
+    Raises:
+        CaeError: see `pretrain` and `finetune`.
+    """
+    started = time.perf_counter()
+    folder = RunFolder(out, name)
+    splits = make_splits(dataset, config.data)
+    write_json(folder.configuration, {"name": name, "data": splits.source, "config": dump(config)})
+    write_json(
+        folder.environment,
+        {"date": datetime.now(UTC).date().isoformat(), **describe_environment(runtime)},
+    )
+    about = describe_splits(splits)
+
+    pretrained = pretrain(
+        splits.train, splits.val, config.autoencoder, runtime=runtime, progress=progress
+    )
+    save_autoencoder(folder, pretrained, config.autoencoder, about=about)
+    finetuned = finetune(
+        splits.train,
+        splits.val,
+        config.autoencoder,
+        config.classifier,
+        encoder_weights=pretrained.model.encoder.state_dict(),
+        runtime=runtime,
+        progress=progress,
+    )
+    save_classifier(
+        folder,
+        finetuned,
+        config.autoencoder,
+        config.classifier,
+        class_names=splits.train.class_names,
+        about=about,
+    )
+
+    # From here on the test images are read, once; nothing is chosen any more.
+    evaluating = time.perf_counter()
+    reconstructions = reconstruct(pretrained.model, splits.test, runtime=runtime)
+    probabilities = predict_probabilities(finetuned.model, splits.test, runtime=runtime)
+    assert splits.test.labels is not None
+    evaluation = {
+        "name": name,
+        **about,
+        "fallback_reason": dataset.fallback_reason,
+        "thinned_classes": list(_find_thinned(dataset, config.data)),
+        "seeds": {section: values["seed"] for section, values in dump(config).items()},
+        "parameters": count_parameters(finetuned.model),
+        "test": {
+            "classifier": evaluate_classification(
+                probabilities, splits.test.labels, splits.test.class_names
+            ),
+            "autoencoder": evaluate_reconstruction(splits.test.images, reconstructions),
+        },
+        "validation": {
+            "classifier": _read_chosen_epoch(finetuned.fit),
+            "autoencoder": _read_chosen_epoch(pretrained.fit),
+        },
+        "seconds": {
+            "pretrain": round(pretrained.fit.history.seconds, 1),
+            "finetune": round(finetuned.fit.history.seconds, 1),
+            "evaluate": round(time.perf_counter() - evaluating, 1),
+            "total": round(time.perf_counter() - started, 1),
+        },
+    }
+    write_json(folder.evaluation, evaluation)
+    return RunResult(
+        folder=folder,
+        evaluation=evaluation,
+        reconstructions=collect_reconstructions(splits.test, reconstructions),
+        mistakes=collect_mistakes(splits.test, probabilities),
+    )
+
+
+def save_autoencoder(
+    folder: RunFolder,
+    trained: Trained[Autoencoder],
+    config: AutoencoderConfig,
+    *,
+    about: Mapping[str, Any],
+    name: str | None = None,
+    encoder_name: str | None = None,
+) -> None:
+    """Write the autoencoder, its encoder in a file of its own, and the training history.
+
+    Args:
+        folder: of the run.
+        trained: from `pretrain`.
+        config: of the autoencoder.
+        about: what it was trained on, for readers of the files.
+        name: of the model; the folder's own name for it if None.
+        encoder_name: likewise of the encoder.
+    """
+    model_files = folder.model(name or folder.autoencoder)
+    encoder_files = folder.model(encoder_name or folder.encoder)
+    details = {**about, **_describe_fit(trained.fit)}
+    write_model(model_files, trained.model, autoencoder_config=config, about=details)
+    write_model(encoder_files, trained.model.encoder, autoencoder_config=config, about=details)
+    _write_rest(folder, model_files, trained.fit, stage="autoencoder", config=config, about=about)
+
+
+def save_classifier(
+    folder: RunFolder,
+    trained: Trained[Classifier],
+    autoencoder_config: AutoencoderConfig,
+    config: ClassifierConfig,
+    *,
+    class_names: tuple[str, ...],
+    about: Mapping[str, Any],
+    name: str | None = None,
+) -> None:
+    """Write the classifier, its encoder included, and the training history.
+
+    Args:
+        folder: of the run.
+        trained: from `finetune`.
+        autoencoder_config: what the encoder is built by.
+        config: of the classifier.
+        class_names: in the order of the labels.
+        about: what it was trained on, for readers of the files.
+        name: of the model; the folder's own name for it if None.
+    """
+    files = folder.model(name or folder.classifier)
+    write_model(
+        files,
+        trained.model,
+        autoencoder_config=autoencoder_config,
+        classifier_config=config,
+        class_names=class_names,
+        about={**about, **_describe_fit(trained.fit)},
+    )
+    _write_rest(folder, files, trained.fit, stage="classifier", config=config, about=about)
+
+
+def describe_splits(splits: Splits) -> dict[str, Any]:
+    """Return which images a model has to do with: source, sizes, class counts, fingerprint."""
+    return {
+        "data": splits.source,
+        "split": {
+            "fingerprint": splits.fingerprint,
+            **{
+                part.name.rpartition(" ")[2]: {
+                    "images": len(part),
+                    "classes": dict(
+                        zip(part.class_names, part.class_counts().tolist(), strict=True)
+                    ),
+                }
+                for part in (splits.train, splits.val, splits.test)
+            },
+        },
+    }
+
+
+def _find_thinned(dataset: Dataset, config: DataConfig) -> tuple[str, ...]:
+    removed = dataset.thinned_classes if config.remove_classes is None else config.remove_classes
+    return removed if config.remove_fraction > 0 else ()
+
+
+def _prepare(
+    config: AutoencoderConfig | ClassifierConfig, train: ImageSet, val: ImageSet, *, section: str
+) -> None:
+    for part in (train, val):
+        if part.image_shape != config.image_shape:
+            raise ConfigError(
+                f"{section}.image_shape is {list(config.image_shape)}, but the images of "
+                f"{part.name} are {list(part.image_shape)} (height, width, channels); set "
+                f"image_shape={list(part.image_shape)}"
+            )
+    for sentence in find_ineffective_keys(config):
+        logger.warning("%s: %s", section, sentence)
+
+
+def _describe_fit(result: FitResult) -> dict[str, Any]:
+    return {
+        "weights": result.chosen,
+        "epochs": result.history.epochs,
+        "best_epoch": result.history.best_epoch,
+    }
+
+
+def _read_chosen_epoch(result: FitResult) -> dict[str, float]:
+    """Return the validation metrics of the epoch whose weights were chosen."""
+    history = result.history
+    epoch = history.best_epoch if result.chosen == "best" else history.epochs
+    return {
+        name.removeprefix("val_"): values[epoch - 1]
+        for name, values in history.metrics.items()
+        if name.startswith("val_")
+    }
+
+
+def _write_rest(
+    folder: RunFolder,
+    files: ModelFiles,
+    result: FitResult,
+    *,
+    stage: str,
+    config: AutoencoderConfig | ClassifierConfig,
+    about: Mapping[str, Any],
+) -> None:
+    """Write the weights that were not chosen, and the history."""
+    best, last = result.best_weights, result.last_weights
+    which, weights = ("last", last) if result.chosen == "best" else ("best", best)
+    write_weights(files.other_weights(which), weights)
+    write_history(
+        folder.history(files.name),
+        result.history,
+        about={
+            "name": files.name,
+            "stage": stage,
+            **about,
+            "seed": config.seed,
+            "config": dump(config),
+        },
+    )

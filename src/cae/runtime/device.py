@@ -1,0 +1,123 @@
+"""The choice of device and precision, apart from the configuration because it is not a result's identity."""
+
+from __future__ import annotations
+
+import platform
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from cae.errors import ConfigError
+
+Precision = Literal["float32", "bfloat16"]
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """Where training and inference run, and in which precision the convolutions compute.
+
+    Weights, losses, batch norm's statistics and everything saved are float32 in either precision.
+    """
+
+    device: torch.device
+    precision: Precision
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """Return the context under which a model's forward pass runs."""
+        return torch.autocast(
+            self.device.type, dtype=torch.bfloat16, enabled=self.precision == "bfloat16"
+        )
+
+    def place(self, model: nn.Module) -> None:
+        """Move the model to the device, its convolutions' weights laid out NHWC."""
+        # NHWC: about 1.3x of NCHW for this network on a Zen 4; see benchmarks/LOG.md.
+        model.to(self.device)
+        for parameter in model.parameters():
+            if parameter.dim() == 4:
+                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+
+    def tensor(self, array: Any) -> Tensor:
+        """Return a NumPy array as a tensor on the device (on the CPU without a copy)."""
+        return torch.from_numpy(array).to(self.device)
+
+
+def choose_runtime(*, device: str = "auto", precision: str = "auto") -> Runtime:
+    """Return the runtime asked for, `auto` meaning the fastest that this machine has.
+
+    Args:
+        device: "auto" (CUDA if there is one, else CPU), "cpu", "cuda" or "cuda:1" and so on.
+        precision: "auto" (bfloat16 where the processor computes it in hardware), "float32" or
+            "bfloat16".
+
+    Raises:
+        ConfigError: the device is unknown or not on this machine, or the precision is unknown.
+    """
+    if precision not in ("auto", "float32", "bfloat16"):
+        raise ConfigError(f"precision {precision!r}: use auto, float32 or bfloat16")
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        place = torch.device(device)
+    except RuntimeError:
+        raise ConfigError(
+            f"device {device!r}: use auto, cpu or cuda (cuda:1 for the second)"
+        ) from None
+    if place.type not in ("cpu", "cuda"):
+        raise ConfigError(f"device {device!r} is not supported: use auto, cpu or cuda")
+    if place.type == "cuda" and (place.index or 0) >= torch.cuda.device_count():
+        raise ConfigError(
+            f"device {device!r}: this machine has {torch.cuda.device_count()} CUDA devices that "
+            "PyTorch can use; use --device cpu"
+        )
+    if precision == "auto":
+        precision = "bfloat16" if _computes_bfloat16(place) else "float32"
+    return Runtime(place, "bfloat16" if precision == "bfloat16" else "float32")
+
+
+def describe_environment(runtime: Runtime) -> dict[str, Any]:
+    """Return what a reader needs to judge a figure: machine, versions, device, precision, threads."""
+    packages = ("torch", "numpy", "scikit-learn", "cifar10-classification-autoencoder")
+    accelerator = (
+        torch.cuda.get_device_name(runtime.device) if runtime.device.type == "cuda" else None
+    )
+    return {
+        "processor": _read_processor_name(),
+        "threads": torch.get_num_threads(),
+        "device": str(runtime.device),
+        "accelerator": accelerator,
+        "precision": runtime.precision,
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "packages": {name: _read_version(name) for name in packages},
+    }
+
+
+def _computes_bfloat16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    # oneDNN runs bfloat16 anywhere from AVX-512 on, but without these instructions it emulates it
+    # and loses to float32. PyTorch has no public question for them.
+    questions = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(bool(getattr(torch.cpu, question, lambda: False)()) for question in questions)
+
+
+def _read_processor_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    fields = dict(line.split(":", 1) for line in lines if ":" in line)
+    names = {key.strip(): value.strip() for key, value in fields.items()}
+    return names.get("model name", platform.machine())
+
+
+def _read_version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,209 @@
+"""What a stage optimises and measures: reconstruction for the autoencoder, cross-entropy for the classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from cae.config import AutoencoderConfig, Regularizer
+from cae.data.batches import Batch
+from cae.models.autoencoder import Autoencoder, Encoder
+from cae.models.classifier import Classifier
+
+Model = TypeVar("Model", bound=nn.Module, contravariant=True)
+
+_TOP = 5
+_KERAS_EPSILON = 1e-7
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A batch's loss (a scalar with gradient) and its metrics.
+
+    Metrics add up: over any batches, metric m is sum(totals[m]) / sum(weights[m]).
+    """
+
+    loss: Tensor
+    totals: Tensor
+    weights: Tensor
+
+
+class Objective(Protocol[Model]):
+    """What the training loop needs to know of a stage."""
+
+    stage: str
+    metrics: tuple[str, ...]
+
+    def measure(self, model: Model, batch: Batch) -> Measured:
+        """Return the loss and the metrics of a batch, in the model's present mode."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Penalty:
+    """A weight or activity penalty as Keras defines it: value * sum|x|, value * sum x^2, or both."""
+
+    kind: Regularizer
+    value: float
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return the penalty of all elements of `x`, a float32 scalar."""
+        x = x.float()
+        total = x.new_zeros(())
+        if self.kind in ("l1", "l1_l2"):
+            total = total + x.abs().sum()
+        if self.kind in ("l2", "l1_l2"):
+            total = total + x.square().sum()
+        return self.value * total
+
+
+class EncoderPenalties:
+    """The penalties on the encoder's convolutions that the autoencoder's configuration asks for."""
+
+    def __init__(self, config: AutoencoderConfig) -> None:
+        self.kernel = (
+            Penalty(config.kernel_regularizer_type, config.kernel_regularizer_value)
+            if config.kernel_regularizer
+            else None
+        )
+        self.activity = (
+            Penalty(config.activity_regularizer_type, config.activity_regularizer_value)
+            if config.activity_regularizer
+            else None
+        )
+
+    def make_record(self) -> list[Tensor] | None:
+        """Return an empty list to collect activations in, or None if nobody needs them."""
+        return None if self.activity is None else []
+
+    def measure(self, encoder: Encoder, activities: Sequence[Tensor] | None) -> Tensor | None:
+        """Return the sum of the penalties, or None if there are none.
+
+        The activity penalty is divided by the batch's size, as Keras documents it, so that its
+        strength does not depend on it.
+        """
+        parts: list[Tensor] = []
+        if self.kernel is not None:
+            parts += [self.kernel(convolution.weight) for convolution in encoder.convolutions()]
+        if self.activity is not None and activities:
+            parts += [self.activity(activity) / len(activity) for activity in activities]
+        return torch.stack(parts).sum() if parts else None
+
+
+def mean_squared_error(x: Tensor, target: Tensor) -> Tensor:
+    """Return the mean of squared differences."""
+    return F.mse_loss(x, target)
+
+
+def binary_crossentropy(x: Tensor, target: Tensor) -> Tensor:
+    """Return the mean cross-entropy of pixels seen as probabilities, clipped as Keras clips."""
+    return F.binary_cross_entropy(x.clamp(_KERAS_EPSILON, 1 - _KERAS_EPSILON), target)
+
+
+_RECONSTRUCTION_LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "mean_squared_error": mean_squared_error,
+    "mean_absolute_error": F.l1_loss,
+    "binary_crossentropy": binary_crossentropy,
+    "huber": F.huber_loss,
+}
+
+
+def compute_balanced_weights(labels: Tensor, *, num_classes: int) -> Tensor:
+    """Return float32 [K] weights that give every class the same sum, as scikit-learn's "balanced".
+
+    A class's weight is N / (classes present * its count); one without images gets 0.
+    """
+    counts = torch.bincount(labels, minlength=num_classes)
+    present = (counts > 0).sum()
+    return torch.where(counts > 0, len(labels) / (present * counts.clamp(min=1)), 0.0).float()
+
+
+class ReconstructionObjective:
+    """Reconstruct the clean images; `mse` is measured whatever the loss."""
+
+    stage = "autoencoder"
+
+    def __init__(self, config: AutoencoderConfig) -> None:
+        self.metrics = ("loss", "mse")
+        self._loss = _RECONSTRUCTION_LOSSES[config.loss]
+        self._penalties = EncoderPenalties(config)
+
+    def measure(self, model: Autoencoder, batch: Batch) -> Measured:
+        """Return the loss with its penalties, and the metrics."""
+        activities = self._penalties.make_record()
+        reconstruction = model.decode(model.encode(batch.images, activities))
+        loss = self._loss(reconstruction, batch.images)
+        with torch.no_grad():
+            error = mean_squared_error(reconstruction, batch.images)
+        penalty = self._penalties.measure(model.encoder, activities)
+        if penalty is not None:
+            loss = loss + penalty
+        totals = torch.stack((loss.detach(), error)) * len(batch)
+        return Measured(loss, totals, torch.full_like(totals, len(batch)))
+
+
+class ClassificationObjective:
+    """Categorical cross-entropy and accuracy.
+
+    Args:
+        config: of the autoencoder below; its penalties act while the encoder is trained.
+        class_weights: float32 [K], or None for no weighting of the training loss.
+        weighted_metrics: names of metrics to measure once more with `metric_weights`.
+        metric_weights: float32 [K], the class weights of the weighted metrics.
+    """
+
+    stage = "classifier"
+
+    def __init__(
+        self,
+        config: AutoencoderConfig,
+        *,
+        class_weights: Tensor | None = None,
+        weighted_metrics: Sequence[str] = (),
+        metric_weights: Tensor | None = None,
+    ) -> None:
+        weighted = tuple(f"weighted_{name}" for name in weighted_metrics)
+        self.metrics = ("loss", "accuracy", *weighted)
+        self._class_weights = class_weights
+        self._weighted = tuple(weighted_metrics)
+        self._metric_weights = metric_weights
+        self._penalties = EncoderPenalties(config)
+
+    def measure(self, model: Classifier, batch: Batch) -> Measured:
+        """Return the loss (weighted in training if so configured) and the metrics."""
+        labels = cast("Tensor", batch.labels)
+        activities = None if model.freeze_encoder else self._penalties.make_record()
+        logits = model.forward_head(model.encode(batch.images, activities))
+        losses = F.cross_entropy(logits, labels, reduction="none")
+        # As in Keras, class weights scale each image's loss and the mean is over images; they act
+        # in training only, so that validation losses compare between runs.
+        if model.training and self._class_weights is not None:
+            loss = (losses * self._class_weights[labels]).mean()
+        else:
+            loss = losses.mean()
+        if not model.freeze_encoder:
+            penalty = self._penalties.measure(model.encoder, activities)
+            if penalty is not None:
+                loss = loss + penalty
+        with torch.no_grad():
+            count = loss.new_tensor(len(batch))
+            correct = (logits.argmax(dim=1) == labels).float()
+            totals, weights = [loss.detach() * count, correct.sum()], [count, count]
+            if self._weighted and self._metric_weights is not None:
+                each = self._metric_weights[labels]
+                for name in self._weighted:
+                    totals.append((self._per_image(name, logits, labels, losses) * each).sum())
+                    weights.append(each.sum())
+        return Measured(loss, torch.stack(totals), torch.stack(weights))
+
+    @staticmethod
+    def _per_image(name: str, logits: Tensor, labels: Tensor, losses: Tensor) -> Tensor:
+        if name == "categorical_crossentropy":
+            return losses
+        best = logits.topk(min(_TOP, logits.shape[1]) if name == "top_5_accuracy" else 1).indices
+        return (best == labels[:, None]).any(dim=1).float()
