@@ -1,0 +1,79 @@
+"""Rules of the repository as a whole, read off the files that git tracks."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+GATE = ".ci/run"
+
+# Written so that this file does not hold what it forbids.
+MACHINE_PATHS = re.compile(
+    rb"(?<![\w.])/(work|tmp|root|home|Users)/\w" + rb"|site-" + rb"packages/|\.pyenv"
+)
+BESIDE_THE_CHECKOUT = re.compile(rb"\.\./" + rb"shared")
+
+
+def read_tracked_files() -> dict[str, bytes]:
+    """Return the bytes of every tracked file by its path in the repository."""
+    if not (ROOT / ".git").exists() or shutil.which("git") is None:
+        pytest.skip("needs git and a checkout")
+    listing = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    paths = [path for path in listing.stdout.split("\0") if path and (ROOT / path).is_file()]
+    return {path: (ROOT / path).read_bytes() for path in paths}
+
+
+def test_no_tracked_file_names_a_path_of_one_machine():
+    for path, content in read_tracked_files().items():
+        match = MACHINE_PATHS.search(content)
+        assert match is None, f"{path}: {match}"
+
+
+def test_only_the_gate_knows_what_lies_beside_the_checkout():
+    naming = {
+        path for path, data in read_tracked_files().items() if BESIDE_THE_CHECKOUT.search(data)
+    }
+    assert naming <= {GATE}
+
+
+def test_tracked_text_ends_in_one_newline_and_has_no_carriage_return():
+    text = {".py", ".md", ".toml", ".txt", ".json", ".typ", ".cfg", ""}
+    for path, content in read_tracked_files().items():
+        if Path(path).suffix not in text or not content:
+            continue
+        assert b"\r" not in content, path
+        assert content.endswith(b"\n"), path
+        assert not content.endswith(b"\n\n"), path
+
+
+def test_no_picture_of_the_data_sets_archives_is_tracked():
+    archives = (".tar.gz", ".tgz", ".bin", ".npz", ".npy")
+    for path in read_tracked_files():
+        assert not path.endswith(archives), path
+        assert "cifar-10-batches" not in path, path
+
+
+def test_make_alone_lists_every_target():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (declared,) = re.findall(r"^\.PHONY: (.+)$", makefile, flags=re.MULTILINE)
+    described = re.findall(r"^([a-z-]+):.*## \S", makefile, flags=re.MULTILINE)
+    assert described == declared.split()
+
+    if shutil.which("make") is None:
+        pytest.skip("needs make")
+    listing = subprocess.run(["make"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    assert [line.split()[1] for line in listing.splitlines()] == described
+
+
+def test_the_changelog_has_the_version_of_the_package():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"## [{project['version']}]" in changelog

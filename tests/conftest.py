@@ -1,0 +1,46 @@
+"""What every test runs under: one thread, empty caches, no network, and CIFAR-10 where given."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# Read when torch is first imported. The tests' arrays are small, and several processes share
+# the machine: more threads would only wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A verdict is a function of the code: the same examples every time, and no time limit on a
+# machine that may be busy.
+settings.register_profile("cae", derandomize=True, deadline=None)
+settings.load_profile("cae")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def isolated_environment(
+    tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> Iterator[None]:
+    """Keep the user's caches and the network out of the tests and of the processes they start."""
+    with pytest.MonkeyPatch.context() as patch:
+        # Matplotlib's list of fonts takes seconds to make: it alone is kept from run to run.
+        patch.setenv("MPLCONFIGDIR", str(pytestconfig.cache.mkdir("matplotlib")))
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        # Nothing listens on the discard port: a download fails at once instead of starting.
+        for variable in ("http_proxy", "https_proxy", "all_proxy"):
+            patch.setenv(variable, "http://127.0.0.1:9")
+            patch.setenv(variable.upper(), "http://127.0.0.1:9")
+        patch.setenv("no_proxy", "127.0.0.1,localhost")
+        patch.setenv("NO_PROXY", "127.0.0.1,localhost")
+        yield
+
+
+@pytest.fixture(scope="session")
+def cifar10_folder() -> Path:
+    """The folder of real CIFAR-10 that CAE_DATA_DIR names; without it the test is skipped."""
+    folder = os.environ.get("CAE_DATA_DIR")
+    if not folder:
+        pytest.skip("needs real CIFAR-10: set CAE_DATA_DIR to the folder that holds it")
+    return Path(folder)
