@@ -1,118 +1,48 @@
-"""CIFAR-10 on disk: which files it has, where a copy is found, and how it is loaded."""
+"""CIFAR-10: a copy on disk turned into arrays, and a copy brought from the network."""
 
 from __future__ import annotations
 
-import hashlib
-import tarfile
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import chain
-from pathlib import Path, PurePosixPath
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 
-from cae.data.cifar10_formats import (
-    CHANNELS,
-    SIDE,
-    Batch,
-    decode_binary_batch,
-    decode_python_batch,
+from cae.data.cifar10_files import (
+    NAME,
+    PYTHON,
+    VERSIONS,
+    BatchFile,
+    Version,
+    find_copy,
+    open_archive,
+    read_archive,
+    read_folder,
+    require_complete,
 )
+from cae.data.cifar10_formats import CHANNELS, SIDE, Batch
+from cae.data.download import OnProgress, PublishedFile, download
 from cae.data.images import Dataset, ImageSet
 from cae.errors import DataError
+from cae.files import write_bytes
 
-NAME = "CIFAR-10"
+if sys.platform != "win32":
+    import fcntl
+
 SOURCE = "cifar10"
 CLASS_NAMES = (
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
 )  # fmt: skip
 THINNED_CLASSES = ("bird", "deer", "truck")
-
-# No published file is half as large; a larger one is not read into memory.
-_MAX_FILE_BYTES = 64 * 2**20
-
-
-@dataclass(frozen=True)
-class BatchFile:
-    """One file of images: its name, its MD5 in hexadecimal, and how many images it holds."""
-
-    name: str
-    md5: str
-    count: int = 10_000
-
-
-@dataclass(frozen=True)
-class Version:
-    """One published form of the data set: its folder and archive, its files, their format."""
-
-    folder: str
-    archive: str
-    train: tuple[BatchFile, ...]
-    test: BatchFile
-    decode: Callable[..., Batch]
-
-    @property
-    def files(self) -> tuple[BatchFile, ...]:
-        return (*self.train, self.test)
-
-
-PYTHON = Version(
-    folder="cifar-10-batches-py",
-    archive="cifar-10-python.tar.gz",
-    train=(
-        BatchFile("data_batch_1", "c99cafc152244af753f735de768cd75f"),
-        BatchFile("data_batch_2", "d4bba439e000b95fd0a9bffe97cbabec"),
-        BatchFile("data_batch_3", "54ebc095f3ab1f0389bbae665268c751"),
-        BatchFile("data_batch_4", "634d18415352ddfa80567beed471001a"),
-        BatchFile("data_batch_5", "482c414d41f54cd18b22e5b47cb7c3cb"),
-    ),
-    test=BatchFile("test_batch", "40351d587109b95175f43aff81a1287e"),
-    decode=decode_python_batch,
+ARCHIVE = PublishedFile(
+    url="https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
+    md5="c58f30108f718f92721af3b95e74349a",
+    size_bytes=170_498_071,
 )
-# Only the archive's MD5 is published; these were computed from the same images and labels written in
-# the binary format, and other projects that check the published files name the same ones.
-BINARY = Version(
-    folder="cifar-10-batches-bin",
-    archive="cifar-10-binary.tar.gz",
-    train=(
-        BatchFile("data_batch_1.bin", "5dd7e06a14cb22eb9f671a540d1b7c25"),
-        BatchFile("data_batch_2.bin", "5ea93a67294ea407fff1d09f752e9692"),
-        BatchFile("data_batch_3.bin", "942cd6a4bcdd0dd3c604fbe906cb4421"),
-        BatchFile("data_batch_4.bin", "ae636b3ba5c66a11e91e8cb52e771fcb"),
-        BatchFile("data_batch_5.bin", "53f37980c15c3d472c316c40844f3f0d"),
-    ),
-    test=BatchFile("test_batch.bin", "803d5f7f4d78ea53de84dbe85f74fb6d"),
-    decode=decode_binary_batch,
-)
-VERSIONS = (PYTHON, BINARY)
-
-
-@dataclass(frozen=True)
-class Copy:
-    """A copy of the data set on disk: a folder of batch files, or an archive of one."""
-
-    path: Path
-    version: Version | None  # None: an archive, which shows its version when it is read
-
-
-def find_copy(path: Path, *, versions: Sequence[Version] = VERSIONS) -> Copy | None:
-    """Return the copy of CIFAR-10 that `path` is or holds, or None; nothing is read yet.
-
-    `path` may be the folder of the batch files, a folder that holds that folder or an archive,
-    or an archive. A folder counts from its first batch file on: one that lacks others is a
-    damaged copy, not an absent one.
-    """
-    if path.is_file():
-        return Copy(path, None)
-    for version in versions:
-        for folder in (path, path / version.folder):
-            if any((folder / file.name).is_file() for file in version.files):
-                return Copy(folder, version)
-    for version in versions:
-        if (path / version.archive).is_file():
-            return Copy(path / version.archive, None)
-    return None
 
 
 def load_cifar10(path: Path, *, versions: Sequence[Version] = VERSIONS) -> Dataset:
@@ -124,114 +54,94 @@ def load_cifar10(path: Path, *, versions: Sequence[Version] = VERSIONS) -> Datas
     Raises:
         DataError: `path` is missing, holds no copy of CIFAR-10, or a damaged one.
     """
-    if not path.exists():
-        raise DataError(f"{path}: no such file or folder; expected a copy of {NAME}")
     copy = find_copy(path, versions=versions)
     if copy is None:
+        what = "holds no" if path.is_dir() else "no such file or folder; expected a copy of"
         folders = " or ".join(version.folder for version in versions)
         archives = " or ".join(version.archive for version in versions)
         raise DataError(
-            f"{path}: holds no {NAME}; expected the batch files, a folder {folders}, or an archive "
-            f"{archives}"
+            f"{path}: {what} {NAME}: the batch files, a folder {folders}, or an archive {archives}"
         )
     if copy.version is None:
-        return _decode(*_open_archive(copy.path, versions), place=copy.path)
-    return _decode(copy.version, _read_folder(copy.path, copy.version), place=copy.path)
+        version, files = open_archive(copy.path, versions)
+    else:
+        version, files = copy.version, read_folder(copy.path, copy.version)
+    return _decode(version, files, place=copy.path)
 
 
-def read_archive(
-    path: Path, versions: Sequence[Version]
-) -> Iterator[tuple[Version, BatchFile, bytes]]:
-    """Yield the batch files in the archive at `path`, in its order; their MD5 is not checked.
+def fetch_cifar10(
+    cache: Path,
+    *,
+    archive: PublishedFile = ARCHIVE,
+    version: Version = PYTHON,
+    on_progress: OnProgress | None = None,
+) -> Path:
+    """Download CIFAR-10 into the folder `cache` and return the folder of its batch files.
 
-    Only regular files with the names of one version are read, each straight into memory: no name
-    or link in the archive decides where anything is written.
+    Of several processes one downloads and the others wait for it. The folder appears whole or not
+    at all; a download that breaks is kept, and the next call goes on with it.
 
     Raises:
-        DataError: the archive is damaged, or a batch file in it is a link or far too large.
+        DataError: the archive cannot be downloaded, stored or used.
     """
-    wanted = {
-        (version.folder, file.name): (version, file)
-        for version in versions
-        for file in version.files
-    }
+    folder = cache / version.folder
     try:
-        with tarfile.open(path, mode="r|*") as archive:
-            for member in archive:
-                key = PurePosixPath(member.name).parts[-2:]
-                if len(key) != 2 or key not in wanted:
-                    continue
-                content = archive.extractfile(member) if member.isreg() else None
-                if content is None or member.size > _MAX_FILE_BYTES:
-                    raise DataError(
-                        f"{path}: {member.name} is not a plain file of the expected size; the "
-                        f"archive is not the published {NAME}"
-                    )
-                yield *wanted[key], content.read()
-    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
-        raise DataError(
-            f"{path}: not a readable archive of {NAME}: {error}; download it again"
-        ) from None
+        cache.mkdir(parents=True, exist_ok=True)
+        with _one_process(cache):
+            if not folder.exists():
+                path = cache / version.archive
+                download(archive, path, on_progress=on_progress)
+                _unpack(path, folder, version)
+                path.unlink()
+    except OSError as error:
+        raise DataError(f"{cache}: cannot be written: {error.strerror or error}") from None
+    return folder
 
 
-def _open_archive(
-    path: Path, versions: Sequence[Version]
-) -> tuple[Version, Iterator[tuple[BatchFile, bytes]]]:
-    """Return which version the archive holds, by its first batch file, and its batch files."""
-    members = read_archive(path, versions)
-    first = next(members, None)
-    if first is None:
-        raise DataError(f"{path}: the archive holds no batch file of {NAME}")
-    version = first[0]
-    files = ((file, data) for found, file, data in chain([first], members) if found is version)
-    return version, files
+def _unpack(archive: Path, folder: Path, version: Version) -> None:
+    """Write the archive's batch files into `folder`, which appears with all of them at once."""
+    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-", suffix=".tmp"))
+    try:
+        found: set[str] = set()
+        # The names come from our own list and the bytes are checked: the archive decides nothing.
+        for _, file, data in read_archive(archive, versions=(version,)):
+            write_bytes(temporary / file.name, data)
+            found.add(file.name)
+        require_complete(found, version, place=archive)
+        temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _read_folder(folder: Path, version: Version) -> Iterator[tuple[BatchFile, bytes]]:
-    for file in version.files:
-        path = folder / file.name
-        try:
-            if path.stat().st_size > _MAX_FILE_BYTES:
-                raise DataError(f"{path}: far larger than the published file; download it again")
-            yield file, path.read_bytes()
-        except FileNotFoundError:
-            raise DataError(f"{path}: missing; {folder} holds only a part of {NAME}") from None
-        except OSError as error:
-            raise DataError(f"{path}: cannot be read: {error.strerror}") from None
-
-
-def require_md5(data: bytes, file: BatchFile, *, place: str) -> None:
-    """Refuse `data` if it is not the published content of `file`.
-
-    Raises:
-        DataError: naming both checksums.
-    """
-    found = hashlib.md5(data, usedforsecurity=False).hexdigest()
-    if found != file.md5:
-        raise DataError(
-            f"{place}: {len(data):,} bytes with MD5 {found}, expected MD5 {file.md5}: damaged or "
-            f"not {NAME}; download it again"
-        )
+@contextmanager
+def _one_process(folder: Path) -> Generator[None]:
+    """Hold `folder` so that no other process is in this block for the same one."""
+    if sys.platform == "win32":  # No locks on folders there; a clash is caught by the MD5.
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _decode(version: Version, files: Iterable[tuple[BatchFile, bytes]], *, place: Path) -> Dataset:
-    """Return the data set of `files`, which come in any order and are held one at a time."""
-    starts: dict[str, int] = {}
-    total = 0
-    for file in version.train:
-        starts[file.name], total = total, total + file.count
-    train = _make_arrays(total)
+    """Return the data set of checked `files`, which come in any order, one in memory at a time."""
+    train = _make_arrays(sum(file.count for file in version.train))
     test = _make_arrays(version.test.count)
-    missing = {file.name for file in version.files}
+    targets: dict[str, Batch] = {version.test.name: test}
+    start = 0
+    for file in version.train:
+        rows = slice(start, start := start + file.count)
+        targets[file.name] = train[0][rows], train[1][rows]
+    found: set[str] = set()
     for file, data in files:
-        where = f"{place / file.name}"
-        require_md5(data, file, place=where)
-        images, labels = test if file is version.test else train
-        rows = slice(starts.get(file.name, 0), starts.get(file.name, 0) + file.count)
-        images[rows], labels[rows] = version.decode(data, count=file.count, place=where)
-        missing.discard(file.name)
-    if missing:
-        raise DataError(f"{place}: lacks {', '.join(sorted(missing))}; it holds a part of {NAME}")
+        images, labels = targets[file.name]
+        images[:], labels[:] = version.decode(data, count=file.count, place=f"{place / file.name}")
+        found.add(file.name)
+    require_complete(found, version, place=place)
     return Dataset(
         train=ImageSet(*train, CLASS_NAMES, NAME),
         test=ImageSet(*test, CLASS_NAMES, NAME),

@@ -32,7 +32,7 @@ def decode_python_batch(data: bytes, *, count: int, place: str) -> Batch:
         batch = _InertUnpickler(io.BytesIO(data), encoding="bytes").load()
     except DataError as error:
         raise DataError(f"{place}: {error}") from None
-    except Exception as error:  # A damaged pickle can raise almost any exception.
+    except Exception as error:  # noqa: BLE001 - a damaged pickle can raise almost any
         raise DataError(f"{place}: not a readable pickle: {_describe(error)}") from None
     values = cast("dict[object, object]", batch) if isinstance(batch, dict) else {}
     pixels = _read_pixels(values.get(b"data"), count)
@@ -111,14 +111,17 @@ class _InertUnpickler(pickle.Unpickler):
 
 
 def _read_pixels(record: object, count: int) -> NDArray[np.uint8] | None:
-    match record:
-        case _ArrayRecord(
-            state=(_, (rows, columns), _TypeRecord(code=b"u1"), False, bytes(content))
-        ) if (rows, columns, len(content)) == (count, PIXELS, count * PIXELS):
-            flat = np.frombuffer(content, dtype=np.uint8)
-            return flat.reshape(count, CHANNELS, SIDE, SIDE)
-        case _:
-            return None
+    state = record.state if isinstance(record, _ArrayRecord) else None
+    if not isinstance(state, tuple) or len(cast("tuple[object, ...]", state)) != 5:
+        return None
+    _, shape, kind, column_major, content = cast("tuple[object, ...]", state)
+    if shape != (count, PIXELS) or column_major is not False:
+        return None
+    if not isinstance(kind, _TypeRecord) or kind.code != b"u1":
+        return None
+    if not isinstance(content, bytes) or len(content) != count * PIXELS:
+        return None
+    return np.frombuffer(content, dtype=np.uint8).reshape(count, CHANNELS, SIDE, SIDE)
 
 
 def _read_labels(value: object, count: int) -> NDArray[np.int64] | None:

@@ -28,7 +28,7 @@ def load_digits() -> Dataset:
     channels. Both parts have the classes' shares, and are the same in every run.
     """
     # scikit-learn takes most of a second to import, and a run on CIFAR-10 has no use for it here.
-    from sklearn import datasets  # noqa: PLC0415
+    from sklearn import datasets
 
     bunch = cast("dict[str, NDArray[Any]]", datasets.load_digits())
     labels = bunch["target"].astype(np.int64)

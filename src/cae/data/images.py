@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,8 +128,9 @@ class Splits:
 def _require_array(value: object, dtype: type[np.generic], *, dimensions: int, place: str) -> None:
     if not isinstance(value, np.ndarray):
         raise DataError(f"{place}: expected a NumPy array, found {type(value).__name__}")
-    if value.dtype != dtype or value.ndim != dimensions:
+    array = cast("NDArray[Any]", value)
+    if array.dtype != dtype or array.ndim != dimensions:
         raise DataError(
-            f"{place}: expected {np.dtype(dtype)} of {dimensions} dimensions, found {value.dtype} "
-            f"of shape {list(value.shape)}"
+            f"{place}: expected {np.dtype(dtype)} of {dimensions} dimensions, found {array.dtype} "
+            f"of shape {list(array.shape)}"
         )

@@ -1,22 +1,92 @@
-"""Where the images of a run come from."""
+"""Where the images of a run come from, and what is tried when they are not given."""
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-from cae.data.cifar10 import load_cifar10
+import platformdirs
+
+from cae.data.cifar10 import ARCHIVE, NAME, fetch_cifar10, load_cifar10
+from cae.data.cifar10_files import VERSIONS, find_copy
 from cae.data.digits import load_digits
+from cae.data.download import OnProgress, PublishedFile
 from cae.data.images import Dataset
+from cae.errors import DataError
+
+FOLDER_VARIABLE = "CAE_DATA_DIR"
+
+logger = logging.getLogger(__name__)
 
 
 def load_dataset(
-    source: str = "auto", *, on_download: Callable[[int, int | None], None] | None = None
+    source: str = "auto",
+    *,
+    on_download: OnProgress | None = None,
+    cache: Path | None = None,
+    archive: PublishedFile = ARCHIVE,
 ) -> Dataset:
-    """Return the data set that `source` names."""
+    """Return the data set that `source` names.
+
+    Args:
+        source: "cifar10": CIFAR-10 from the folder in the environment variable CAE_DATA_DIR, else
+            from the cache, else downloaded into it. "auto": the same, but where CIFAR-10 is
+            neither found nor reachable, the built-in digits, with `fallback_reason` set. "digits":
+            the built-in digits. Anything else: the path of a CIFAR-10 folder or archive.
+        on_download: called with the bytes downloaded so far and the bytes in all.
+        cache: the folder downloads are kept in; None means the user's own for this program.
+        archive: the published archive to download.
+
+    Raises:
+        DataError: the copy found is damaged, a given path holds none, or, for "cifar10", there is
+            none to be had.
+    """
     if source == "digits":
         return load_digits()
-    if source in ("auto", "cifar10"):
-        return load_cifar10(Path(os.environ["CAE_DATA_DIR"]))
-    return load_cifar10(Path(source))
+    if source not in ("auto", "cifar10"):
+        return _load_given(source)
+
+    cache = cache or platformdirs.user_cache_path("cae")
+    tried: list[str] = []
+    given = os.environ.get(FOLDER_VARIABLE)
+    if given:
+        path = Path(given).expanduser()
+        if find_copy(path):
+            return load_cifar10(path)
+        logger.warning("%s: %s holds no %s; looking elsewhere", FOLDER_VARIABLE, path, NAME)
+        tried.append(f"{FOLDER_VARIABLE} ({path}): none there")
+    else:
+        tried.append(f"{FOLDER_VARIABLE}: not set")
+    if find_copy(cache):
+        return load_cifar10(cache)
+    tried.append(f"the cache ({cache}): none there")
+    try:
+        return load_cifar10(fetch_cifar10(cache, archive=archive, on_progress=on_download))
+    except DataError as error:
+        tried.append(f"a download: {error}")
+
+    reason = _explain(tried, archive)
+    if source == "cifar10":
+        raise DataError(reason)
+    return replace(load_digits(), fallback_reason=reason)
+
+
+def _load_given(source: str) -> Dataset:
+    path = Path(source).expanduser()
+    if not os.path.lexists(path):
+        raise DataError(
+            f"{source!r}: no such file or folder; give auto, cifar10, digits, or the path of a "
+            f"{NAME} folder or archive"
+        )
+    return load_cifar10(path)
+
+
+def _explain(tried: list[str], archive: PublishedFile) -> str:
+    archives = " or ".join(version.archive for version in VERSIONS)
+    return (
+        f"{NAME} was neither found nor downloaded. Tried: {'; '.join(tried)}. To give a copy, "
+        f"download {archive.url} on any machine and set {FOLDER_VARIABLE} to the folder that "
+        f"holds it ({archives}, or unpacked), or name it as the data path"
+    )
