@@ -9,7 +9,7 @@ PINS   := pyproject.toml constraints.txt
 RUNTIME := .venv/.runtime
 DEV     := .venv/.dev
 
-PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP    := $(BIN)/python -m pip --disable-pip-version-check -qq
 PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal
 
 # Prints what a command says only if it fails.
