@@ -10,9 +10,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import nn
 
-from cae.checkpoints.weights import apply_weights, write_model, write_weights
+from cae.checkpoints.weights import (
+    SavedModel,
+    apply_weights,
+    load_model,
+    write_model,
+    write_weights,
+)
 from cae.config import (
     AutoencoderConfig,
     ClassifierConfig,
@@ -25,7 +33,7 @@ from cae.data.augment import make_augmentation
 from cae.data.batches import Batches
 from cae.data.images import Dataset, ImageSet, Splits
 from cae.data.splits import make_splits
-from cae.errors import ConfigError, DataError
+from cae.errors import CheckpointError, ConfigError, DataError
 from cae.evaluation.metrics import evaluate_classification, evaluate_reconstruction
 from cae.evaluation.predict import predict_probabilities, reconstruct
 from cae.evaluation.samples import (
@@ -264,6 +272,54 @@ def run(
     )
 
 
+def evaluate_model(saved: SavedModel, images: ImageSet, *, runtime: Runtime) -> dict[str, Any]:
+    """Return the scores of a saved model on a set of images, as plain JSON values.
+
+    Args:
+        saved: from `read_model`; a classifier gets the scores of `evaluate_classification`, an
+            autoencoder those of `evaluate_reconstruction`.
+        images: of the model's image shape; labelled, with the model's classes, for a classifier.
+        runtime: device and precision.
+
+    Raises:
+        CheckpointError: the weights cannot be used, or the model is an encoder alone.
+        DataError: the images are not of the model's shape or classes.
+    """
+    _require_shape(images, saved.autoencoder_config.image_shape)
+    model = load_model(saved)
+    if isinstance(model, Autoencoder):
+        reconstructions = reconstruct(model, images, runtime=runtime)
+        return evaluate_reconstruction(images.images, reconstructions)
+    if not isinstance(model, Classifier):
+        raise CheckpointError(
+            f"{saved.path}: an encoder has no answer to evaluate; name its autoencoder or a "
+            "classifier"
+        )
+    if images.labels is None or images.class_names != saved.class_names:
+        raise DataError(
+            f"{images.name}: its classes are {list(images.class_names)}, but {saved.path.name} "
+            f"knows {list(saved.class_names or ())}; evaluate it on the data that it was made for"
+        )
+    probabilities = predict_probabilities(model, images, runtime=runtime)
+    return evaluate_classification(probabilities, images.labels, images.class_names)
+
+
+def classify(saved: SavedModel, images: ImageSet, *, runtime: Runtime) -> NDArray[np.float32]:
+    """Return a saved classifier's probabilities [N, K] for images, labelled or not.
+
+    Raises:
+        CheckpointError: the model is no classifier, or its weights cannot be used.
+        DataError: the images are not of the model's shape.
+    """
+    _require_shape(images, saved.autoencoder_config.image_shape)
+    model = load_model(saved)
+    if not isinstance(model, Classifier):
+        raise CheckpointError(
+            f"{saved.path}: {saved.kind} models do not classify; name a classifier's JSON file"
+        )
+    return predict_probabilities(model, images, runtime=runtime)
+
+
 def save_autoencoder(
     folder: RunFolder,
     trained: Trained[Autoencoder],
@@ -346,6 +402,14 @@ def describe_splits(splits: Splits) -> dict[str, Any]:
 def _find_thinned(dataset: Dataset, config: DataConfig) -> tuple[str, ...]:
     removed = dataset.thinned_classes if config.remove_classes is None else config.remove_classes
     return removed if config.remove_fraction > 0 else ()
+
+
+def _require_shape(images: ImageSet, shape: tuple[int, int, int]) -> None:
+    if images.image_shape != shape:
+        raise DataError(
+            f"{images.name}: images of shape {list(images.image_shape)} (height, width, channels), "
+            f"but the model was made for {list(shape)}"
+        )
 
 
 def _prepare(
