@@ -125,7 +125,7 @@ def test_errors_for_users_are_our_own():
         and not any(scope.startswith("_") for scope in around)
         and not is_application(path)
     ]
-    assert not foreign, foreign
+    assert not foreign, "\n".join(foreign)
 
 
 def test_no_name_is_vague():
@@ -138,7 +138,7 @@ def test_no_name_is_vague():
             # `get_` does not tell the cost: read_, load_, make_ and compute_ do.
             if set(words) & VAGUE_WORDS or words[0] == "get":
                 vague.append(f"{name_of(path)}: {name}")
-    assert not vague, vague
+    assert not vague, "\n".join(vague)
 
 
 def test_training_never_sees_the_test_images():
@@ -158,7 +158,7 @@ def test_each_module_has_its_tests_at_the_mirrored_place():
         if path.name != "__init__.py"
         and not (UNIT / path.relative_to(PACKAGE)).with_name(f"test_{path.name}").exists()
     ]
-    assert not missing, missing
+    assert not missing, "\n".join(missing)
 
 
 def test_each_unit_test_mirrors_a_module():
@@ -169,4 +169,4 @@ def test_each_unit_test_mirrors_a_module():
         .with_name(test.name.removeprefix("test_"))
         .exists()
     ]
-    assert not orphans, orphans
+    assert not orphans, "\n".join(orphans)

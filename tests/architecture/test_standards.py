@@ -15,7 +15,7 @@ GATE = ".ci/run"
 
 # Written so that this file does not hold what it forbids.
 MACHINE_PATHS = re.compile(
-    rb"(?<![\w.])/(work|tmp|root|home|Users)/\w" + rb"|site-" + rb"packages/|\.pyenv"
+    rb"(?<![\w.])/(work|tmp|root|home|Users)/\w" + rb"|site-" + rb"packages/|\.py" + rb"env/"
 )
 BESIDE_THE_CHECKOUT = re.compile(rb"\.\./" + rb"shared")
 
@@ -54,7 +54,7 @@ def test_tracked_text_ends_in_one_newline_and_has_no_carriage_return():
         assert not content.endswith(b"\n\n"), path
 
 
-def test_no_picture_of_the_data_sets_archives_is_tracked():
+def test_no_data_set_is_tracked():
     archives = (".tar.gz", ".tgz", ".bin", ".npz", ".npy")
     for path in read_tracked_files():
         assert not path.endswith(archives), path
