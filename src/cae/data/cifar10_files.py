@@ -135,8 +135,14 @@ def read_archive(
     try:
         with tarfile.open(path, mode="r|*") as archive:
             for member in archive:
-                key = PurePosixPath(member.name).parts[-2:]
-                if len(key) != 2 or key not in wanted:
+                name = PurePosixPath(member.name)
+                if name.is_absolute() or ".." in name.parts:
+                    raise DataError(
+                        f"{path}: {member.name} points out of the archive; it may be an attack, "
+                        f"{REMEDY}"
+                    )
+                key = (name.parent.name, name.name)
+                if key not in wanted:
                     continue
                 content = archive.extractfile(member) if member.isreg() else None
                 if content is None or member.size > _MAX_FILE_BYTES:

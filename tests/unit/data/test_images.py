@@ -1,0 +1,87 @@
+"""A set of images is what it says it is, or is refused at the door."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cae.data.images import ImageSet
+from cae.errors import DataError
+
+NAMES = ("cat", "dog", "frog")
+
+
+def make_images(count: int = 4, channels: int = 3, height: int = 6, width: int = 5):
+    size = count * channels * height * width
+    return (np.arange(size) % 256).astype(np.uint8).reshape(count, channels, height, width)
+
+
+def make_set() -> ImageSet:
+    return ImageSet(make_images(), np.array([2, 0, 2, 1]), NAMES, "pets")
+
+
+def test_a_set_knows_its_size_and_the_shape_of_its_images():
+    pets = make_set()
+    assert len(pets) == 4
+    assert pets.image_shape == (6, 5, 3)
+
+
+def test_selecting_keeps_the_asked_order_and_copies_the_pixels():
+    pets = make_set()
+    chosen = pets.select(np.array([3, 0]))
+    assert chosen.labels is not None
+    assert chosen.labels.tolist() == [1, 2]
+    assert (chosen.images == make_images()[[3, 0]]).all()
+    assert not np.shares_memory(chosen.images, pets.images)
+    assert (chosen.class_names, chosen.name) == (NAMES, "pets")
+
+
+def test_selecting_from_unlabelled_images_leaves_them_unlabelled():
+    assert ImageSet(make_images(), None, NAMES, "pets").select(np.array([1])).labels is None
+
+
+def test_class_counts_include_the_classes_without_images():
+    counts = ImageSet(make_images(), np.array([2, 0, 2, 0]), NAMES, "pets").class_counts()
+    assert counts.tolist() == [2, 0, 2]
+    assert counts.dtype == np.int64
+
+
+def test_unlabelled_images_cannot_be_counted_by_class():
+    with pytest.raises(DataError, match="pets: classes cannot be counted without labels"):
+        ImageSet(make_images(), None, NAMES, "pets").class_counts()
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (make_images().astype(np.float32), "pets: images: expected uint8 of 4 .* found float32"),
+        (make_images()[0], r"expected uint8 of 4 dimensions, found uint8 of shape \[3, 6, 5\]"),
+        (make_images().tolist(), "pets: images: expected a NumPy array, found list"),
+        (make_images()[:0], r"shape \[0, 3, 6, 5\] hold no pixel"),
+        (make_images()[..., :0], r"shape \[4, 3, 6, 0\] hold no pixel"),
+    ],
+)
+def test_images_of_another_kind_are_refused(images, message):
+    with pytest.raises(DataError, match=message):
+        ImageSet(images, None, NAMES, "pets")
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (np.array([0, 1, 2]), "3 labels for 4 images"),
+        (np.array([0, 1, 2, 3]), "labels from 0 to 3, but 3 classes allow 0 to 2"),
+        (np.array([0, -1, 2, 1]), "labels from -1 to 2"),
+        (np.array([0, 1, 2, 1], dtype=np.int32), "labels: expected int64 .* found int32"),
+        (np.eye(4, dtype=np.int64), r"found int64 of shape \[4, 4\]"),
+    ],
+)
+def test_labels_that_do_not_fit_are_refused(labels, message):
+    with pytest.raises(DataError, match=message):
+        ImageSet(make_images(), labels, NAMES, "pets")
+
+
+@pytest.mark.parametrize("names", [(), ("cat", "dog", "cat")])
+def test_class_names_that_do_not_tell_classes_apart_are_refused(names):
+    with pytest.raises(DataError, match="all different"):
+        ImageSet(make_images(), None, names, "pets")

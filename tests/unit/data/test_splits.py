@@ -1,0 +1,170 @@
+"""Splits keep the origin's counts, follow the seed alone, and refuse what cannot be split."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from cae.config import DataConfig
+from cae.data.digits import load_digits
+from cae.data.images import Dataset, ImageSet
+from cae.data.sources import load_dataset
+from cae.data.splits import compute_fingerprint, draw_class_shares, make_splits
+from cae.errors import ConfigError, DataError
+
+NAMES = ("cat", "dog", "frog")
+
+
+def make_dataset(counts=(40, 40, 40), *, test_count=9) -> Dataset:
+    """Return a data set whose images hold their own index, so that splits can be read back."""
+    labels = np.repeat(np.arange(len(counts)), counts)
+    labels = labels[np.random.default_rng(0).permutation(len(labels))]
+    index = np.arange(len(labels), dtype="<u4").view(np.uint8).reshape(-1, 1, 2, 2)
+    test = ImageSet(index[:test_count], labels[:test_count], NAMES, "pets")
+    return Dataset(ImageSet(index, labels, NAMES, "pets"), test, ("frog",), source="pets")
+
+
+def read_indices(images: ImageSet) -> list[int]:
+    return images.images.reshape(-1, 4).copy().view("<u4").ravel().tolist()
+
+
+def test_cifar10_splits_have_the_published_counts_and_the_recorded_fingerprint(cifar10_folder):
+    splits = make_splits(load_dataset(str(cifar10_folder)), DataConfig(seed=42))
+    assert (len(splits.train), len(splits.val), len(splits.test)) == (33_150, 9_350, 10_000)
+    thinned = {"bird", "deer", "truck"}
+    for images, full in ((splits.train, 3_900), (splits.val, 1_100)):
+        counts = dict(zip(images.class_names, images.class_counts().tolist(), strict=True))
+        assert counts == {name: full // 2 if name in thinned else full for name in counts}
+    assert splits.test.class_counts().tolist() == [1_000] * 10
+    assert splits.fingerprint == "bdcc8b2495de009e2785ab9e832332080efb08c122e804e7b19c5f2130b7a82a"
+    assert [part.name for part in (splits.train, splits.val, splits.test)] == [
+        "CIFAR-10 train",
+        "CIFAR-10 validation",
+        "CIFAR-10 test",
+    ]
+
+
+def test_digits_splits_have_the_recorded_counts_and_fingerprint():
+    splits = make_splits(load_digits(), DataConfig(seed=42))
+    assert (len(splits.train), len(splits.val), len(splits.test)) == (954, 269, 359)
+    assert splits.fingerprint == "b25ffc2533ad45dab334344a5c87df7a8faabab67ca5c4e7fa93c19e07803fb8"
+
+
+def test_fingerprint_is_the_sha256_of_the_index_lists_as_documented():
+    dataset = make_dataset()
+    splits = make_splits(dataset, DataConfig())
+    expected = hashlib.sha256()
+    for images in (splits.train, splits.val):
+        indices = read_indices(images)
+        assert indices == sorted(indices)
+        expected.update(struct.pack(f"<{len(indices) + 1}q", len(indices), *indices))
+    assert splits.fingerprint == expected.hexdigest()
+
+
+def test_fingerprint_tells_where_one_list_ends_and_the_next_begins():
+    one, two = np.array([1, 2, 3]), np.array([4])
+    assert compute_fingerprint(one, two) != compute_fingerprint(one[:2], np.array([3, 4]))
+
+
+def test_images_keep_their_own_labels():
+    dataset = make_dataset()
+    assert dataset.train.labels is not None
+    splits = make_splits(dataset, DataConfig())
+    for images in (splits.train, splits.val):
+        assert images.labels is not None
+        assert (dataset.train.labels[read_indices(images)] == images.labels).all()
+
+
+def test_half_of_the_data_sets_own_classes_is_removed_by_default():
+    splits = make_splits(make_dataset(), DataConfig(val_size=0.2))
+    assert splits.train.class_counts().tolist() == [32, 32, 16]
+    assert splits.val.class_counts().tolist() == [8, 8, 4]
+
+
+def test_named_classes_are_thinned_instead_of_the_default_ones():
+    config = DataConfig(val_size=0.2, remove_classes=("cat", "dog", "cat"), remove_fraction=0.25)
+    splits = make_splits(make_dataset(), config)
+    assert splits.train.class_counts().tolist() == [24, 24, 32]
+    assert splits.val.class_counts().tolist() == [6, 6, 8]
+
+
+def test_nothing_is_removed_when_no_class_is_named_or_the_fraction_is_zero():
+    whole = DataConfig(remove_classes=())
+    for config in (whole, DataConfig(remove_fraction=0.0)):
+        splits = make_splits(make_dataset(), config)
+        assert sorted(read_indices(splits.train) + read_indices(splits.val)) == list(range(120))
+
+
+def test_class_can_be_removed_whole():
+    splits = make_splits(make_dataset(), DataConfig(remove_fraction=1.0, val_size=0.2))
+    assert splits.train.class_counts().tolist() == [32, 32, 0]
+    assert splits.val.class_counts().tolist() == [8, 8, 0]
+
+
+def test_test_images_are_never_thinned_or_copied():
+    dataset = make_dataset()
+    splits = make_splits(dataset, DataConfig(remove_fraction=1.0))
+    assert splits.test.images is dataset.test.images
+    assert splits.test.name == "pets test"
+
+
+def test_what_is_removed_from_one_class_does_not_depend_on_the_others():
+    dataset = make_dataset()
+    labels = dataset.train.labels
+    assert labels is not None
+    one = make_splits(dataset, DataConfig(remove_classes=("dog",)))
+    two = make_splits(dataset, DataConfig(remove_classes=("frog", "dog")))
+
+    def dogs(splits):
+        kept = read_indices(splits.train) + read_indices(splits.val)
+        return {index for index in kept if labels[index] == 1}
+
+    assert dogs(one) == dogs(two)
+
+
+def test_largest_remainders_get_the_images_left_over():
+    # Exact shares of 4 of 17: 1.18, 1.18, 1.65; one image is left over.
+    labels = np.repeat([0, 1, 2], [5, 5, 7])
+    drawn = draw_class_shares(labels, NAMES, count=4, seed=0)
+    assert np.bincount(labels[drawn]).tolist() == [1, 1, 2]
+
+
+def test_equal_remainders_go_to_the_earlier_classes():
+    labels = np.repeat([2, 1, 0], 5)
+    drawn = draw_class_shares(labels, NAMES, count=8, seed=0)
+    assert np.bincount(labels[drawn]).tolist() == [3, 3, 2]
+
+
+def test_unknown_class_is_an_error_with_the_nearest_name():
+    with pytest.raises(ConfigError, match=r"remove_classes: unknown class 'frgo'; did you mean 'f"):
+        make_splits(make_dataset(), DataConfig(remove_classes=("cat", "frgo")))
+    with pytest.raises(ConfigError, match="unknown class 'submarine'; choose among cat, dog, frog"):
+        make_splits(make_dataset(), DataConfig(remove_classes=("submarine",)))
+
+
+def test_unlabelled_images_cannot_be_split():
+    dataset = make_dataset()
+    bare = replace(dataset, train=replace(dataset.train, labels=None))
+    with pytest.raises(DataError, match="pets: images cannot be split by class without labels"):
+        make_splits(bare, DataConfig())
+
+
+@pytest.mark.parametrize(
+    ("counts", "changes", "message"),
+    [
+        ((3, 3, 3), {"val_size": 0.01}, "val_size 0.01 leaves .* train on and 0 to validate on"),
+        ((3, 3, 3), {"val_size": 0.99}, "val_size 0.99 leaves 0 images to train on"),
+        ((9, 9, 9), {"remove_classes": NAMES, "remove_fraction": 1.0}, "leaves 0 images to train"),
+        ((40, 40, 1), {}, "class 'frog': val_size 0.22 puts 1 of its images into training and 0"),
+    ],
+)
+def test_too_few_images_for_both_splits_is_an_error_that_names_the_settings(
+    counts, changes, message
+):
+    config = DataConfig(**{"remove_fraction": 0.0} | changes)
+    with pytest.raises(DataError, match=message):
+        make_splits(make_dataset(counts, test_count=1), config)
