@@ -16,7 +16,7 @@ from cae.data.cifar10_formats import Batch, decode_binary_batch, decode_python_b
 from cae.errors import DataError
 
 NAME = "CIFAR-10"
-REMEDY = "delete it and get a fresh copy"
+REMEDY = "replace it with a fresh copy"
 
 # No published file is half as large; a larger one is not read into memory.
 _MAX_FILE_BYTES = 64 * 2**20

@@ -60,7 +60,10 @@ def load_dataset(
     else:
         tried.append(f"{FOLDER_VARIABLE}: not set")
     if find_copy(cache):
-        return load_cifar10(cache)
+        try:
+            return load_cifar10(cache)
+        except DataError as error:
+            raise DataError(f"{error}; without {cache} it is downloaded again") from None
     tried.append(f"the cache ({cache}): none there")
     try:
         return load_cifar10(fetch_cifar10(cache, archive=archive, on_progress=on_download))
