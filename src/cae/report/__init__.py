@@ -1,0 +1,1 @@
+"""What a run looks like: its figures, drawn from plain numbers and pictures."""

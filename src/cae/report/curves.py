@@ -1,0 +1,172 @@
+"""The curves of a training: one metric against the epoch, for train and validation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import (
+    FixedLocator,
+    FuncFormatter,
+    LogLocator,
+    MaxNLocator,
+    NullLocator,
+    StrMethodFormatter,
+)
+from numpy.typing import NDArray
+
+from cae.errors import DataError
+from cae.report.page import BLUE, VERMILION, open_page
+
+_FRACTIONS = ("accuracy", "f1", "precision", "recall")
+_HIGHER_IS_BETTER = (*_FRACTIONS, "psnr", "ssim")
+# Beyond this ratio of the largest to the smallest value, a linear axis shows a flat line.
+_LOG_SCALE_RATIO = 20
+_BODY_PIXELS = 440
+# Colour, dashes and width: told apart in black and white too.
+_LINES: dict[str, tuple[str, str | tuple[float, tuple[float, float]], float]] = {
+    "train": (VERMILION, (0, (4, 1.5)), 1.5),
+    "validation": (BLUE, "solid", 2.0),
+}
+
+
+def plot_history(
+    metrics: Mapping[str, Sequence[float]], path: Path, *, metric: str, title: str
+) -> Path:
+    """Write the curves of `metric` (train) and `val_metric` (validation) against the epoch.
+
+    The best validation epoch is marked with its value: the highest for accuracy, F1, precision,
+    recall, PSNR and SSIM, else the lowest. Without validation values only the train curve is
+    drawn. The axis is logarithmic where the values span more than a factor of 20.
+
+    Args:
+        metrics: one value per epoch, by metric name, as a history holds them.
+        path: the PNG to write; its folder is made as needed.
+        metric: the name of the train curve, such as `loss`.
+        title: what there is to see.
+
+    Raises:
+        DataError: `metric` is not there, has no epoch or a value that is not finite, or the two
+            curves differ in length.
+    """
+    curves = {"train": _require_curve(metrics, metric)}
+    if f"val_{metric}" in metrics:
+        curves["validation"] = _require_curve(metrics, f"val_{metric}")
+    if len({len(curve) for curve in curves.values()}) > 1:
+        lengths = ", ".join(f"{len(curve)} for {name}" for name, curve in curves.items())
+        raise DataError(f"{metric}: {lengths}; expected as many epochs for both")
+    is_fraction = any(name in metric for name in _FRACTIONS)
+    values = np.concatenate(list(curves.values()))
+    low, high = values.min(), values.max()
+    is_log = not is_fraction and low > 0 and high > _LOG_SCALE_RATIO * low
+    subtitle = f"{metric.replace('_', ' ')} after each epoch{', log scale' if is_log else ''}"
+    with open_page(path, title=title, subtitle=subtitle, body_pixels=_BODY_PIXELS) as figure:
+        axes = figure.add_subplot()
+        axes.set_xlabel("epoch")
+        axes.grid(axis="y")
+        axes.tick_params(length=0)
+        if is_log:
+            axes.set_yscale("log")
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.yaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_formatter(
+            FuncFormatter(_write_percent) if is_fraction else StrMethodFormatter("{x:g}")
+        )
+        last = len(curves["train"])
+        axes.xaxis.set_major_locator(FixedLocator(_choose_epoch_ticks(last)))
+        for name, curve in curves.items():
+            color, line, width = _LINES[name]
+            marker = "o" if last == 1 else None
+            epochs = np.arange(1, last + 1)
+            axes.plot(epochs, curve, color=color, ls=line, lw=width, marker=marker, ms=4)
+        axes.margins(x=0.02, y=0.1)
+        # The limits are fixed here: what marks the curves must not move them.
+        axes.set_xlim(axes.get_xlim())
+        axes.set_ylim(axes.get_ylim())
+        if "validation" in curves:
+            _label_line_ends(axes, {name: curve[-1] for name, curve in curves.items()})
+            _mark_best(axes, curves["validation"], metric=metric, is_fraction=is_fraction)
+    return path
+
+
+def _label_line_ends(axes: Axes, ends: Mapping[str, float]) -> None:
+    """Name each line at its right end, the names pushed apart where the lines meet."""
+    to_axes = axes.transData + axes.transAxes.inverted()
+    placed = sorted((float(to_axes.transform((1, value))[1]), name) for name, value in ends.items())
+    heights = [height for height, _ in placed]
+    smallest = 0.065
+    if len(heights) == 2 and heights[1] - heights[0] < smallest:
+        middle = sum(heights) / 2
+        heights = [middle - smallest / 2, middle + smallest / 2]
+    for height, (_, name) in zip(heights, placed, strict=True):
+        axes.annotate(
+            name,
+            (1, height),
+            (4, 0),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            va="center",
+            color=_LINES[name][0],
+            annotation_clip=False,
+        )
+
+
+def _mark_best(axes: Axes, curve: NDArray[np.float64], *, metric: str, is_fraction: bool) -> None:
+    """Ring the best point and name it on the side of the curves that is empty there."""
+    is_high = any(name in metric for name in _HIGHER_IS_BETTER)
+    best = int(curve.argmax() if is_high else curve.argmin())
+    value = f"{curve[best]:.1%}" if is_fraction else f"{curve[best]:.3g}"
+    axes.plot(
+        [best + 1],
+        [curve[best]],
+        "o",
+        ms=7,
+        mfc="white",
+        mec=BLUE,
+        mew=1.8,
+        clip_on=False,
+        zorder=5,
+    )
+    # Rising curves leave the lower right empty, falling ones the upper right.
+    edge = 0.0 if is_high else 1.0
+    is_late = best + 1 > len(curve) / 2
+    axes.plot(
+        [best + 1] * 2,
+        [curve[best], axes.get_ylim()[0 if is_high else 1]],
+        color=BLUE,
+        lw=0.8,
+        ls=(0, (1, 2)),
+        zorder=1,
+    )
+    axes.annotate(
+        f"best {value}, epoch {best + 1}",
+        (best + 1, edge),
+        (-5 if is_late else 5, 6 - 12 * edge),
+        xycoords=("data", "axes fraction"),
+        textcoords="offset points",
+        ha="right" if is_late else "left",
+        va="bottom" if is_high else "top",
+        color=BLUE,
+        weight="bold",
+    )
+
+
+def _choose_epoch_ticks(last: int) -> list[float]:
+    """Return 1, where training starts, and the round epochs up to `last`."""
+    ticks = MaxNLocator(nbins=6, steps=[1, 2, 5, 10], integer=True).tick_values(1, last)
+    return [1, *(float(tick) for tick in ticks if 1 < tick <= last)]
+
+
+def _write_percent(fraction: float, _position: int | None = None) -> str:
+    return f"{100 * fraction:g}%"
+
+
+def _require_curve(metrics: Mapping[str, Sequence[float]], name: str) -> NDArray[np.float64]:
+    if name not in metrics:
+        raise DataError(f"no metric {name!r} to plot; there are: {', '.join(sorted(metrics))}")
+    curve = np.asarray(metrics[name], dtype=np.float64)
+    if curve.ndim != 1 or not len(curve) or not np.isfinite(curve).all():
+        raise DataError(f"metric {name!r} is {list(metrics[name])}: expected finite numbers")
+    return curve

@@ -1,0 +1,96 @@
+"""The pictures of one run: which there are, what each shows, and which data it was."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cae.evaluation.samples import MistakeSamples, ReconstructionSamples
+from cae.report.figures import (
+    plot_confident_mistakes,
+    plot_confusion_matrix,
+    plot_history,
+    plot_per_class_recall,
+    plot_reconstructions,
+)
+from cae.run_folder import RunFolder
+from cae.training.history import read_history
+
+_DATA_NAMES = {"cifar10": "CIFAR-10", "digits": "digits"}
+_CURVES = {"autoencoder": ("loss",), "classifier": ("loss", "accuracy")}
+
+
+def name_data(source: str) -> str:
+    """Return how people call the data set `source` ("CIFAR-10" for "cifar10")."""
+    return _DATA_NAMES.get(source, source)
+
+
+def draw_run(
+    folder: RunFolder,
+    evaluation: Mapping[str, Any],
+    reconstructions: ReconstructionSamples,
+    mistakes: MistakeSamples,
+) -> list[Path]:
+    """Draw everything there is to see of a finished run into its folder; return the PNGs.
+
+    Args:
+        folder: of the run; its histories are read.
+        evaluation: the content of its evaluation.json.
+        reconstructions: test images beside their reconstructions.
+        mistakes: the test images on which the classifier was most surely wrong.
+
+    Raises:
+        CheckpointError: a history of the run is missing or damaged.
+    """
+    test_set = f"the {name_data(evaluation['data'])} test set"
+    scores = evaluation["test"]["classifier"]
+    return [
+        *draw_training(folder, folder.autoencoder),
+        plot_reconstructions(
+            reconstructions.originals,
+            reconstructions.reconstructions,
+            folder.plot(f"reconstructions_{folder.name}"),
+            title=f"Images of {test_set} and their reconstructions",
+        ),
+        *draw_training(folder, folder.classifier),
+        plot_confusion_matrix(
+            scores["confusion_matrix"],
+            list(scores["per_class"]),
+            folder.plot(f"confusion_matrix_{folder.name}"),
+            title=f"Confusion matrix on {test_set}: {scores['accuracy']:.1%} correct",
+        ),
+        plot_per_class_recall(
+            scores["per_class"],
+            folder.plot(f"per_class_recall_{folder.name}"),
+            title=f"Recall of each class on {test_set}",
+            highlighted=evaluation["thinned_classes"],
+        ),
+        plot_confident_mistakes(
+            mistakes.images,
+            mistakes.true_names,
+            mistakes.predicted_names,
+            mistakes.probabilities,
+            folder.plot(f"confident_mistakes_{folder.name}"),
+            title=f"The most confident mistakes on {test_set}",
+        ),
+    ]
+
+
+def draw_training(folder: RunFolder, model: str) -> list[Path]:
+    """Draw the training curves of the model called `model` from its history; return the PNGs.
+
+    Raises:
+        CheckpointError: the history is missing or damaged.
+    """
+    history = read_history(folder.history(model))
+    stage, data = history["stage"], name_data(history["data"])
+    return [
+        plot_history(
+            history["metrics"],
+            folder.plot(f"{model}_{metric}"),
+            metric=metric,
+            title=f"{stage.capitalize()} {metric} on {data} ({model})",
+        )
+        for metric in _CURVES[stage]
+    ]
