@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Mapping, Sequence
-from importlib import resources
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar, cast
 
 from pydantic import (
@@ -25,8 +22,6 @@ Regularizer = Literal["l1", "l2", "l1_l2"]
 WeightedMetric = Literal["accuracy", "categorical_crossentropy", "top_5_accuracy"]
 Schedule = Literal["constant", "cosine", "one_cycle"]
 
-_PRESETS = "presets"
-
 
 def _list_to_tuple(value: object) -> object:
     # JSON has no tuples; a frozen model must not hold a mutable list.
@@ -41,7 +36,7 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_list_to_tuple)]
 
 
 class _Section(BaseModel):
-    """What every section shares: it is immutable, and an unknown key or a wrong type is an error."""
+    """What every section shares: immutable, no unknown key, no wrong type."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -230,7 +225,8 @@ def parse_section(kind: type[Section], values: Mapping[str, Any], *, place: str)
         place: where the values come from (a file, an option), for error messages.
 
     Raises:
-        ConfigError: naming each bad key, its value, what is allowed, and for a typo the nearest key.
+        ConfigError: naming each bad key, its value, what is allowed, and the key nearest to a
+            misspelt one.
     """
     try:
         return kind.model_validate(dict(values))
@@ -250,76 +246,6 @@ def parse_classifier_config(
 ) -> ClassifierConfig:
     """Return the checked classifier configuration of a plain dictionary (see `parse_section`)."""
     return parse_section(ClassifierConfig, values, place=place)
-
-
-def read_config_file(path: Path) -> dict[str, Any]:
-    """Return the JSON object in a configuration file.
-
-    Raises:
-        ConfigError: the file is missing, is not JSON, or is not an object.
-    """
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{path}: not valid JSON: {error}") from None
-    if not isinstance(values, dict):
-        raise ConfigError(f"{path}: expected a JSON object of keys and values")
-    return cast("dict[str, Any]", values)
-
-
-def preset_names() -> tuple[str, ...]:
-    """Return the names of the presets that ship with the package, sorted."""
-    files = resources.files("cae") / _PRESETS
-    stem = "autoencoder_config_"
-    names = (file.name for file in files.iterdir())
-    return tuple(sorted(name[len(stem) : -len(".json")] for name in names if name.startswith(stem)))
-
-
-def load_preset(name: str) -> RunConfig:
-    """Return the preset called `name`.
-
-    Raises:
-        ConfigError: there is no such preset; the message lists those there are.
-    """
-    if name not in preset_names():
-        raise ConfigError(f"no preset {name!r}{_nearest(name, preset_names())}")
-    files = resources.files("cae") / _PRESETS
-    sections = {
-        section: json.loads((files / f"{section}_config_{name}.json").read_text("utf-8"))
-        for section in ("autoencoder", "classifier")
-    }
-    return parse_section(RunConfig, sections, place=f"preset {name}")
-
-
-def override(config: RunConfig, settings: Sequence[str]) -> RunConfig:
-    """Return `config` with each `key=value` of `settings` applied, in order.
-
-    A key may name its section (`classifier.epochs=3`); a bare key is set in every section that
-    has it. Values are JSON, and what is not JSON is text (`optimizer=sgd`).
-
-    Raises:
-        ConfigError: a setting without `=`, an unknown section or key, or a value not allowed.
-    """
-    values = dump(config)
-    for setting in settings:
-        key, separator, text = setting.partition("=")
-        key = key.strip()
-        if not separator or not key:
-            raise ConfigError(f"--set {setting!r}: expected key=value, such as epochs=3")
-        section, dot, name = key.rpartition(".")
-        sections = [section] if dot else [s for s in values if key in values[s]]
-        if dot and section not in values:
-            raise ConfigError(
-                f"--set {setting!r}: no section {section!r}{_nearest(section, values)}"
-            )
-        if not sections or name not in values[sections[0]]:
-            known = values[section] if dot else {k for s in values.values() for k in s}
-            raise ConfigError(f"--set {setting!r}: unknown key {name!r}{_nearest(name, known)}")
-        for place in sections:
-            values[place][name] = _parse_value(text.strip())
-    return parse_section(RunConfig, values, place="--set " + " ".join(settings))
 
 
 def dump(config: _Section) -> dict[str, Any]:
@@ -361,13 +287,6 @@ def find_ineffective_keys(config: AutoencoderConfig | ClassifierConfig) -> list[
     return sentences
 
 
-def _parse_value(text: str) -> object:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return text
-
-
 def _explain(error: ValidationError, kind: type[_Section]) -> str:
     parts: list[str] = []
     for problem in error.errors(include_url=False):
@@ -376,7 +295,7 @@ def _explain(error: ValidationError, kind: type[_Section]) -> str:
         if problem["type"] == "extra_forbidden":
             section = kind if len(location) == 1 else kind.model_fields[location[0]].annotation
             known = cast("type[_Section]", section).model_fields
-            parts.append(f"unknown key {key!r}{_nearest(location[-1], known)}")
+            parts.append(f"unknown key {key!r}{suggest(location[-1], known)}")
         elif problem["type"] == "value_error":
             message = problem["msg"].removeprefix("Value error, ")
             parts.append(f"{key}: {message}" if key else message)
@@ -386,7 +305,8 @@ def _explain(error: ValidationError, kind: type[_Section]) -> str:
     return "; ".join(parts)
 
 
-def _nearest(name: str, known: Sequence[str] | Mapping[str, Any] | set[str]) -> str:
+def suggest(name: str, known: Sequence[str] | Mapping[str, Any] | set[str]) -> str:
+    """Return the end of an error message: the known name nearest to `name`, or all of them."""
     matches = difflib.get_close_matches(name, list(known), n=1)
     if matches:
         return f"; did you mean {matches[0]!r}?"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class CaeError(Exception):
-    """Base of every error this package raises on purpose; its text is meant to be read by a user."""
+    """Base of every error this package raises on purpose; its text is written for a user."""
 
     exit_code: int = 1
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ _CHUNK_BYTES = 1 << 20
 
 
 @contextmanager
-def replace_whole(path: Path) -> Iterator[Path]:
+def replace_whole(path: Path) -> Generator[Path]:
     """Yield a temporary path beside `path`; on success it is fsynced and renamed over `path`.
 
     If the block raises, the temporary file is removed and whatever stood at `path` is untouched.

@@ -8,18 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Generic, TypeVar
-
-import numpy as np
-from numpy.typing import NDArray
-from torch import nn
+from typing import Any
 
 from cae.checkpoints.weights import (
-    SavedModel,
     apply_weights,
-    load_model,
-    write_model,
-    write_weights,
 )
 from cae.config import (
     AutoencoderConfig,
@@ -33,7 +25,7 @@ from cae.data.augment import make_augmentation
 from cae.data.batches import Batches
 from cae.data.images import Dataset, ImageSet, Splits
 from cae.data.splits import make_splits
-from cae.errors import CheckpointError, ConfigError, DataError
+from cae.errors import ConfigError, DataError
 from cae.evaluation.metrics import evaluate_classification, evaluate_reconstruction
 from cae.evaluation.predict import predict_probabilities, reconstruct
 from cae.evaluation.samples import (
@@ -46,31 +38,21 @@ from cae.files import write_json
 from cae.models.autoencoder import Autoencoder, make_autoencoder
 from cae.models.blocks import count_parameters
 from cae.models.classifier import Classifier, make_classifier
-from cae.run_folder import ModelFiles, RunFolder
+from cae.run_folder import RunFolder
 from cae.runtime.device import Runtime, describe_environment
-from cae.training.history import write_history
 from cae.training.objectives import (
     ClassificationObjective,
     ReconstructionObjective,
     compute_balanced_weights,
 )
 from cae.training.progress import Progress, SilentProgress
+from cae.training.saving import Trained, save_autoencoder, save_classifier
 from cae.training.trainer import FitResult, Weights, fit
 
 logger = logging.getLogger(__name__)
 
 _VALIDATION_BATCH_SIZE = 250
 _SILENT = SilentProgress()
-
-Network = TypeVar("Network", bound=nn.Module)
-
-
-@dataclass(frozen=True, slots=True)
-class Trained(Generic[Network]):
-    """A trained model with what happened on the way; the model holds the chosen weights."""
-
-    model: Network
-    fit: FitResult
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -272,114 +254,6 @@ def run(
     )
 
 
-def evaluate_model(saved: SavedModel, images: ImageSet, *, runtime: Runtime) -> dict[str, Any]:
-    """Return the scores of a saved model on a set of images, as plain JSON values.
-
-    Args:
-        saved: from `read_model`; a classifier gets the scores of `evaluate_classification`, an
-            autoencoder those of `evaluate_reconstruction`.
-        images: of the model's image shape; labelled, with the model's classes, for a classifier.
-        runtime: device and precision.
-
-    Raises:
-        CheckpointError: the weights cannot be used, or the model is an encoder alone.
-        DataError: the images are not of the model's shape or classes.
-    """
-    _require_shape(images, saved.autoencoder_config.image_shape)
-    model = load_model(saved)
-    if isinstance(model, Autoencoder):
-        reconstructions = reconstruct(model, images, runtime=runtime)
-        return evaluate_reconstruction(images.images, reconstructions)
-    if not isinstance(model, Classifier):
-        raise CheckpointError(
-            f"{saved.path}: an encoder has no answer to evaluate; name its autoencoder or a "
-            "classifier"
-        )
-    if images.labels is None or images.class_names != saved.class_names:
-        raise DataError(
-            f"{images.name}: its classes are {list(images.class_names)}, but {saved.path.name} "
-            f"knows {list(saved.class_names or ())}; evaluate it on the data that it was made for"
-        )
-    probabilities = predict_probabilities(model, images, runtime=runtime)
-    return evaluate_classification(probabilities, images.labels, images.class_names)
-
-
-def classify(saved: SavedModel, images: ImageSet, *, runtime: Runtime) -> NDArray[np.float32]:
-    """Return a saved classifier's probabilities [N, K] for images, labelled or not.
-
-    Raises:
-        CheckpointError: the model is no classifier, or its weights cannot be used.
-        DataError: the images are not of the model's shape.
-    """
-    _require_shape(images, saved.autoencoder_config.image_shape)
-    model = load_model(saved)
-    if not isinstance(model, Classifier):
-        raise CheckpointError(
-            f"{saved.path}: {saved.kind} models do not classify; name a classifier's JSON file"
-        )
-    return predict_probabilities(model, images, runtime=runtime)
-
-
-def save_autoencoder(
-    folder: RunFolder,
-    trained: Trained[Autoencoder],
-    config: AutoencoderConfig,
-    *,
-    about: Mapping[str, Any],
-    name: str | None = None,
-    encoder_name: str | None = None,
-) -> None:
-    """Write the autoencoder, its encoder in a file of its own, and the training history.
-
-    Args:
-        folder: of the run.
-        trained: from `pretrain`.
-        config: of the autoencoder.
-        about: what it was trained on, for readers of the files.
-        name: of the model; the folder's own name for it if None.
-        encoder_name: likewise of the encoder.
-    """
-    model_files = folder.model(name or folder.autoencoder)
-    encoder_files = folder.model(encoder_name or folder.encoder)
-    details = {**about, **_describe_fit(trained.fit)}
-    write_model(model_files, trained.model, autoencoder_config=config, about=details)
-    write_model(encoder_files, trained.model.encoder, autoencoder_config=config, about=details)
-    _write_rest(folder, model_files, trained.fit, stage="autoencoder", config=config, about=about)
-
-
-def save_classifier(
-    folder: RunFolder,
-    trained: Trained[Classifier],
-    autoencoder_config: AutoencoderConfig,
-    config: ClassifierConfig,
-    *,
-    class_names: tuple[str, ...],
-    about: Mapping[str, Any],
-    name: str | None = None,
-) -> None:
-    """Write the classifier, its encoder included, and the training history.
-
-    Args:
-        folder: of the run.
-        trained: from `finetune`.
-        autoencoder_config: what the encoder is built by.
-        config: of the classifier.
-        class_names: in the order of the labels.
-        about: what it was trained on, for readers of the files.
-        name: of the model; the folder's own name for it if None.
-    """
-    files = folder.model(name or folder.classifier)
-    write_model(
-        files,
-        trained.model,
-        autoencoder_config=autoencoder_config,
-        classifier_config=config,
-        class_names=class_names,
-        about={**about, **_describe_fit(trained.fit)},
-    )
-    _write_rest(folder, files, trained.fit, stage="classifier", config=config, about=about)
-
-
 def describe_splits(splits: Splits) -> dict[str, Any]:
     """Return which images a model has to do with: source, sizes, class counts, fingerprint."""
     return {
@@ -404,14 +278,6 @@ def _find_thinned(dataset: Dataset, config: DataConfig) -> tuple[str, ...]:
     return removed if config.remove_fraction > 0 else ()
 
 
-def _require_shape(images: ImageSet, shape: tuple[int, int, int]) -> None:
-    if images.image_shape != shape:
-        raise DataError(
-            f"{images.name}: images of shape {list(images.image_shape)} (height, width, channels), "
-            f"but the model was made for {list(shape)}"
-        )
-
-
 def _prepare(
     config: AutoencoderConfig | ClassifierConfig, train: ImageSet, val: ImageSet, *, section: str
 ) -> None:
@@ -426,14 +292,6 @@ def _prepare(
         logger.warning("%s: %s", section, sentence)
 
 
-def _describe_fit(result: FitResult) -> dict[str, Any]:
-    return {
-        "weights": result.chosen,
-        "epochs": result.history.epochs,
-        "best_epoch": result.history.best_epoch,
-    }
-
-
 def _read_chosen_epoch(result: FitResult) -> dict[str, float]:
     """Return the validation metrics of the epoch whose weights were chosen."""
     history = result.history
@@ -443,29 +301,3 @@ def _read_chosen_epoch(result: FitResult) -> dict[str, float]:
         for name, values in history.metrics.items()
         if name.startswith("val_")
     }
-
-
-def _write_rest(
-    folder: RunFolder,
-    files: ModelFiles,
-    result: FitResult,
-    *,
-    stage: str,
-    config: AutoencoderConfig | ClassifierConfig,
-    about: Mapping[str, Any],
-) -> None:
-    """Write the weights that were not chosen, and the history."""
-    best, last = result.best_weights, result.last_weights
-    which, weights = ("last", last) if result.chosen == "best" else ("best", best)
-    write_weights(files.other_weights(which), weights)
-    write_history(
-        folder.history(files.name),
-        result.history,
-        about={
-            "name": files.name,
-            "stage": stage,
-            **about,
-            "seed": config.seed,
-            "config": dump(config),
-        },
-    )

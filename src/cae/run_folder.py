@@ -1,4 +1,4 @@
-"""Every path of a run: the origin's layout of models, history and plots. Nobody else joins paths."""
+"""Every path of a run, in the origin's layout: nobody else joins paths."""
 
 from __future__ import annotations
 

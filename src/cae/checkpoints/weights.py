@@ -1,9 +1,9 @@
-"""A saved model: its architecture and configuration as JSON, its weights as safetensors beside it."""
+"""A saved model: architecture and configuration as JSON, weights as safetensors beside it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -114,7 +114,7 @@ def describe_layers(model: nn.Module) -> list[dict[str, Any]]:
             "layer": re.sub(r"\s+", " ", str(layer)),
             "parameters": count_parameters(layer),
         }
-        for name, layer in model.named_modules()
+        for name, layer in cast("Iterator[tuple[str, nn.Module]]", model.named_modules())
         if not any(layer.children()) and not isinstance(layer, nn.Identity)
     ]
 
@@ -134,7 +134,8 @@ def read_model(path: Path) -> SavedModel:
     content = cast("dict[str, Any]", value)
     if content.get("format") != _FORMAT:
         raise CheckpointError(
-            f"{path}: not a saved model of format {_FORMAT}: its format is {content.get('format')!r}"
+            f"{path}: not a saved model of format {_FORMAT}: its format is "
+            f"{content.get('format')!r}"
         )
     kind = content.get("kind")
     if kind not in ("autoencoder", "encoder", "classifier"):

@@ -31,7 +31,7 @@ class Augmentation:
     flip: bool
 
     def draw(self, count: int, *, seed: int) -> Tensor:
-        """Return the random numbers [count, 6] in [0, 1) of `count` images: a function of the seed."""
+        """Return random numbers [count, 6] in [0, 1) for `count` images: a function of the seed."""
         generator = torch.Generator().manual_seed(seed)
         return torch.rand(count, _NUMBERS_PER_IMAGE, generator=generator)
 
@@ -59,7 +59,7 @@ class Augmentation:
         return torch.stack(rows, dim=1)
 
     def apply(self, images: Tensor, numbers: Tensor) -> Tensor:
-        """Return the changed images [B, C, H, W]: bilinear, the border's pixels continued outward."""
+        """Return the changed images [B, C, H, W]: bilinear, border pixels continued outward."""
         _, _, height, width = images.shape
         maps = self.make_affine(numbers, height=height, width=width)
         grid = F.affine_grid(maps, list(images.shape), align_corners=False)

@@ -1,4 +1,4 @@
-"""Batches cut from one tensor on the device; their order and augmentation are functions of (seed, epoch)."""
+"""Batches cut from one tensor on the device, in an order that is a function of (seed, epoch)."""
 
 from __future__ import annotations
 

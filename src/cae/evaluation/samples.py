@@ -73,8 +73,8 @@ def collect_mistakes(
     names = images.class_names
     return MistakeSamples(
         _as_pictures(images.images[chosen]),
-        tuple(names[label] for label in images.labels[chosen]),
-        tuple(names[label] for label in predicted[chosen]),
+        tuple(names[int(label)] for label in images.labels[chosen].tolist()),
+        tuple(names[int(label)] for label in predicted[chosen].tolist()),
         tuple(float(value) for value in confidence[chosen]),
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -14,7 +16,9 @@ from cae.seeding import derive_seed
 class EncoderBlock(nn.Module):
     """Several convolution units, then a 2x2 max pool if `pool`, then dropout."""
 
-    def __init__(self, channels_in: int, filters: int, *, pool: bool, config: AutoencoderConfig):
+    def __init__(
+        self, channels_in: int, filters: int, *, pool: bool, config: AutoencoderConfig
+    ) -> None:
         super().__init__()
         widths = [channels_in, *[filters] * config.layers_per_block]
         self.units = nn.ModuleList(
@@ -24,7 +28,7 @@ class EncoderBlock(nn.Module):
                 batch_norm=config.batch_norm,
                 noise_stddev=config.hidden_noise_stddev,
             )
-            for width_in, width_out in zip(widths, widths[1:], strict=False)
+            for width_in, width_out in pairwise(widths)
         )
         self.pool = nn.MaxPool2d(2) if pool else nn.Identity()
         self.dropout = ByteDropout(config.dropout_rate)
@@ -65,7 +69,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Images [N, C, H, W] in [0, 1] of encodings: the encoder's filters mirrored, nearest upsampling."""
+    """Images [N, C, H, W] in [0, 1] of encodings: the encoder mirrored, nearest upsampling."""
 
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()
@@ -79,7 +83,7 @@ class Decoder(nn.Module):
                 nn.Sequential(
                     *(
                         ConvUnit(width_in, width_out, batch_norm=config.batch_norm)
-                        for width_in, width_out in zip(widths, widths[1:], strict=False)
+                        for width_in, width_out in pairwise(widths)
                     )
                 )
             )

@@ -1,4 +1,4 @@
-"""The choice of device and precision, apart from the configuration because it is not a result's identity."""
+"""Device and precision: chosen apart from the configuration, for they decide no result."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def choose_runtime(*, device: str = "auto", precision: str = "auto") -> Runtime:
 
 
 def describe_environment(runtime: Runtime) -> dict[str, Any]:
-    """Return what a reader needs to judge a figure: machine, versions, device, precision, threads."""
+    """Return the conditions of a figure: machine, versions, device, precision, threads."""
     packages = ("torch", "numpy", "scikit-learn", "cifar10-classification-autoencoder")
     accelerator = (
         torch.cuda.get_device_name(runtime.device) if runtime.device.type == "cuda" else None

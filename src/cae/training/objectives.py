@@ -1,4 +1,4 @@
-"""What a stage optimises and measures: reconstruction for the autoencoder, cross-entropy for the classifier."""
+"""What a stage optimises and measures: reconstruction, then classification."""
 
 from __future__ import annotations
 
@@ -37,7 +37,11 @@ class Objective(Protocol[Model]):
     """What the training loop needs to know of a stage."""
 
     stage: str
-    metrics: tuple[str, ...]
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of the metrics, "loss" first, in the order of `Measured.totals`."""
+        ...
 
     def measure(self, model: Model, batch: Batch) -> Measured:
         """Return the loss and the metrics of a batch, in the model's present mode."""
@@ -46,7 +50,7 @@ class Objective(Protocol[Model]):
 
 @dataclass(frozen=True, slots=True)
 class Penalty:
-    """A weight or activity penalty as Keras defines it: value * sum|x|, value * sum x^2, or both."""
+    """A penalty as Keras defines it: value * sum|x|, value * sum x^2, or the sum of both."""
 
     kind: Regularizer
     value: float

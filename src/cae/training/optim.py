@@ -1,4 +1,4 @@
-"""Optimizers and learning-rate schedules by name, with Keras's defaults where they differ from torch's."""
+"""Optimizers and learning-rate schedules by name, with Keras's defaults."""
 
 from __future__ import annotations
 

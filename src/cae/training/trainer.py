@@ -1,4 +1,4 @@
-"""The training loop, the only one: both stages run through it, and their difference is an objective."""
+"""The training loop, the only one: what differs between the stages is their objective."""
 
 from __future__ import annotations
 
@@ -70,13 +70,14 @@ def fit(
             torch.manual_seed(derive_seed(config.seed, objective.stage, "noise", epoch))
             started = time.perf_counter()
             model.train()
+            lr = 0.0
             sums = _Sums(objective.metrics)
             for batch in train.epoch(epoch):
                 with runtime.autocast():
                     measured = objective.measure(model, batch)
                 optimizer.zero_grad(set_to_none=True)
                 measured.loss.backward()
-                lr = optimizer.param_groups[0]["lr"]
+                lr = float(optimizer.param_groups[0]["lr"])
                 optimizer.step()
                 schedule.step()
                 sums.add(measured.totals, measured.weights)
@@ -87,7 +88,7 @@ def fit(
             record = {
                 **trained,
                 **{f"val_{name}": value for name, value in validated.items()},
-                "lr": float(lr),
+                "lr": lr,
                 "seconds": round(time.perf_counter() - started, 4),
                 "images_per_second": round(train.num_images / training_seconds, 2),
             }
@@ -139,8 +140,8 @@ class _Sums:
 
     def read(self) -> dict[str, float]:
         assert self._totals is not None and self._weights is not None
-        values: list[float] = (self._totals / self._weights).tolist()
-        return dict(zip(self._names, values, strict=True))
+        values = (self._totals / self._weights).unbind()
+        return {name: value.item() for name, value in zip(self._names, values, strict=True)}
 
 
 class _EarlyStopping:

@@ -1,0 +1,40 @@
+from .checkpoints.weights import SavedModel as SavedModel
+from .checkpoints.weights import load_model as load_model
+from .checkpoints.weights import read_model as read_model
+from .checkpoints.weights import read_weights as read_weights
+from .config import AutoencoderConfig as AutoencoderConfig
+from .config import ClassifierConfig as ClassifierConfig
+from .config import DataConfig as DataConfig
+from .config import RunConfig as RunConfig
+from .config import parse_autoencoder_config as parse_autoencoder_config
+from .config import parse_classifier_config as parse_classifier_config
+from .data.images import Dataset as Dataset
+from .data.images import ImageSet as ImageSet
+from .data.images import Splits as Splits
+from .data.sources import load_dataset as load_dataset
+from .data.splits import make_splits as make_splits
+from .errors import CaeError as CaeError
+from .errors import CheckpointError as CheckpointError
+from .errors import ConfigError as ConfigError
+from .errors import DataError as DataError
+from .errors import DivergedError as DivergedError
+from .errors import MissingExtraError as MissingExtraError
+from .evaluation.saved import classify as classify
+from .evaluation.saved import evaluate_model as evaluate_model
+from .pipeline import RunResult as RunResult
+from .pipeline import finetune as finetune
+from .pipeline import pretrain as pretrain
+from .pipeline import run as run
+from .presets import load_preset as load_preset
+from .presets import override as override
+from .presets import preset_names as preset_names
+from .report.run_plots import draw_run as draw_run
+from .run_folder import RunFolder as RunFolder
+from .runtime.device import Runtime as Runtime
+from .runtime.device import choose_runtime as choose_runtime
+from .training.saving import Trained as Trained
+from .training.saving import save_autoencoder as save_autoencoder
+from .training.saving import save_classifier as save_classifier
+
+__version__: str
+__all__: list[str]

@@ -1,0 +1,73 @@
+"""The answers and scores of a model read from its files."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cae.checkpoints.weights import SavedModel, load_model
+from cae.data.images import ImageSet
+from cae.errors import CheckpointError, DataError
+from cae.evaluation.metrics import evaluate_classification, evaluate_reconstruction
+from cae.evaluation.predict import predict_probabilities, reconstruct
+from cae.models.autoencoder import Autoencoder
+from cae.models.classifier import Classifier
+from cae.runtime.device import Runtime
+
+
+def evaluate_model(saved: SavedModel, images: ImageSet, *, runtime: Runtime) -> dict[str, Any]:
+    """Return the scores of a saved model on a set of images, as plain JSON values.
+
+    Args:
+        saved: from `read_model`; a classifier gets the scores of `evaluate_classification`, an
+            autoencoder those of `evaluate_reconstruction`.
+        images: of the model's image shape; labelled, with the model's classes, for a classifier.
+        runtime: device and precision.
+
+    Raises:
+        CheckpointError: the weights cannot be used, or the model is an encoder alone.
+        DataError: the images are not of the model's shape or classes.
+    """
+    _require_shape(images, saved.autoencoder_config.image_shape)
+    model = load_model(saved)
+    if isinstance(model, Autoencoder):
+        reconstructions = reconstruct(model, images, runtime=runtime)
+        return evaluate_reconstruction(images.images, reconstructions)
+    if not isinstance(model, Classifier):
+        raise CheckpointError(
+            f"{saved.path}: an encoder has no answer to evaluate; name its autoencoder or a "
+            "classifier"
+        )
+    if images.labels is None or images.class_names != saved.class_names:
+        raise DataError(
+            f"{images.name}: its classes are {list(images.class_names)}, but {saved.path.name} "
+            f"knows {list(saved.class_names or ())}; evaluate it on the data that it was made for"
+        )
+    probabilities = predict_probabilities(model, images, runtime=runtime)
+    return evaluate_classification(probabilities, images.labels, images.class_names)
+
+
+def classify(saved: SavedModel, images: ImageSet, *, runtime: Runtime) -> NDArray[np.float32]:
+    """Return a saved classifier's probabilities [N, K] for images, labelled or not.
+
+    Raises:
+        CheckpointError: the model is no classifier, or its weights cannot be used.
+        DataError: the images are not of the model's shape.
+    """
+    _require_shape(images, saved.autoencoder_config.image_shape)
+    model = load_model(saved)
+    if not isinstance(model, Classifier):
+        raise CheckpointError(
+            f"{saved.path}: {saved.kind} models do not classify; name a classifier's JSON file"
+        )
+    return predict_probabilities(model, images, runtime=runtime)
+
+
+def _require_shape(images: ImageSet, shape: tuple[int, int, int]) -> None:
+    if images.image_shape != shape:
+        raise DataError(
+            f"{images.name}: images of shape {list(images.image_shape)} (height, width, channels), "
+            f"but the model was made for {list(shape)}"
+        )

@@ -1,0 +1,89 @@
+"""Whole configurations: those that ship here as JSON, and changes made to them by key."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any, cast
+
+from cae.config import RunConfig, dump, parse_section, suggest
+from cae.errors import ConfigError
+
+
+def read_config_file(path: Path) -> dict[str, Any]:
+    """Return the JSON object in a configuration file.
+
+    Raises:
+        ConfigError: the file is missing, is not JSON, or is not an object.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{path}: not valid JSON: {error}") from None
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: expected a JSON object of keys and values")
+    return cast("dict[str, Any]", values)
+
+
+def preset_names() -> tuple[str, ...]:
+    """Return the names of the presets that ship with the package, sorted."""
+    files = resources.files(__name__)
+    stem = "autoencoder_config_"
+    names = (file.name for file in files.iterdir())
+    return tuple(sorted(name[len(stem) : -len(".json")] for name in names if name.startswith(stem)))
+
+
+def load_preset(name: str) -> RunConfig:
+    """Return the preset called `name`.
+
+    Raises:
+        ConfigError: there is no such preset; the message lists those there are.
+    """
+    if name not in preset_names():
+        raise ConfigError(f"no preset {name!r}{suggest(name, preset_names())}")
+    files = resources.files(__name__)
+    sections = {
+        section: json.loads((files / f"{section}_config_{name}.json").read_text("utf-8"))
+        for section in ("autoencoder", "classifier")
+    }
+    return parse_section(RunConfig, sections, place=f"preset {name}")
+
+
+def override(config: RunConfig, settings: Sequence[str]) -> RunConfig:
+    """Return `config` with each `key=value` of `settings` applied, in order.
+
+    A key may name its section (`classifier.epochs=3`); a bare key is set in every section that
+    has it. Values are JSON, and what is not JSON is text (`optimizer=sgd`).
+
+    Raises:
+        ConfigError: a setting without `=`, an unknown section or key, or a value not allowed.
+    """
+    values = dump(config)
+    for setting in settings:
+        key, separator, text = setting.partition("=")
+        key = key.strip()
+        if not separator or not key:
+            raise ConfigError(f"--set {setting!r}: expected key=value, such as epochs=3")
+        section, dot, name = key.rpartition(".")
+        sections = [section] if dot else [s for s in values if key in values[s]]
+        if dot and section not in values:
+            raise ConfigError(
+                f"--set {setting!r}: no section {section!r}{suggest(section, values)}"
+            )
+        if not sections or name not in values[sections[0]]:
+            known = values[section] if dot else {k for s in values.values() for k in s}
+            raise ConfigError(f"--set {setting!r}: unknown key {name!r}{suggest(name, known)}")
+        for place in sections:
+            values[place][name] = _parse_value(text.strip())
+    return parse_section(RunConfig, values, place="--set " + " ".join(settings))
+
+
+def _parse_value(text: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text

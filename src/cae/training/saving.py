@@ -1,0 +1,121 @@
+"""What training leaves on disk: models, the weights that were not chosen, histories."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from torch import nn
+
+from cae.checkpoints.weights import write_model, write_weights
+from cae.config import AutoencoderConfig, ClassifierConfig, dump
+from cae.models.autoencoder import Autoencoder
+from cae.models.classifier import Classifier
+from cae.run_folder import ModelFiles, RunFolder
+from cae.training.history import write_history
+from cae.training.trainer import FitResult
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+@dataclass(frozen=True, slots=True)
+class Trained(Generic[Network]):
+    """A trained model with what happened on the way; the model holds the chosen weights."""
+
+    model: Network
+    fit: FitResult
+
+
+def save_autoencoder(
+    folder: RunFolder,
+    trained: Trained[Autoencoder],
+    config: AutoencoderConfig,
+    *,
+    about: Mapping[str, Any],
+    name: str | None = None,
+    encoder_name: str | None = None,
+) -> None:
+    """Write the autoencoder, its encoder in a file of its own, and the training history.
+
+    Args:
+        folder: of the run.
+        trained: from `pretrain`.
+        config: of the autoencoder.
+        about: what it was trained on, for readers of the files.
+        name: of the model; the folder's own name for it if None.
+        encoder_name: likewise of the encoder.
+    """
+    model_files = folder.model(name or folder.autoencoder)
+    encoder_files = folder.model(encoder_name or folder.encoder)
+    details = {**about, **_describe_fit(trained.fit)}
+    write_model(model_files, trained.model, autoencoder_config=config, about=details)
+    write_model(encoder_files, trained.model.encoder, autoencoder_config=config, about=details)
+    _write_rest(folder, model_files, trained.fit, stage="autoencoder", config=config, about=about)
+
+
+def save_classifier(
+    folder: RunFolder,
+    trained: Trained[Classifier],
+    autoencoder_config: AutoencoderConfig,
+    config: ClassifierConfig,
+    *,
+    class_names: tuple[str, ...],
+    about: Mapping[str, Any],
+    name: str | None = None,
+) -> None:
+    """Write the classifier, its encoder included, and the training history.
+
+    Args:
+        folder: of the run.
+        trained: from `finetune`.
+        autoencoder_config: what the encoder is built by.
+        config: of the classifier.
+        class_names: in the order of the labels.
+        about: what it was trained on, for readers of the files.
+        name: of the model; the folder's own name for it if None.
+    """
+    files = folder.model(name or folder.classifier)
+    write_model(
+        files,
+        trained.model,
+        autoencoder_config=autoencoder_config,
+        classifier_config=config,
+        class_names=class_names,
+        about={**about, **_describe_fit(trained.fit)},
+    )
+    _write_rest(folder, files, trained.fit, stage="classifier", config=config, about=about)
+
+
+def _describe_fit(result: FitResult) -> dict[str, Any]:
+    return {
+        "weights": result.chosen,
+        "epochs": result.history.epochs,
+        "best_epoch": result.history.best_epoch,
+    }
+
+
+def _write_rest(
+    folder: RunFolder,
+    files: ModelFiles,
+    result: FitResult,
+    *,
+    stage: str,
+    config: AutoencoderConfig | ClassifierConfig,
+    about: Mapping[str, Any],
+) -> None:
+    """Write the weights that were not chosen, and the history."""
+    best, last = result.best_weights, result.last_weights
+    which, weights = ("last", last) if result.chosen == "best" else ("best", best)
+    write_weights(files.other_weights(which), weights)
+    write_history(
+        folder.history(files.name),
+        result.history,
+        about={
+            "name": files.name,
+            "stage": stage,
+            **about,
+            "seed": config.seed,
+            "config": dump(config),
+        },
+    )
