@@ -14,7 +14,11 @@ def derive_seed(root: int, *stream: str | int) -> int:
     Equal arguments give equal seeds on every machine and in every version; different streams
     give independent ones (SHA-256 of the unambiguous text of the arguments).
     """
-    text = "\x1f".join(f"{type(part).__name__}:{part}" for part in (root, *stream))
+    parts = (f"{type(part).__name__}:{part}" for part in (root, *stream))
+    # Escaped, so that a separator inside a name cannot make two streams one.
+    text = "\x1f".join(
+        part.replace("\x1b", "\x1b\x1b").replace("\x1f", "\x1b\x1f") for part in parts
+    )
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little") >> 1
 
 
