@@ -93,6 +93,7 @@ class Classifier(nn.Module):
         self.head = Head(self.encoder, config, num_classes)
         self.freeze_encoder = config.freeze_encoder
         self.encoder.requires_grad_(not self.freeze_encoder)
+        self.train()  # torch starts every layer in training mode, a frozen encoder's too
 
     @property
     def num_features(self) -> int:
