@@ -38,7 +38,8 @@ class RunFolder:
     name: str
 
     def __post_init__(self) -> None:
-        require_plain_name(self.name)
+        # Shorter than a model's name may be, so that "autoencoder_" fits before it.
+        require_plain_name(self.name, most_bytes=100)
 
     def model(self, name: str) -> ModelFiles:
         """Files of the model called `name`, for callers that name their models themselves."""
@@ -80,16 +81,22 @@ class RunFolder:
         return self.root / "run.json"
 
 
-def require_plain_name(name: str) -> None:
+def require_plain_name(name: str, *, most_bytes: int = 150) -> None:
     """Refuse a name that could leave its folder or that a file system could not hold.
+
+    Args:
+        name: to be a part of a file's name.
+        most_bytes: how long it may be in UTF-8. File systems hold 255 bytes, and the ends of the
+            names of weights and of temporary files come on top.
 
     Raises:
         ConfigError: `name` is empty, too long, hidden, or has a character other than letters,
             digits, `-`, `_`, `.` and space.
     """
     allowed = all(character.isalnum() or character in "-_. " for character in name)
-    if not name or len(name) > 100 or not allowed or name[0] in ". ":
+    # `allowed` comes first: a lone surrogate is not allowed and has no UTF-8.
+    if not name or not allowed or name[0] in ". " or len(name.encode()) > most_bytes:
         raise ConfigError(
-            f"{name!r} cannot name a file: use 1 to 100 letters, digits, '-', '_', '.' or spaces, "
-            "not starting with a dot or a space"
+            f"{name!r} cannot name a file: use letters, digits, '-', '_', '.' or spaces, at most "
+            f"{most_bytes} bytes of them, not starting with a dot or a space"
         )
