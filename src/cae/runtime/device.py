@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib import metadata
@@ -61,19 +62,16 @@ def choose_runtime(*, device: str = "auto", precision: str = "auto") -> Runtime:
         raise ConfigError(f"precision {precision!r}: use auto, float32 or bfloat16")
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        place = torch.device(device)
-    except RuntimeError:
-        raise ConfigError(
-            f"device {device!r}: use auto, cpu or cuda (cuda:1 for the second)"
-        ) from None
-    if place.type not in ("cpu", "cuda"):
-        raise ConfigError(f"device {device!r} is not supported: use auto, cpu or cuda")
-    if place.type == "cuda" and (place.index or 0) >= torch.cuda.device_count():
+    # Parsed here: torch.device takes the number modulo 256, cuda:256 for the first GPU.
+    parts = re.fullmatch(r"cpu|cuda(?::([0-9]{1,9}))?", device)
+    if parts is None:
+        raise ConfigError(f"device {device!r}: use auto, cpu or cuda (cuda:1 for the second)")
+    if device != "cpu" and int(parts[1] or 0) >= torch.cuda.device_count():
         raise ConfigError(
             f"device {device!r}: this machine has {torch.cuda.device_count()} CUDA devices that "
             "PyTorch can use; use --device cpu"
         )
+    place = torch.device(device)
     if precision == "auto":
         precision = "bfloat16" if _computes_bfloat16(place) else "float32"
     return Runtime(place, "bfloat16" if precision == "bfloat16" else "float32")
