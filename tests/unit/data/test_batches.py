@@ -1,0 +1,197 @@
+"""Every epoch serves every image once, in an order that depends on seed and epoch alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from cae.data.augment import Augmentation
+from cae.data.batches import Batch, Batches
+from cae.data.images import ImageSet
+from cae.seeding import derive_seed
+
+AUGMENTATION = Augmentation(shift=0.1, rotation_degrees=40, zoom=0.1, flip=True)
+
+
+@pytest.fixture
+def numbered(make_images):
+    """Images whose label is their own index, so that an order can be read back."""
+
+    def make(count: int) -> ImageSet:
+        images = make_images(count)
+        names = tuple(f"image {index}" for index in range(count))
+        return ImageSet(images.images, np.arange(count, dtype=np.int64), names, "numbered")
+
+    return make
+
+
+def read_labels(batch: Batch) -> list[int]:
+    assert batch.labels is not None
+    return batch.labels.tolist()
+
+
+def read_order(batches: Batches, epoch: int) -> list[int]:
+    return [label for batch in batches.epoch(epoch) for label in read_labels(batch)]
+
+
+def collect(batches: Batches, epoch: int) -> dict[int, torch.Tensor]:
+    """Return the images served in an epoch, by their index."""
+    return {
+        label: image
+        for batch in batches.epoch(epoch)
+        for label, image in zip(read_labels(batch), batch.images, strict=True)
+    }
+
+
+@pytest.mark.parametrize(
+    ("count", "batch_size", "sizes"),
+    [
+        (8, 4, [4, 4]),
+        (10, 4, [4, 4, 2]),
+        (9, 4, [4, 5]),
+        (5, 4, [5]),
+        (3, 4, [3]),
+        (4, 4, [4]),
+        (5, 2, [2, 3]),
+        (5, 1, [1, 1, 1, 2]),
+        (2, 1, [2]),
+        (1, 4, [1]),
+    ],
+)
+@pytest.mark.parametrize("seed", [None, 1])
+def test_a_last_single_image_joins_the_batch_before_it(
+    numbered, float32, count, batch_size, sizes, seed
+):
+    batches = Batches(numbered(count), runtime=float32, batch_size=batch_size, shuffle_seed=seed)
+    assert [len(batch) for batch in batches.epoch(1)] == sizes
+    assert len(batches) == len(sizes)
+    assert batches.num_images == count
+
+
+@pytest.mark.parametrize("seed", [None, 1])
+@pytest.mark.parametrize("batch_size", [1, 7, 64])
+def test_each_image_is_served_once_in_every_epoch(numbered, float32, seed, batch_size):
+    batches = Batches(numbered(50), runtime=float32, batch_size=batch_size, shuffle_seed=seed)
+    for epoch in (1, 2):
+        assert sorted(read_order(batches, epoch)) == list(range(50))
+
+
+def test_the_order_is_a_function_of_seed_and_epoch(numbered, float32):
+    def order(*, epoch: int, seed: int, batch_size: int) -> list[int]:
+        batches = Batches(numbered(50), runtime=float32, batch_size=batch_size, shuffle_seed=seed)
+        return read_order(batches, epoch)
+
+    first = order(epoch=1, seed=1, batch_size=8)
+    torch.manual_seed(99)
+    np.random.default_rng(99).random()
+    assert order(epoch=1, seed=1, batch_size=8) == first
+    assert order(epoch=1, seed=1, batch_size=3) == first
+    assert order(epoch=2, seed=1, batch_size=8) != first
+    assert order(epoch=1, seed=2, batch_size=8) != first
+
+
+def test_an_epoch_does_not_depend_on_what_was_served_before(numbered, float32):
+    batches = Batches(
+        numbered(30),
+        runtime=float32,
+        batch_size=8,
+        shuffle_seed=1,
+        augmentation=AUGMENTATION,
+    )
+    fresh = collect(batches, 3)
+    next(batches.epoch(1))  # begun and left
+    again = collect(batches, 3)
+    assert list(again) == list(fresh)
+    assert all(torch.equal(again[index], fresh[index]) for index in fresh)
+
+
+def test_serving_moves_no_random_state(numbered, float32):
+    state = torch.get_rng_state()
+    batches = Batches(
+        numbered(9), runtime=float32, batch_size=4, shuffle_seed=1, augmentation=AUGMENTATION
+    )
+    list(batches.epoch(1))
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_without_a_seed_images_come_in_their_own_order_and_unchanged(numbered, float32):
+    images = numbered(20)
+    batches = Batches(images, runtime=float32, batch_size=8, augmentation=AUGMENTATION)
+    for epoch in (0, 5):
+        assert read_order(batches, epoch) == list(range(20))
+        served = torch.cat([batch.images for batch in batches.epoch(epoch)]).numpy()
+        np.testing.assert_array_equal(served, images.images.astype(np.float32) / np.float32(255))
+
+
+def test_all_256_values_become_exactly_a_255th_of_themselves(float32):
+    pixels = np.arange(256, dtype=np.uint8).reshape(4, 1, 8, 8)
+    images = ImageSet(pixels, np.arange(4, dtype=np.int64), tuple("abcd"), "values")
+    served = collect(Batches(images, runtime=float32, batch_size=4, shuffle_seed=1), 1)
+    for index, image in served.items():
+        expected = pixels[index].astype(np.float32) / np.float32(255)
+        np.testing.assert_array_equal(image.numpy(), expected)
+        assert image.dtype == torch.float32
+
+
+@pytest.mark.parametrize("augmentation", [None, AUGMENTATION])
+@pytest.mark.parametrize("seed", [None, 1])
+def test_batches_are_nhwc_in_memory(numbered, float32, seed, augmentation):
+    batches = Batches(
+        numbered(6), runtime=float32, batch_size=3, shuffle_seed=seed, augmentation=augmentation
+    )
+    for batch in batches.epoch(1):
+        assert batch.images.shape == (3, 3, 8, 8)
+        assert batch.images.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_an_image_has_the_same_change_whatever_the_batch_size(numbered, float32):
+    served = [
+        collect(
+            Batches(
+                numbered(20),
+                runtime=float32,
+                batch_size=batch_size,
+                shuffle_seed=5,
+                augmentation=AUGMENTATION,
+            ),
+            2,
+        )
+        for batch_size in (3, 20)
+    ]
+    for index in range(20):
+        assert torch.equal(served[0][index], served[1][index])
+
+
+def test_changes_are_those_of_the_numbers_drawn_for_seed_and_epoch(numbered, float32):
+    images = numbered(12)
+    batches = Batches(
+        images, runtime=float32, batch_size=5, shuffle_seed=5, augmentation=AUGMENTATION
+    )
+    pixels = torch.from_numpy(images.images.astype(np.float32) / np.float32(255))
+    for epoch in (1, 2):
+        numbers = AUGMENTATION.draw(12, seed=derive_seed(5, "augmentation", epoch))
+        expected = AUGMENTATION.apply(pixels, numbers)
+        served = collect(batches, epoch)
+        for index in range(12):
+            torch.testing.assert_close(served[index], expected[index], rtol=0, atol=1e-6)
+    assert not torch.equal(collect(batches, 1)[0], collect(batches, 2)[0])
+
+
+def test_unlabelled_images_have_no_labels_in_their_batches(make_images, float32):
+    labelled = make_images(6)
+    images = ImageSet(labelled.images, None, labelled.class_names, "unlabelled")
+    batches = Batches(images, runtime=float32, batch_size=4, shuffle_seed=1)
+    assert [batch.labels for batch in batches.epoch(1)] == [None, None]
+
+
+def test_the_set_itself_is_never_changed(numbered, float32):
+    images = numbered(9)
+    before = images.images.copy()
+    for seed in (None, 1):
+        batches = Batches(
+            images, runtime=float32, batch_size=4, shuffle_seed=seed, augmentation=AUGMENTATION
+        )
+        for batch in batches.epoch(1):
+            batch.images.zero_()
+    np.testing.assert_array_equal(images.images, before)
