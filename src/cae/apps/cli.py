@@ -1,0 +1,321 @@
+"""The command `cae`: its commands, their options, and the way from one to the other."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import cae
+from cae.apps import options
+from cae.apps.failures import failures_told, stop_on_sigterm
+from cae.apps.progress import Loading
+from cae.apps.screen import set_up_streams, tell_error
+from cae.errors import ConfigError
+
+# Everything that takes time to import is imported by the command that needs it, so that help is
+# there at once.
+
+# Plain help: typer's frames leave it half the width, and call every switch a <bool>.
+app = typer.Typer(
+    name="cae",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"cae {cae.__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def describe_program(
+    context: typer.Context,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_show_version, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Classify CIFAR-10 with a convolutional autoencoder.
+
+    First an autoencoder learns to reconstruct the images, without their labels. Then a
+    classifier learns on top of its encoder. At the end both are measured on test images that
+    neither has seen.
+
+    \b
+    Examples:
+      cae run                      the whole experiment, 10 minutes on two cores
+      cae run --data digits        the same on small built-in images, a minute
+      cae predict photo.jpg        what the newest classifier sees in a picture
+      cae COMMAND --help           more about a command
+
+    \b
+    Exit codes:
+      0 done, 1 unexpected, 2 arguments or configuration, 3 data, 4 saved model,
+      5 training diverged, 6 missing library, 130 Ctrl-C, 143 SIGTERM
+    """
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@app.command()
+def run(
+    source: options.Data = "auto",
+    preset: options.Preset = None,
+    settings: options.Settings = None,
+    seed: options.Seed = None,
+    device: options.Device = "auto",
+    precision: options.Precision = "auto",
+    out: options.Out = None,
+    name: options.Name = None,
+    fresh: options.Fresh = False,
+    as_json: options.Json = False,
+    debug: options.Debug = False,
+) -> None:
+    """Run the whole experiment and show its results.
+
+    Trains the autoencoder, trains the classifier on its encoder, measures both on the test
+    images, and writes models, histories, plots and figures. A run that is there already is
+    shown, not repeated.
+
+    \b
+    Examples:
+      cae run
+      cae run --data digits --seed 7 --out runs/seed-7
+      cae run --preset base --set classifier.epochs=20 --name short
+    """
+    with failures_told(debug=debug):
+        with Loading():
+            from cae.apps.experiment import run
+            from cae.apps.settings import Request
+        request = Request(
+            command="run",
+            source=source,
+            preset=preset,
+            settings=settings or (),
+            seed=seed,
+            device=device,
+            precision=precision,
+            out=out,
+            name=name,
+            fresh=fresh,
+        )
+        run(request, as_json=as_json)
+
+
+@app.command()
+def data(
+    source: options.Data = "auto",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Change how the images are split, as often as needed: val_size=0.3, "
+            "remove_fraction=0, remove_classes='[\"cat\"]'.",
+        ),
+    ] = None,
+    seed: options.Seed = None,
+    as_json: options.Json = False,
+    debug: options.Debug = False,
+) -> None:
+    """Find or download the images and count them.
+
+    Shows how many images of each class each split has, and the fingerprint of the splits.
+
+    \b
+    Examples:
+      cae data
+      cae data --data ~/Downloads/cifar-10-python.tar.gz --set remove_fraction=0
+    """
+    with failures_told(debug=debug):
+        with Loading():
+            from cae.apps.inspection import show_data
+        show_data(source, settings=settings or (), seed=seed, as_json=as_json)
+
+
+@app.command()
+def pretrain(
+    source: options.Data = "auto",
+    preset: options.Preset = None,
+    settings: options.Settings = None,
+    seed: options.Seed = None,
+    device: options.Device = "auto",
+    precision: options.Precision = "auto",
+    out: options.Out = None,
+    name: options.Name = None,
+    fresh: options.Fresh = False,
+    debug: options.Debug = False,
+) -> None:
+    """Train an autoencoder alone.
+
+    Writes the autoencoder, its encoder in a file of its own, the history and the loss curve.
+
+    \b
+    Example:
+      cae pretrain --set epochs=5 --out runs/mine
+    """
+    with failures_told(debug=debug):
+        with Loading():
+            from cae.apps.experiment import pretrain
+            from cae.apps.settings import Request
+        request = Request(
+            command="pretrain",
+            sections=("data", "autoencoder"),
+            source=source,
+            preset=preset,
+            settings=settings or (),
+            seed=seed,
+            device=device,
+            precision=precision,
+            out=out,
+            name=name,
+            fresh=fresh,
+        )
+        pretrain(request)
+
+
+@app.command()
+def finetune(
+    encoder: Annotated[
+        Path | None,
+        typer.Option(
+            "--encoder",
+            metavar="FILE",
+            help="The pretrained encoder: encoder_NAME.json, as cae pretrain or cae run wrote it.",
+        ),
+    ] = None,
+    from_scratch: Annotated[
+        bool,
+        typer.Option(
+            "--from-scratch",
+            help="No pretraining: the control experiment, in which the encoder is trained too.",
+        ),
+    ] = False,
+    source: options.Data = "auto",
+    preset: options.Preset = None,
+    settings: options.Settings = None,
+    seed: options.Seed = None,
+    device: options.Device = "auto",
+    precision: options.Precision = "auto",
+    out: options.Out = None,
+    name: options.Name = None,
+    fresh: options.Fresh = False,
+    debug: options.Debug = False,
+) -> None:
+    """Train a classifier on a pretrained encoder.
+
+    Writes the classifier, the history and the curves. The test images stay unseen: cae
+    evaluate is for them.
+
+    \b
+    Examples:
+      cae finetune --encoder runs/mine/models/encoder_quick.json --out runs/mine
+      cae finetune --from-scratch
+    """
+    with failures_told(debug=debug):
+        if (encoder is None) != from_scratch:
+            raise ConfigError("give either --encoder FILE or --from-scratch")
+        with Loading():
+            from cae.apps.experiment import finetune
+            from cae.apps.settings import Request
+        request = Request(
+            command="finetune",
+            source=source,
+            preset=preset,
+            settings=settings or (),
+            # A frozen encoder of random weights would be no control of anything.
+            fixed=("classifier.freeze_encoder=false",) if from_scratch else (),
+            seed=seed,
+            device=device,
+            precision=precision,
+            out=out,
+            out_ending="-scratch" if from_scratch else "",
+            name=name,
+            fresh=fresh,
+        )
+        finetune(request, encoder=encoder)
+
+
+@app.command()
+def evaluate(
+    model: Annotated[
+        Path,
+        typer.Argument(metavar="MODEL", help="A saved model: models/classifier_NAME.json."),
+    ],
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--data",
+            metavar="SOURCE",
+            help="Whose test images: auto, cifar10, digits, or the path of a CIFAR-10 folder or "
+            "archive.  [default: the data that the model was trained on]",
+        ),
+    ] = None,
+    device: options.Device = "auto",
+    precision: options.Precision = "auto",
+    as_json: options.Json = False,
+    debug: options.Debug = False,
+) -> None:
+    """Measure a saved model on the test images.
+
+    \b
+    Example:
+      cae evaluate runs/cifar10-quick/models/classifier_quick.json --json
+    """
+    with failures_told(debug=debug):
+        with Loading():
+            from cae.apps.inspection import evaluate
+        evaluate(model, source=source, device=device, precision=precision, as_json=as_json)
+
+
+@app.command()
+def predict(
+    pictures: Annotated[
+        list[Path],
+        typer.Argument(metavar="PICTURE", help="Image files of any format and size."),
+    ],
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            "--model",
+            metavar="MODEL",
+            help="A saved classifier: models/classifier_NAME.json.  [default: the newest in "
+            "models/ and runs/*/models/]",
+        ),
+    ] = None,
+    device: options.Device = "auto",
+    precision: options.Precision = "auto",
+    as_json: options.Json = False,
+    debug: options.Debug = False,
+) -> None:
+    """Tell what is in pictures of your own.
+
+    \b
+    Example:
+      cae predict photo.jpg cat.png --model models/classifier_base.json
+    """
+    with failures_told(debug=debug):
+        with Loading():
+            from cae.apps.inspection import predict
+        predict(pictures, model=model, device=device, precision=precision, as_json=as_json)
+
+
+def main() -> None:
+    """Run the command that the arguments name, and exit with its code."""
+    set_up_streams()
+    stop_on_sigterm()
+    try:
+        code = app(standalone_mode=False)
+    except typer.TyperException as error:  # The arguments make no sense.
+        tell_error(f"{error.format_message().rstrip('.')}; --help tells what there is")
+        code = error.exit_code
+    sys.exit(code)

@@ -1,0 +1,245 @@
+"""The commands that train: the whole run, and its two stages one by one."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+import cae
+from cae.apps.progress import TrainingProgress
+from cae.apps.screen import answer_json, answers, tell, tell_warning
+from cae.apps.settings import Plan, Request, make_plan
+from cae.apps.tables import make_places_table, make_results_table, make_training_table
+from cae.checkpoints.weights import SavedModel
+from cae.config import dump
+from cae.errors import CheckpointError, ConfigError
+from cae.files import read_json, write_json
+from cae.pipeline import describe_splits
+from cae.report.run_plots import draw_training, name_data
+from cae.runtime.device import describe_environment
+
+_MOST_DIFFERENCES_TOLD = 5
+
+
+def run(request: Request, *, as_json: bool) -> None:
+    """Run the whole experiment, or show it if it is there already."""
+    plan = make_plan(request)
+    folder = plan.folder
+    evaluation = None if request.fresh else _read_finished_run(plan)
+    if evaluation is not None:
+        tell(f"{folder.root} holds this run already, complete; --fresh runs it again")
+        if len(_find_plots(folder)) == 0:
+            tell_warning(f"{folder.root}: its plots are missing; --fresh makes them again")
+    else:
+        _tell_plan(plan)
+        # While it trains, the folder must not look like that of a finished run.
+        folder.evaluation.unlink(missing_ok=True)
+        with TrainingProgress() as progress:
+            result = cae.run(
+                plan.config,
+                plan.dataset,
+                out=folder.root,
+                name=folder.name,
+                runtime=plan.runtime,
+                progress=progress,
+            )
+            cae.draw_run(folder, result.evaluation, result.reconstructions, result.mistakes)
+        evaluation = result.evaluation
+    if as_json:
+        answer_json({**evaluation, "paths": _list_paths(folder)})
+        return
+    answers.print(make_results_table(evaluation))
+    _show_places(
+        folder,
+        _find_plots(folder),
+        following=f"cae predict PICTURE --model {_quote(folder.model(folder.classifier).json)}",
+    )
+
+
+def pretrain(request: Request) -> None:
+    """Train an autoencoder and write it."""
+    plan = make_plan(request)
+    folder, config = plan.folder, plan.config.autoencoder
+    _start_stage(plan, folder.autoencoder, fresh=request.fresh)
+    splits = cae.make_splits(plan.dataset, plan.config.data)
+    with TrainingProgress() as progress:
+        trained = cae.pretrain(
+            splits.train, splits.val, config, runtime=plan.runtime, progress=progress
+        )
+        folder.evaluation.unlink(missing_ok=True)  # It tells of the model that is now replaced.
+        cae.save_autoencoder(folder, trained, config, about=describe_splits(splits))
+        plots = draw_training(folder, folder.autoencoder)
+    answers.print(make_training_table(trained.fit, stage="autoencoder", data=splits.source))
+    _show_places(
+        folder,
+        plots,
+        following=f"cae finetune --encoder {_quote(folder.model(folder.encoder).json)} "
+        f"--data {_quote(request.source)} --out {_quote(folder.root)}",
+    )
+
+
+def finetune(request: Request, *, encoder: Path | None) -> None:
+    """Train a classifier on the encoder at `encoder`, or from scratch if None, and write it."""
+    saved = None if encoder is None else _read_encoder(encoder)
+    if saved is not None:
+        request = replace(
+            request, autoencoder=saved.autoencoder_config, sections=("data", "classifier")
+        )
+    plan = make_plan(request)
+    folder, config = plan.folder, plan.config
+    weights = None if saved is None else _load_encoder_weights(saved)
+    _start_stage(plan, folder.classifier, fresh=request.fresh)
+    splits = cae.make_splits(plan.dataset, config.data)
+    about = describe_splits(splits)
+    if saved is not None:
+        _compare_data(saved, about)
+    with TrainingProgress() as progress:
+        trained = cae.finetune(
+            splits.train,
+            splits.val,
+            config.autoencoder,
+            config.classifier,
+            encoder_weights=weights,
+            runtime=plan.runtime,
+            progress=progress,
+        )
+        folder.evaluation.unlink(missing_ok=True)  # It tells of the model that is now replaced.
+        cae.save_classifier(
+            folder,
+            trained,
+            config.autoencoder,
+            config.classifier,
+            class_names=splits.train.class_names,
+            about={**about, "encoder_sha256": None if saved is None else saved.weights_sha256},
+        )
+        plots = draw_training(folder, folder.classifier)
+    answers.print(make_training_table(trained.fit, stage="classifier", data=splits.source))
+    _show_places(
+        folder,
+        plots,
+        following=f"cae evaluate {_quote(folder.model(folder.classifier).json)}",
+    )
+
+
+def _tell_plan(plan: Plan) -> None:
+    runtime = plan.runtime
+    tell(
+        f"{name_data(plan.dataset.source)} on {runtime.device} in {runtime.precision}, into "
+        f"{plan.folder.root}"
+    )
+
+
+def _start_stage(plan: Plan, model: str, *, fresh: bool) -> None:
+    """Refuse to replace a model unasked, and see early that the folder can be written."""
+    folder = plan.folder
+    path = folder.model(model).json
+    if path.exists() and not fresh:
+        raise ConfigError(
+            f"{path}: there is a model already; give another --out or --name to keep it, or "
+            "--fresh to replace it"
+        )
+    _tell_plan(plan)
+    date = datetime.now(UTC).date().isoformat()
+    write_json(folder.environment, {"date": date, **describe_environment(plan.runtime)})
+
+
+def _read_finished_run(plan: Plan) -> Mapping[str, Any] | None:
+    """Return the evaluation of the very run that is planned, if the folder holds it.
+
+    Raises:
+        ConfigError: the folder holds a finished run of another configuration.
+        CheckpointError: it holds a finished run that cannot be read.
+    """
+    folder = plan.folder
+    if not folder.evaluation.exists():
+        return None
+    try:
+        evaluation, stored = read_json(folder.evaluation), read_json(folder.configuration)
+    except CheckpointError as error:
+        raise CheckpointError(f"{error}; give another --out, or --fresh to run again") from None
+    planned = {"name": folder.name, "data": plan.dataset.source, "config": dump(plan.config)}
+    there, now = _flatten(stored), _flatten(planned)
+    differences = [
+        f"{key.removeprefix('config.')} is {there.get(key)!r} there and {now.get(key)!r} now"
+        for key in sorted(there.keys() | now.keys())
+        if there.get(key) != now.get(key)
+    ]
+    if differences:
+        more = len(differences) - _MOST_DIFFERENCES_TOLD
+        raise ConfigError(
+            f"{folder.root}: holds another finished run: "
+            f"{', '.join(differences[:_MOST_DIFFERENCES_TOLD])}"
+            f"{f', and {more} more' if more > 0 else ''}; give another --out to keep it, or "
+            "--fresh to replace it"
+        )
+    return cast("dict[str, Any]", evaluation)
+
+
+def _flatten(value: object, prefix: str = "") -> dict[str, object]:
+    if not isinstance(value, dict):
+        return {prefix: value}
+    flat: dict[str, object] = {}
+    for key, inner in cast("dict[str, object]", value).items():
+        flat |= _flatten(inner, f"{prefix}.{key}" if prefix else key)
+    return flat
+
+
+def _read_encoder(path: Path) -> SavedModel:
+    saved = cae.read_model(path)
+    if saved.kind == "classifier":
+        raise CheckpointError(
+            f"{path}: is a classifier; give the encoder_*.json or autoencoder_*.json of a "
+            "pretraining"
+        )
+    return saved
+
+
+def _load_encoder_weights(saved: SavedModel) -> Any:
+    model = cae.load_model(saved)
+    return getattr(model, "encoder", model).state_dict()
+
+
+def _compare_data(saved: SavedModel, about: Mapping[str, Any]) -> None:
+    """Warn where the encoder was pretrained on other images than the classifier is trained on."""
+    if saved.about.get("data") != about["data"]:
+        tell_warning(
+            f"{saved.path} was pretrained on {saved.about.get('data')}, not on {about['data']}"
+        )
+    elif saved.about.get("split") != about["split"]:
+        tell_warning(
+            f"{saved.path} was pretrained on another split of {about['data']}: it may have seen "
+            "the validation images"
+        )
+
+
+def _show_places(folder: cae.RunFolder, plots: Sequence[Path], *, following: str) -> None:
+    answers.print(make_places_table(folder, plots))
+    # In one line, whatever the width: it is there to be copied.
+    answers.print(f"\n  Next, for example:\n  {following}\n", soft_wrap=True)
+
+
+def _quote(value: str | Path) -> str:
+    return shlex.quote(str(value))
+
+
+def _find_plots(folder: cae.RunFolder) -> list[Path]:
+    plots = folder.plot("any").parent
+    name = folder.name
+    return sorted([*plots.glob(f"*_{name}.png"), *plots.glob(f"*_{name}_*.png")])
+
+
+def _list_paths(folder: cae.RunFolder) -> dict[str, Any]:
+    models = (folder.autoencoder, folder.encoder, folder.classifier)
+    return {
+        "out": str(folder.root),
+        "evaluation": str(folder.evaluation),
+        "models": [str(folder.model(model).json) for model in models],
+        "history": [
+            str(folder.history(model)) for model in (folder.autoencoder, folder.classifier)
+        ],
+        "plots": [str(path) for path in _find_plots(folder)],
+    }

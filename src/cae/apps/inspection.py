@@ -1,0 +1,123 @@
+"""The commands that look at what is there: the data, a model's scores, a model's answers."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cae
+from cae.apps.progress import Loading
+from cae.apps.screen import answer_json, answers, tell
+from cae.apps.settings import RUNS, load_data
+from cae.apps.tables import (
+    make_predictions_table,
+    make_reconstruction_table,
+    make_scores_table,
+    make_splits_table,
+)
+from cae.checkpoints.weights import SavedModel
+from cae.data.pictures import load_pictures
+from cae.errors import CheckpointError, ConfigError
+from cae.pipeline import describe_splits
+from cae.report.run_plots import name_data
+
+logger = logging.getLogger(__name__)
+
+
+def show_data(source: str, *, settings: Sequence[str], seed: int | None, as_json: bool) -> None:
+    """Show which images a run would use: source, counts per class and split, fingerprint."""
+    seeds = [] if seed is None else [f"data.seed={seed}"]
+    settings = [s if s.startswith("data.") else f"data.{s}" for s in settings]
+    config = cae.override(cae.RunConfig(), [*seeds, *settings]).data
+    dataset = load_data(source)
+    about = describe_splits(cae.make_splits(dataset, config))
+    if as_json:
+        answer_json({**about, "fallback_reason": dataset.fallback_reason})
+    else:
+        answers.print(make_splits_table(about))
+
+
+def evaluate(path: Path, *, source: str | None, device: str, precision: str, as_json: bool) -> None:
+    """Show the scores of a saved model on the test images."""
+    with Loading():
+        saved = cae.read_model(path)
+        runtime = cae.choose_runtime(device=device, precision=precision)
+    dataset = load_data(source or _find_source(saved))
+    with Loading():
+        scores = cae.evaluate_model(saved, dataset.test, runtime=runtime)
+    if as_json:
+        answer_json({"model": str(path), "kind": saved.kind, "data": dataset.source, **scores})
+    elif saved.kind == "classifier":
+        answers.print(make_scores_table(scores, title=_name_test_set(dataset)))
+    else:
+        answers.print(make_reconstruction_table(scores, title=_name_test_set(dataset)))
+
+
+def predict(
+    paths: Sequence[Path], *, model: Path | None, device: str, precision: str, as_json: bool
+) -> None:
+    """Show which classes a saved classifier sees in pictures."""
+    with Loading():
+        saved = _find_newest_classifier() if model is None else cae.read_model(model)
+        runtime = cae.choose_runtime(device=device, precision=precision)
+        names = _require_class_names(saved)
+        shape = saved.autoencoder_config.image_shape
+        images = load_pictures(paths, image_shape=shape, class_names=names)
+        probabilities = cae.classify(saved, images, runtime=runtime)
+    predictions: list[dict[str, Any]] = []
+    for path, row in zip(paths, probabilities.tolist(), strict=True):
+        ranked = sorted(zip(names, row, strict=True), key=lambda pair: -pair[1])
+        best, probability = ranked[0]
+        predictions.append(
+            {
+                "path": str(path),
+                "class": best,
+                "probability": probability,
+                "probabilities": dict(ranked),
+            }
+        )
+    if as_json:
+        answer_json(predictions)
+    else:
+        answers.print(make_predictions_table(predictions))
+
+
+def _find_source(saved: SavedModel) -> str:
+    source = saved.about.get("data")
+    if source not in ("cifar10", "digits"):
+        raise ConfigError(
+            f"{saved.path}: was trained on {source!r}, which is no built-in data set; say which "
+            "images to test it on: --data cifar10, digits or a path"
+        )
+    return source
+
+
+def _name_test_set(dataset: cae.Dataset) -> str:
+    return f"{name_data(dataset.source)} test set, {len(dataset.test):,} images"
+
+
+def _require_class_names(saved: SavedModel) -> tuple[str, ...]:
+    if saved.class_names is None:
+        raise CheckpointError(
+            f"{saved.path}: {saved.kind} models know no classes; give a classifier_NAME.json"
+        )
+    return saved.class_names
+
+
+def _find_newest_classifier() -> SavedModel:
+    found = [*Path("models").glob("*.json"), *RUNS.glob("*/models/*.json")]
+    for path in sorted(found, key=lambda path: path.stat().st_mtime, reverse=True):
+        try:
+            saved = cae.read_model(path)
+        except CheckpointError as error:
+            logger.warning("passing by a model that cannot be used: %s", error)
+            continue
+        if saved.kind == "classifier":
+            tell(f"model: {path}")
+            return saved
+    raise CheckpointError(
+        "no classifier in models/ or runs/*/models/ below this folder; train one with cae run, or "
+        "name one: --model PATH/classifier_NAME.json"
+    )

@@ -1,0 +1,73 @@
+"""The options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Data = Annotated[
+    str,
+    typer.Option(
+        "--data",
+        metavar="SOURCE",
+        help="Where the images come from: auto (CIFAR-10 where it is found or can be downloaded, "
+        "else the built-in digits), cifar10 (never anything else), digits, or the path of a "
+        "CIFAR-10 folder or archive.",
+    ),
+]
+Preset = Annotated[
+    str | None,
+    typer.Option(
+        "--preset",
+        metavar="NAME",
+        help="The configuration to start from: quick (made for 10 minutes on two cores), base "
+        "(the origin's: 50 epochs and 100) or digits.  [default: quick for CIFAR-10, digits for "
+        "the digits]",
+    ),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Change a key of the preset, as often as needed: epochs=3 in every stage, "
+        "classifier.epochs=3 in one.",
+    ),
+]
+Seed = Annotated[
+    int | None,
+    typer.Option(
+        "--seed",
+        metavar="N",
+        min=0,
+        help="Set all seeds: of the splits, the weights, the order, the noise.  [default: 42]",
+    ),
+]
+Device = Annotated[
+    str,
+    typer.Option("--device", metavar="DEVICE", help="auto, cpu or cuda (cuda:1: the second GPU)."),
+]
+Precision = Annotated[
+    str, typer.Option("--precision", metavar="TYPE", help="auto, float32 or bfloat16.")
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        metavar="FOLDER",
+        help="Where models, histories, plots and figures go.  [default: runs/DATA-PRESET]",
+    ),
+]
+Name = Annotated[
+    str | None,
+    typer.Option(
+        "--name",
+        metavar="NAME",
+        help="What the models are called: classifier_NAME and so on.  [default: the preset's]",
+    ),
+]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Replace what lies in the folder already.")]
+Json = Annotated[bool, typer.Option("--json", help="Write the answer to stdout as one JSON value.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]

@@ -1,0 +1,218 @@
+"""How far a download or a training is: a bar on a terminal, a line at start and end elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+from rich.status import Status
+from rich.text import Text
+
+from cae.apps.screen import notes, tell, write_duration
+
+# The validation figures that say how a stage goes; what is missing in a record is left out.
+_SHOWN_METRICS = {
+    "loss": "loss {:.4f}",
+    "val_loss": "val loss {:.4f}",
+    "val_accuracy": "val accuracy {:.1%}",
+}
+
+
+class TrainingProgress:
+    """Shows training as it goes: a `cae.training.progress.Progress` for a `with` block.
+
+    On a terminal there is a bar with the epoch, images per second, the time left for the whole
+    stage, and the last epoch's figures. Elsewhere each stage writes a line when it starts and one
+    when it ends.
+    """
+
+    def __init__(self, console: Console = notes) -> None:
+        self._console = console
+        self._bar: _StageBar | None = None
+        self._waiting: Status | None = None
+        self._stage = ""
+        self._epoch = 0
+        self._started = 0.0
+        self._record: Mapping[str, float] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._clear()
+
+    def stage_started(self, stage: str, *, epochs: int, images_per_epoch: int) -> None:
+        """Start the stage's bar, or say that it starts."""
+        self._clear()
+        self._stage, self._epoch, self._record = stage, 0, {}
+        self._started = time.perf_counter()
+        if self._console.is_terminal:
+            self._bar = _StageBar(self._console, stage, epochs=epochs, images=images_per_epoch)
+            self._bar.start()
+        else:
+            words = f"{stage:<13}{_count_epochs(epochs)} of {images_per_epoch:,} images"
+            tell(words, console=self._console)
+
+    def images_done(self, count: int) -> None:
+        """Move the bar."""
+        if self._bar:
+            self._bar.move(count)
+
+    def epoch_ended(self, epoch: int, record: Mapping[str, float]) -> None:
+        """Show the epoch's figures."""
+        self._epoch, self._record = epoch, record
+        if self._bar:
+            self._bar.show_epoch(epoch, _write_figures(record))
+
+    def stage_ended(self) -> None:
+        """Put one line in the place of the bar."""
+        self._clear()
+        duration = write_duration(time.perf_counter() - self._started)
+        figures = _write_figures(self._record)
+        words = f"{_count_epochs(self._epoch)} in {duration}  {figures}"
+        tell(Text.assemble((f"{self._stage:<13}", "bold"), words), console=self._console)
+        if self._console.is_terminal:
+            # What follows a stage takes seconds: its files are written, or the test set is read.
+            self._waiting = self._console.status("saving and measuring")
+            self._waiting.start()
+
+    def _clear(self) -> None:
+        if self._bar:
+            self._bar.stop()
+        if self._waiting:
+            self._waiting.stop()
+        self._bar = self._waiting = None
+
+
+class Loading:
+    """A sign of life while libraries and data load; called with bytes, it shows a download."""
+
+    def __init__(self, console: Console = notes) -> None:
+        self._console = console
+        self._waiting: Status | None = None
+        self._bar: Progress | None = None
+        self._task = TaskID(0)
+        self._is_announced = False
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._waiting = self._console.status("loading")
+            self._waiting.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._clear()
+
+    def __call__(self, done: int, total: int | None) -> None:
+        """Show that `done` of `total` bytes are here."""
+        if not self._is_announced:
+            self._is_announced = True
+            self._clear()
+            if self._console.is_terminal:
+                self._bar = _make_download_bar(self._console)
+                self._task = self._bar.add_task("downloading CIFAR-10", total=total)
+                self._bar.start()
+            else:
+                size = "" if total is None else f", {total / 1e6:.0f} MB"
+                tell(f"downloading CIFAR-10{size}", console=self._console)
+        if self._bar:
+            self._bar.update(self._task, completed=done, total=total)
+
+    def _clear(self) -> None:
+        if self._waiting:
+            self._waiting.stop()
+        if self._bar:
+            self._bar.stop()
+        self._waiting = self._bar = None
+
+
+class _StageBar(Progress):
+    """The bar of one stage, and under it the figures of the last epoch."""
+
+    def __init__(self, console: Console, stage: str, *, epochs: int, images: int) -> None:
+        self._figures = ""  # Rich draws once while it is set up.
+        super().__init__(
+            TextColumn("[bold]{task.description:<13}"),
+            TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
+            BarColumn(bar_width=None),
+            _Rate(),
+            _TimeLeft(compact=True),
+            console=console,
+            transient=True,
+            expand=True,
+        )
+        self._epochs = epochs
+        self._task = self.add_task(stage, total=epochs * images, epoch=1, epochs=epochs)
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """Return the bar and the line under it."""
+        yield self.make_tasks_table(self.tasks)
+        if self._figures:
+            yield Padding(Text(self._figures, style="dim"), (0, 0, 0, 14))
+
+    def move(self, images: int) -> None:
+        """Move by so many images."""
+        self.advance(self._task, images)
+
+    def show_epoch(self, epoch: int, figures: str) -> None:
+        """Show the figures of `epoch` and that the next one goes on."""
+        self._figures = figures
+        self.update(self._task, epoch=min(epoch + 1, self._epochs))
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text("" if task.speed is None else f"{task.speed:,.0f} images/s", style="cyan")
+
+
+class _TimeLeft(TimeRemainingColumn):
+    def render(self, task: Task) -> Text:
+        return super().render(task).append(" left")
+
+
+def _make_download_bar(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        _TimeLeft(compact=True),
+        console=console,
+        transient=True,
+        expand=True,
+    )
+
+
+def _count_epochs(count: int) -> str:
+    return "1 epoch" if count == 1 else f"{count} epochs"
+
+
+def _write_figures(record: Mapping[str, float]) -> str:
+    return " · ".join(
+        words.format(record[name]) for name, words in _SHOWN_METRICS.items() if name in record
+    )

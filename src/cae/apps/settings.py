@@ -1,0 +1,134 @@
+"""From what a user gives on the command line to the configuration and the folder of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import cae
+from cae.apps.progress import Loading
+from cae.apps.screen import tell_loudly
+from cae.config import dump, parse_section
+from cae.errors import ConfigError
+from cae.run_folder import require_plain_name
+
+RUNS = Path("runs")
+
+_DEFAULT_PRESETS = {"cifar10": "quick", "digits": "digits"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What a user asks of a training command.
+
+    Attributes:
+        command: its name, for messages.
+        sections: those of the configuration that the command uses.
+        source: of the data, for `load_dataset`.
+        preset: None for the one that suits the data.
+        settings: `key=value` each, applied to the preset after `fixed` and `seed`.
+        fixed: settings that the command itself makes.
+        autoencoder: the configuration of the encoder to stand on; None for the preset's.
+        seed: of every section; None leaves them.
+        device, precision: for `choose_runtime`.
+        out: folder of the run; None for one under runs/, whose name ends with `out_ending`.
+        name: of the models; None for the preset's.
+        fresh: replace what lies there.
+    """
+
+    command: str
+    sections: tuple[str, ...] = ("data", "autoencoder", "classifier")
+    source: str
+    preset: str | None
+    settings: Sequence[str]
+    fixed: Sequence[str] = ()
+    autoencoder: cae.AutoencoderConfig | None = None
+    seed: int | None
+    device: str
+    precision: str
+    out: Path | None
+    out_ending: str = ""
+    name: str | None
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A request with everything decided, its data loaded."""
+
+    config: cae.RunConfig
+    dataset: cae.Dataset
+    folder: cae.RunFolder
+    runtime: cae.Runtime
+
+
+def make_plan(request: Request) -> Plan:
+    """Return what to do for `request`; nothing is written yet.
+
+    Everything that can be wrong is looked at before the data, which may take a download.
+
+    Raises:
+        ConfigError: a preset, setting, name or device that cannot be used.
+        DataError: the data cannot be had.
+    """
+    if request.name is not None:
+        require_plain_name(request.name)
+    presets = [request.preset] if request.preset else list(_DEFAULT_PRESETS.values())
+    configs = {preset: read_config(request, preset) for preset in presets}
+    runtime = cae.choose_runtime(device=request.device, precision=request.precision)
+    dataset = load_data(request.source)
+    preset = request.preset or _DEFAULT_PRESETS[dataset.source]
+    out = request.out or RUNS / f"{dataset.source}-{preset}{request.out_ending}"
+    return Plan(
+        config=configs[preset],
+        dataset=dataset,
+        folder=cae.RunFolder(out, request.name or preset),
+        runtime=runtime,
+    )
+
+
+def read_config(request: Request, preset: str) -> cae.RunConfig:
+    """Return `preset` with the request's seed and settings applied.
+
+    Raises:
+        ConfigError: there is no such preset, or a setting is unknown, not allowed or of a section
+            that the command does not use.
+    """
+    seed = [] if request.seed is None else [f"seed={request.seed}"]
+    config = cae.override(cae.load_preset(preset), [*request.fixed, *seed, *request.settings])
+    values = cast("dict[str, dict[str, Any]]", dump(config))
+    for setting in request.settings:
+        _require_effect(setting, values, request)
+    if request.autoencoder is None:
+        return config
+    values["autoencoder"] = dump(request.autoencoder)
+    return parse_section(cae.RunConfig, values, place="the encoder and the settings")
+
+
+def load_data(source: str) -> cae.Dataset:
+    """Return the data set that `source` names, with a sign of life, loud where it is a stand-in.
+
+    Raises:
+        DataError: it cannot be had.
+    """
+    with Loading() as loading:
+        dataset = cae.load_dataset(source, on_download=loading)
+    if dataset.fallback_reason:
+        tell_loudly(
+            f"{dataset.fallback_reason}.\n\nGoing on with the built-in digits instead: real "
+            "images, but small and easy. No figure below says anything about CIFAR-10.",
+            title="This is not CIFAR-10",
+        )
+    return dataset
+
+
+def _require_effect(setting: str, values: dict[str, dict[str, Any]], request: Request) -> None:
+    section, dot, key = setting.partition("=")[0].strip().rpartition(".")
+    touched = [section] if dot else [name for name in values if key in values[name]]
+    if not set(touched) & set(request.sections):
+        raise ConfigError(
+            f"--set {setting!r}: has no effect, because cae {request.command} uses only the "
+            f"sections {' and '.join(request.sections)}; leave it out"
+        )
