@@ -1,0 +1,118 @@
+"""A model as the origin's users hold it: asked with NHWC arrays, told of line by line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import cae
+from _arrays import Images, to_image_set
+from cae.checkpoints.weights import describe_layers
+from cae.errors import DataError
+from cae.evaluation.predict import predict_probabilities, reconstruct
+from cae.models.autoencoder import Autoencoder
+from cae.models.blocks import count_parameters
+from cae.models.classifier import Classifier
+
+_TIMES = ("lr", "seconds", "images_per_second")
+
+
+class Model:
+    """An autoencoder or a classifier.
+
+    Attributes:
+        name: what its files are called.
+        network: the PyTorch module.
+        image_shape: [height, width, channels] of the images it takes.
+    """
+
+    def __init__(
+        self, name: str, network: Autoencoder | Classifier, image_shape: tuple[int, int, int]
+    ) -> None:
+        self.name = name
+        self.network = network
+        self.image_shape = image_shape
+
+    def predict(self, x: Images) -> NDArray[np.float32]:
+        """Return reconstructions [N, H, W, C] in [0, 1], or class probabilities [N, K].
+
+        Args:
+            x: images [N, H, W, C], floats in [0, 1].
+
+        Raises:
+            DataError: `x` is something else, or not of the model's image shape.
+        """
+        images = to_image_set(x, name="x")
+        if images.image_shape != self.image_shape:
+            raise DataError(
+                f"x: images of shape {list(images.image_shape)} (height, width, channels), but "
+                f"{self.name} takes {list(self.image_shape)}"
+            )
+        runtime = cae.choose_runtime()
+        if isinstance(self.network, Classifier):
+            return predict_probabilities(self.network, images, runtime=runtime)
+        reconstructions = reconstruct(self.network, images, runtime=runtime)
+        return np.ascontiguousarray(reconstructions.transpose(0, 2, 3, 1))
+
+    def summary(self) -> None:
+        """Print the layers and their parameters, counted as Keras counts them."""
+        for layer in describe_layers(self.network):
+            if layer["parameters"]:
+                kind = layer["layer"].partition("(")[0]
+                print(f"{layer['name']:<32}{kind:<14}{layer['parameters']:>10,}")
+        print(f"{'parameters':<46}{count_parameters(self.network):>10,}")
+
+    def __repr__(self) -> str:
+        kind = type(self.network).__name__.lower()
+        return f"<{kind} {self.name!r} of {count_parameters(self.network):,} parameters>"
+
+
+class EpochLines:
+    """Tells training in one printed line per epoch: a `cae.training.progress.Progress`."""
+
+    def __init__(self) -> None:
+        self._epochs = 0
+
+    def stage_started(self, stage: str, *, epochs: int, images_per_epoch: int) -> None:
+        """Print what is trained on how much."""
+        self._epochs = epochs
+        length = "1 epoch" if epochs == 1 else f"{epochs} epochs"
+        print(f"{stage}: {length} of {images_per_epoch:,} images", flush=True)
+
+    def images_done(self, count: int) -> None:
+        """Ignore the event: a line per batch would be too many."""
+
+    def epoch_ended(self, epoch: int, record: Mapping[str, float]) -> None:
+        """Print the epoch's figures."""
+        figures = ", ".join(
+            f"{key} {value:.4f}" for key, value in record.items() if key not in _TIMES
+        )
+        number = f"{epoch:>{len(str(self._epochs))}}/{self._epochs}"
+        print(f"epoch {number}: {figures} ({record['seconds']:.1f} s)", flush=True)
+
+    def stage_ended(self) -> None:
+        """Ignore the event: the last epoch's line has said it."""
+
+
+def write_report(scores: Mapping[str, Any]) -> str:
+    """Return the classification report of `evaluate_classification`'s scores as lines of text."""
+
+    def write(value: float | None) -> str:
+        return f"{'-' if value is None else format(value, '.3f'):>11}"
+
+    width = max(len(name) for name in [*scores["per_class"], "accuracy"])
+    lines = [f"{'':{width}}{'precision':>11}{'recall':>11}{'f1':>11}{'images':>11}"]
+    for name, of in scores["per_class"].items():
+        figures = "".join(write(of[key]) for key in ("precision", "recall", "f1"))
+        lines.append(f"{name:{width}}{figures}{of['support']:>11,}")
+    low, high = scores["accuracy_interval"]
+    lines += [
+        "",
+        f"{'accuracy':{width}}{write(scores['accuracy'])}  (95% interval {low:.3f} to {high:.3f})",
+        f"{'macro F1':{width}}{write(scores['macro_f1'])}",
+        f"{'loss':{width}}{write(scores['loss'])}",
+    ]
+    return "\n".join(lines)
