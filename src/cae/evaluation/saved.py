@@ -40,7 +40,9 @@ def evaluate_model(saved: SavedModel, images: ImageSet, *, runtime: Runtime) -> 
             f"{saved.path}: an encoder has no answer to evaluate; name its autoencoder or a "
             "classifier"
         )
-    if images.labels is None or images.class_names != saved.class_names:
+    if images.labels is None:
+        raise DataError(f"{images.name}: a classifier cannot be scored on images without labels")
+    if images.class_names != saved.class_names:
         raise DataError(
             f"{images.name}: its classes are {list(images.class_names)}, but {saved.path.name} "
             f"knows {list(saved.class_names or ())}; evaluate it on the data that it was made for"

@@ -1,0 +1,98 @@
+"""A saved model scores and classifies as it did in memory, or says why it cannot."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from cae.checkpoints.weights import read_model, write_model
+from cae.config import AutoencoderConfig, ClassifierConfig
+from cae.data.images import ImageSet
+from cae.errors import CheckpointError, DataError
+from cae.evaluation.metrics import evaluate_classification, evaluate_reconstruction
+from cae.evaluation.predict import predict_probabilities, reconstruct
+from cae.evaluation.saved import classify, evaluate_model
+from cae.models.autoencoder import make_autoencoder
+from cae.models.classifier import make_classifier
+from cae.run_folder import ModelFiles
+
+AUTOENCODER = AutoencoderConfig(image_shape=(8, 8, 3), init_num_filters=2)
+CLASSIFIER = ClassifierConfig(image_shape=(8, 8, 3))
+
+
+@pytest.fixture
+def save(tmp_path, make_images):
+    """Save a model of the given kind; return it with what was read back."""
+
+    def save_kind(kind: str):
+        if kind == "classifier":
+            model = make_classifier(AUTOENCODER, CLASSIFIER, num_classes=3)
+        else:
+            model = make_autoencoder(AUTOENCODER)
+        model = model.encoder if kind == "encoder" else model
+        files = ModelFiles(tmp_path, kind)
+        classifies = kind == "classifier"
+        write_model(
+            files,
+            model,
+            autoencoder_config=AUTOENCODER,
+            classifier_config=CLASSIFIER if classifies else None,
+            class_names=make_images(1).class_names if classifies else None,
+            about={},
+        )
+        return model, read_model(files.json)
+
+    return save_kind
+
+
+def unlabel(images: ImageSet) -> ImageSet:
+    return ImageSet(images.images, None, images.class_names, images.name)
+
+
+def test_a_saved_classifier_has_the_scores_of_the_one_in_memory(save, make_images, float32):
+    model, saved = save("classifier")
+    images = make_images(9)
+    probabilities = predict_probabilities(model, images, runtime=float32)
+    expected = evaluate_classification(probabilities, images.labels, images.class_names)
+    found = evaluate_model(saved, images, runtime=float32)
+    assert found == expected
+    assert json.loads(json.dumps(found)) == found
+    np.testing.assert_array_equal(classify(saved, images, runtime=float32), probabilities)
+    np.testing.assert_array_equal(classify(saved, unlabel(images), runtime=float32), probabilities)
+
+
+def test_a_saved_autoencoder_has_the_scores_of_the_one_in_memory(save, make_images, float32):
+    model, saved = save("autoencoder")
+    images = make_images(9)
+    expected = evaluate_reconstruction(images.images, reconstruct(model, images, runtime=float32))
+    assert evaluate_model(saved, unlabel(images), runtime=float32) == expected
+
+
+@pytest.mark.parametrize("kind", ["autoencoder", "encoder"])
+def test_only_a_classifier_classifies(save, make_images, float32, kind):
+    _, saved = save(kind)
+    with pytest.raises(CheckpointError, match=f"{kind} models do not classify"):
+        classify(saved, make_images(2), runtime=float32)
+
+
+def test_an_encoder_alone_has_nothing_to_evaluate(save, make_images, float32):
+    _, saved = save("encoder")
+    with pytest.raises(CheckpointError, match=r"encoder\.json: an encoder has no answer"):
+        evaluate_model(saved, make_images(2), runtime=float32)
+
+
+@pytest.mark.parametrize("ask", [evaluate_model, classify])
+def test_images_of_another_shape_are_refused(save, make_images, float32, ask):
+    _, saved = save("classifier")
+    with pytest.raises(DataError, match=r"shape \[16, 8, 3\].*made for \[8, 8, 3\]"):
+        ask(saved, make_images(2, height=16), runtime=float32)
+
+
+def test_images_without_labels_or_of_other_classes_cannot_be_scored(save, make_images, float32):
+    _, saved = save("classifier")
+    with pytest.raises(DataError, match="noise: a classifier cannot be scored on images without"):
+        evaluate_model(saved, unlabel(make_images(4)), runtime=float32)
+    with pytest.raises(DataError, match="evaluate it on the data that it was made for"):
+        evaluate_model(saved, make_images(4, classes=2), runtime=float32)
