@@ -1,0 +1,77 @@
+"""Predictions are the model's own, in the images' order, whatever the batch size and mode."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from cae.config import AutoencoderConfig, ClassifierConfig
+from cae.evaluation.predict import predict_probabilities, reconstruct
+from cae.models.autoencoder import make_autoencoder
+from cae.models.classifier import make_classifier
+from cae.runtime.device import Runtime
+
+AUTOENCODER = AutoencoderConfig(image_shape=(8, 8, 3), init_num_filters=2)
+
+
+@pytest.fixture
+def classifier():
+    return make_classifier(AUTOENCODER, ClassifierConfig(image_shape=(8, 8, 3)), num_classes=3)
+
+
+def to_pixels(images) -> torch.Tensor:
+    return torch.from_numpy(images.images.astype(np.float32) / np.float32(255))
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 10, 250])
+def test_probabilities_are_the_softmax_of_the_logits(classifier, make_images, float32, batch_size):
+    images = make_images(11)
+    found = predict_probabilities(classifier, images, runtime=float32, batch_size=batch_size)
+    with torch.no_grad():
+        logits = classifier.eval()(to_pixels(images)).double().numpy()
+    powers = np.exp(logits)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, powers / powers.sum(axis=1, keepdims=True), atol=1e-6)
+    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-6)
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 10, 250])
+def test_reconstructions_are_the_models_output(make_images, float32, batch_size):
+    model, images = make_autoencoder(AUTOENCODER), make_images(11)
+    found = reconstruct(model, images, runtime=float32, batch_size=batch_size)
+    with torch.no_grad():
+        expected = model.eval()(to_pixels(images)).numpy()
+    assert found.shape == images.images.shape
+    assert found.dtype == np.float32
+    assert found.flags.c_contiguous
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert 0 <= found.min() <= found.max() <= 1
+
+
+def test_predicting_evaluates_a_model_left_in_training_mode(classifier, make_images, float32):
+    images = make_images(6)
+    classifier.train()
+    before = {name: value.clone() for name, value in classifier.state_dict().items()}
+    first = predict_probabilities(classifier, images, runtime=float32)
+    assert (predict_probabilities(classifier, images, runtime=float32) == first).all()
+    for name, value in classifier.state_dict().items():
+        assert torch.equal(value, before[name]), name
+
+
+def test_bfloat16_predicts_the_same_up_to_its_precision(classifier, make_images, float32):
+    images, runtime = make_images(20), Runtime(torch.device("cpu"), "bfloat16")
+    exact = predict_probabilities(classifier, images, runtime=float32)
+    rounded = predict_probabilities(classifier, images, runtime=runtime)
+    assert rounded.dtype == np.float32
+    np.testing.assert_allclose(rounded, exact, atol=0.02)
+    np.testing.assert_allclose(rounded.sum(axis=1), 1, atol=1e-6)
+
+
+def test_labels_are_not_looked_at(classifier, make_images, float32):
+    images = make_images(5)
+    unlabelled = type(images)(images.images, None, images.class_names, images.name)
+    first, second = (
+        predict_probabilities(classifier, each, runtime=float32) for each in (images, unlabelled)
+    )
+    assert (first == second).all()
