@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -43,8 +44,9 @@ class Runtime:
                 parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
 
     def tensor(self, array: Any) -> Tensor:
-        """Return a NumPy array as a tensor on the device (on the CPU without a copy)."""
-        return torch.from_numpy(array).to(self.device)
+        """Return a NumPy array as a tensor on the device, on the CPU without a copy if possible."""
+        # torch takes no mirrored array (negative strides), and warns of one that is read-only.
+        return torch.from_numpy(np.require(array, requirements=("C", "W"))).to(self.device)
 
 
 def choose_runtime(*, device: str = "auto", precision: str = "auto") -> Runtime:

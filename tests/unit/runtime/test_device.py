@@ -7,6 +7,7 @@ import platform
 from importlib import metadata
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -96,6 +97,14 @@ def test_an_array_becomes_a_tensor_without_a_copy_on_the_cpu(float32, make_image
     tensor = float32.tensor(pixels)
     pixels[0, 0, 0, 0] ^= 255
     assert tensor[0, 0, 0, 0].item() == pixels[0, 0, 0, 0]
+
+
+def test_mirrored_and_read_only_arrays_become_tensors_too(float32, make_images):
+    pixels = make_images(2).images
+    mirrored = pixels[..., ::-1]
+    assert (float32.tensor(mirrored).numpy() == mirrored).all()
+    read_only = np.frombuffer(pixels.tobytes(), dtype=np.uint8)
+    assert (float32.tensor(read_only).numpy() == read_only).all()
 
 
 def test_the_environment_tells_the_conditions_as_json():
