@@ -84,6 +84,7 @@ def pretrain(
 
     Raises:
         ConfigError: `config.image_shape` is not the images' shape.
+        DataError: there is only one image, and batch norm needs two.
         DivergedError: the loss became infinite or not a number.
     """
     _prepare(config, train, val, section="autoencoder")
@@ -126,7 +127,7 @@ def finetune(
 
     Raises:
         ConfigError: the configurations do not fit together or not these images.
-        DataError: labels are missing.
+        DataError: labels are missing, or there is only one image, and batch norm needs two.
         CheckpointError: `encoder_weights` do not fit the encoder.
         DivergedError: the loss became infinite or not a number.
     """
@@ -288,6 +289,8 @@ def _prepare(
                 f"{part.name} are {list(part.image_shape)} (height, width, channels); set "
                 f"image_shape={list(part.image_shape)}"
             )
+    if len(train) == 1 and config.batch_norm:
+        raise DataError(f"{train.name}: 1 image to train on; batch_norm needs at least 2")
     for sentence in find_ineffective_keys(config):
         logger.warning("%s: %s", section, sentence)
 
