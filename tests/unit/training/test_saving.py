@@ -1,0 +1,95 @@
+"""What training leaves on disk can be read by whoever has only the files."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from cae.checkpoints.weights import load_model, read_model, read_weights
+from cae.config import dump
+from cae.run_folder import RunFolder
+from cae.training.history import read_history
+from cae.training.saving import Trained, save_autoencoder, save_classifier
+
+ABOUT = {"data": "noise", "split": {"fingerprint": "f"}}
+
+
+def same(first, second) -> bool:
+    return list(first) == list(second) and all(
+        torch.equal(first[name], second[name]) for name in first
+    )
+
+
+@pytest.mark.parametrize("callbacks", [False, True])
+def test_an_autoencoder_is_saved_with_its_encoder_and_its_history(
+    tmp_path, laboratory, autoencoder_config, callbacks
+):
+    config = autoencoder_config(callbacks=callbacks, lr=0.1, epochs=3)
+    model, result = laboratory.pretrain(callbacks=callbacks, lr=0.1, epochs=3)
+    folder = RunFolder(tmp_path, "t")
+    save_autoencoder(folder, Trained(model, result), config, about=ABOUT)
+
+    saved = read_model(folder.model("autoencoder_t").json)
+    assert saved.autoencoder_config == config
+    chosen, other = ("best", "last") if callbacks else ("last", "best")
+    assert saved.about == ABOUT | {
+        "weights": chosen,
+        "epochs": 3,
+        "best_epoch": result.history.best_epoch,
+    }
+    weights = {"best": result.best_weights, "last": result.last_weights}
+    assert not same(weights["best"], weights["last"])
+    assert same(load_model(saved).state_dict(), weights[chosen])
+    files = folder.model("autoencoder_t")
+    aside = read_weights(files.other_weights(other))
+    assert all(torch.equal(aside[name], value) for name, value in weights[other].items())
+    assert not files.other_weights(chosen).exists()
+    encoder = load_model(read_model(folder.model("encoder_t").json))
+    assert same(encoder.state_dict(), model.encoder.state_dict())
+
+    history = read_history(folder.history("autoencoder_t"))
+    assert history["metrics"] == result.history.metrics
+    assert history["name"] == "autoencoder_t"
+    assert history["stage"] == "autoencoder"
+    assert history["data"] == "noise"
+    assert history["seed"] == 42
+    assert history["config"] == dump(config)
+
+
+def test_a_classifier_is_saved_with_both_configurations_and_its_classes(
+    tmp_path, laboratory, autoencoder_config, classifier_config
+):
+    model, result = laboratory.finetune()
+    folder, names = RunFolder(tmp_path, "t"), ("bird", "cat", "deer")
+    below, config = autoencoder_config(), classifier_config()
+    save_classifier(folder, Trained(model, result), below, config, class_names=names, about=ABOUT)
+    saved = read_model(folder.model("classifier_t").json)
+    assert (saved.autoencoder_config, saved.classifier_config) == (below, config)
+    assert saved.class_names == names
+    assert same(load_model(saved).state_dict(), model.state_dict())
+    history = read_history(folder.history("classifier_t"))
+    assert history["stage"] == "classifier"
+    assert history["config"] == dump(config)
+
+
+def test_models_may_have_names_of_their_own(tmp_path, laboratory, autoencoder_config):
+    model, result = laboratory.pretrain()
+    folder = RunFolder(tmp_path, "t")
+    save_autoencoder(
+        folder,
+        Trained(model, result),
+        autoencoder_config(),
+        about={},
+        name="mine",
+        encoder_name="my encoder",
+    )
+    found = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.*")}
+    assert found == {
+        "history/mine.json",
+        "models/mine.json",
+        "models/mine.safetensors",
+        "models/mine_best.safetensors",
+        "models/my encoder.json",
+        "models/my encoder.safetensors",
+    }
+    assert read_history(folder.history("mine"))["name"] == "mine"
