@@ -192,6 +192,7 @@ def show_image_list(
     """
     from matplotlib import pyplot as plt
 
+    _require_fitting(x, y, image_list)
     figure = plt.figure()
     draw_images(figure, x, y, class_names, image_list)
     backend = mpl.get_backend().lower()
@@ -210,16 +211,6 @@ def draw_images(
 ) -> None:
     """Draw what `show_image_list` shows into an empty figure."""
     numbers = to_numbers(y, name="y")
-    if x.ndim != 4 or len(x) != len(numbers):
-        raise DataError(
-            f"images of shape {list(x.shape)} with {len(numbers)} labels: expected "
-            "[N, H, W, C] and N labels"
-        )
-    outside = [index for index in image_list if not 0 <= index < len(x)]
-    if outside or not len(image_list):
-        raise DataError(
-            f"image list {list(image_list)}: expected indices from 0 to {len(x) - 1}, at least one"
-        )
     columns = min(len(image_list), _MOST_IN_A_ROW)
     rows = -(-len(image_list) // columns)
     figure.set_size_inches(1.1 * columns, 1.35 * rows)
@@ -230,6 +221,19 @@ def draw_images(
         axes.imshow(x[index].squeeze(-1) if x.shape[3] == 1 else x[index], cmap="gray")
         axes.set_title(class_names[int(numbers[index])], fontsize=9)
         axes.set_axis_off()
+
+
+def _require_fitting(x: NDArray[Any], y: Labels, image_list: Sequence[int]) -> None:
+    if x.ndim != 4 or len(x) != len(y):
+        raise DataError(
+            f"images of shape {list(x.shape)} with {len(y)} labels: expected [N, H, W, C] and "
+            "N labels"
+        )
+    outside = [index for index in image_list if not 0 <= index < len(x)]
+    if outside or not len(image_list):
+        raise DataError(
+            f"image list {list(image_list)}: expected indices from 0 to {len(x) - 1}, at least one"
+        )
 
 
 def _load_splits(
