@@ -18,7 +18,6 @@ from cae.errors import CaeError
 # 128 and the signal's number, as shells report it.
 INTERRUPTED = 130
 TERMINATED = 143
-BROKEN_PIPE = 141
 
 
 @contextmanager
@@ -45,7 +44,7 @@ def failures_told(*, debug: bool) -> Generator[None]:
     except BrokenPipeError:
         # Whoever read stdout has seen enough. Python flushes it once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(BROKEN_PIPE) from None
+        raise typer.Exit(1) from None
     except Exception as error:  # noqa: BLE001 - this is the boundary where every error is told
         if debug:
             traceback.print_exc()

@@ -116,8 +116,11 @@ def load_data(source: str) -> cae.Dataset:
     with Loading() as loading:
         dataset = cae.load_dataset(source, on_download=loading)
     if dataset.fallback_reason:
+        reason = dataset.fallback_reason
+        for paragraph in ("Tried: ", "To give a copy"):
+            reason = reason.replace(f". {paragraph}", f".\n\n{paragraph}")
         tell_loudly(
-            f"{dataset.fallback_reason}.\n\nGoing on with the built-in digits instead: real "
+            f"{reason}.\n\nGoing on with the built-in digits instead: real "
             "images, but small and easy. No figure below says anything about CIFAR-10.",
             title="This is not CIFAR-10",
         )

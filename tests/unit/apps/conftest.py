@@ -1,0 +1,75 @@
+"""The command line called in this process, and a finished run for it to look at."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import cae
+from cae.apps.cli import main
+
+# The smallest network and the shortest training that go through every step.
+TINY = ("init_num_filters=2", "layers_per_block=1", "conv_blocks=2", "epochs=1")
+TINY_OPTIONS = tuple(word for setting in TINY for word in ("--set", setting))
+
+
+@dataclass(frozen=True)
+class Answer:
+    code: int
+    out: str
+    err: str
+
+
+Cae = Callable[..., Answer]
+
+
+@pytest.fixture(autouse=True)
+def untouched_process() -> Iterator[None]:
+    """Take back what a command sets up for the whole process."""
+    logger, handler = logging.getLogger("cae"), signal.getsignal(signal.SIGTERM)
+    handlers, propagate = logger.handlers, logger.propagate
+    yield
+    logger.handlers, logger.propagate = handlers, propagate
+    signal.signal(signal.SIGTERM, handler)
+
+
+@pytest.fixture
+def call_cae(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Cae:
+    """Return a function that runs `cae` with arguments, in an empty folder, without a terminal."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: str | Path) -> Answer:
+        monkeypatch.setattr("sys.argv", ["cae", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        out, err = capsys.readouterr()
+        assert isinstance(stopped.value.code, int | None)
+        return Answer(stopped.value.code or 0, out, err)
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def run_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run named `digits` on the digits, of the configuration that TINY_OPTIONS give."""
+    out = tmp_path_factory.mktemp("run") / "digits-digits"
+    config = cae.override(cae.load_preset("digits"), TINY)
+    runtime = cae.choose_runtime(device="cpu", precision="float32")
+    result = cae.run(config, cae.load_dataset("digits"), out=out, name="digits", runtime=runtime)
+    cae.draw_run(result.folder, result.evaluation, result.reconstructions, result.mistakes)
+    return out
+
+
+@pytest.fixture
+def finished_run(run_once: Path, tmp_path: Path) -> Path:
+    """A copy of that run where `cae` looks for it."""
+    return shutil.copytree(run_once, tmp_path / "runs" / "digits-digits")

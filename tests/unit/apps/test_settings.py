@@ -1,0 +1,125 @@
+"""From the command line to a configuration, its data and its folder."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import cae
+from cae.apps.settings import Request, load_data, make_plan, read_config
+from cae.errors import ConfigError, DataError
+
+REQUEST = Request(
+    command="run",
+    source="digits",
+    preset=None,
+    settings=(),
+    seed=None,
+    device="cpu",
+    precision="float32",
+    out=None,
+    name=None,
+    fresh=False,
+)
+
+
+def test_without_options_the_digits_get_their_preset_and_a_folder_named_after_both():
+    plan = make_plan(REQUEST)
+    assert plan.config == cae.load_preset("digits")
+    assert plan.dataset.source == "digits"
+    assert (plan.folder.root, plan.folder.name) == (Path("runs/digits-digits"), "digits")
+    assert (str(plan.runtime.device), plan.runtime.precision) == ("cpu", "float32")
+
+
+def test_a_preset_names_the_run_and_its_folder():
+    plan = make_plan(replace(REQUEST, preset="base"))
+    assert plan.config == cae.load_preset("base")
+    assert (plan.folder.root, plan.folder.name) == (Path("runs/digits-base"), "base")
+
+
+def test_out_and_name_are_taken_as_given():
+    plan = make_plan(replace(REQUEST, out=Path("here"), name="mine", out_ending="-scratch"))
+    assert (plan.folder.root, plan.folder.name) == (Path("here"), "mine")
+
+
+def test_a_command_can_end_the_name_of_its_default_folder():
+    plan = make_plan(replace(REQUEST, out_ending="-scratch"))
+    assert plan.folder.root == Path("runs/digits-digits-scratch")
+
+
+def test_cifar10_gets_the_quick_preset(cifar10_folder: Path):
+    plan = make_plan(replace(REQUEST, source=str(cifar10_folder)))
+    assert plan.config == cae.load_preset("quick")
+    assert (plan.folder.root, plan.folder.name) == (Path("runs/cifar10-quick"), "quick")
+
+
+def test_the_seed_is_that_of_every_section_and_a_setting_can_refine_it():
+    config = read_config(replace(REQUEST, seed=7, settings=["classifier.seed=8"]), "quick")
+    assert (config.data.seed, config.autoencoder.seed, config.classifier.seed) == (7, 7, 8)
+
+
+def test_a_setting_of_the_user_wins_over_one_of_the_command():
+    request = replace(REQUEST, fixed=("classifier.freeze_encoder=false",))
+    assert read_config(request, "base").classifier.freeze_encoder is False
+    request = replace(request, settings=["freeze_encoder=true"])
+    assert read_config(request, "base").classifier.freeze_encoder is True
+
+
+def test_a_setting_that_the_command_has_no_use_for_is_refused():
+    request = replace(REQUEST, command="pretrain", sections=("data", "autoencoder"))
+    for setting in ("classifier.epochs=3", "dense=false"):
+        with pytest.raises(ConfigError, match=r"has no effect.*cae pretrain"):
+            read_config(replace(request, settings=[setting]), "base")
+    assert read_config(replace(request, settings=["epochs=3"]), "base").autoencoder.epochs == 3
+
+
+def test_the_encoder_at_hand_keeps_its_own_configuration():
+    encoder = cae.parse_autoencoder_config({"conv_blocks": 2, "epochs": 9})
+    request = replace(REQUEST, autoencoder=encoder, settings=["epochs=3"])
+    config = read_config(request, "base")
+    assert config.autoencoder == encoder
+    assert config.classifier.epochs == 3
+
+
+def test_an_encoder_of_another_image_shape_than_the_classifier_is_refused():
+    encoder = cae.parse_autoencoder_config({"image_shape": [16, 16, 1]})
+    with pytest.raises(ConfigError, match=r"\[32, 32, 3\].*\[16, 16, 1\]"):
+        read_config(replace(REQUEST, autoencoder=encoder), "base")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"preset": "quik"}, "did you mean 'quick'"),
+        ({"settings": ["epoch=3"]}, "did you mean 'epochs'"),
+        ({"name": "../x"}, "cannot name a file"),
+        ({"name": ""}, "cannot name a file"),
+        ({"device": "tpu"}, "use auto, cpu or cuda"),
+        ({"precision": "int8"}, "use auto, float32 or bfloat16"),
+    ],
+)
+def test_what_is_wrong_is_told_before_any_data_is_looked_for(change: dict[str, object], words: str):
+    with pytest.raises(ConfigError, match=words):
+        make_plan(replace(REQUEST, source="/nowhere", **change))
+    with pytest.raises(DataError, match="/nowhere"):
+        make_plan(replace(REQUEST, source="/nowhere"))
+
+
+def test_a_stand_in_for_cifar10_is_announced_loudly(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.delenv("CAE_DATA_DIR", raising=False)
+    dataset = load_data("auto")
+    assert dataset.source == "digits"
+    err = " ".join(capsys.readouterr().err.replace("│", " ").split())
+    assert "This is not CIFAR-10" in err
+    assert "Tried: CAE_DATA_DIR: not set" in err
+    assert "To give a copy" in err
+    assert "built-in digits" in err
+
+
+def test_data_that_was_asked_for_comes_without_a_word(capsys: pytest.CaptureFixture[str]):
+    load_data("digits")
+    assert capsys.readouterr().err == ""
