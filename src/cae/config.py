@@ -23,16 +23,36 @@ WeightedMetric = Literal["accuracy", "categorical_crossentropy", "top_5_accuracy
 Schedule = Literal["constant", "cosine", "one_cycle"]
 
 
-def _list_to_tuple(value: object) -> object:
+def _to_tuple(value: object) -> tuple[object, ...] | None:
     # JSON has no tuples; a frozen model must not hold a mutable list.
-    return tuple(cast("list[object]", value)) if isinstance(value, list) else value
+    return tuple(cast("Sequence[object]", value)) if isinstance(value, list | tuple) else None
 
 
-Count = Annotated[int, Field(ge=1)]
+def _make_names(value: object) -> object:
+    names = _to_tuple(value)
+    if names is None:
+        raise ValueError(f"{_show(value)} is not a list of names")
+    return names
+
+
+def _make_shape(value: object) -> object:
+    shape = _to_tuple(value)
+    if shape is None or len(shape) != 3:
+        raise ValueError(f"{_show(value)} is not [height, width, channels]")
+    return shape
+
+
+def _show(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 100 else f"{text[:97]}..."
+
+
+# The bound is beyond every use; numbers beyond it overflow inside the libraries.
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
 NonNegative = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
-ImageShape = Annotated[tuple[Count, Count, Count], BeforeValidator(_list_to_tuple)]
-Names = Annotated[tuple[str, ...], BeforeValidator(_list_to_tuple)]
+ImageShape = Annotated[tuple[Count, Count, Count], BeforeValidator(_make_shape)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_make_names)]
 
 
 class _Section(BaseModel):
@@ -69,8 +89,10 @@ class AutoencoderConfig(_StageConfig):
 
     `image_shape` is [height, width, channels]. A value key (`dropout_value`,
     `kernel_regularizer_value` and so on) acts only while its switch is on. Early stopping acts
-    only when both `callbacks` and `early_stopping` are on. `weight_decay` null means the
-    optimizer's own default: 0.004 for adamw (as in Keras), 0 for the others.
+    only when both `callbacks` and `early_stopping` are on. `weight_decay` shrinks the weights
+    themselves under adamw, and adds that multiple of the weights to the gradient under the other
+    optimizers; null means the optimizer's own default: 0.004 for adamw (as in Keras), 0 for the
+    others.
     """
 
     activity_regularizer: bool = False
@@ -117,7 +139,7 @@ class AutoencoderConfig(_StageConfig):
         return sum(filters <= 2 * self.init_num_filters for filters in self.block_filters)
 
     @model_validator(mode="after")
-    def _image_survives_the_pools(self) -> Self:
+    def _image_survives_the_encoder(self) -> Self:
         height, width, _ = self.image_shape
         step = 2**self.pools
         if height % step or width % step:
@@ -125,6 +147,12 @@ class AutoencoderConfig(_StageConfig):
                 f"image_shape {list(self.image_shape)}: with conv_blocks {self.conv_blocks} the "
                 f"encoder halves the image {self.pools} times, so height and width must be "
                 f"multiples of {step}"
+            )
+        if self.batch_norm and self.batch_size == 1 and height == width == step:
+            raise ValueError(
+                "batch_size 1: batch_norm has nothing to normalise over where the encoding is 1x1, "
+                f"as for image_shape {list(self.image_shape)}; raise batch_size or set batch_norm "
+                "to false"
             )
         return self
 
@@ -143,9 +171,9 @@ class ClassifierConfig(_StageConfig):
     epochs: Count = 100
     global_pooling: Literal["flatten", "max", "average"] = "flatten"
     loss: Literal["categorical_crossentropy"] = "categorical_crossentropy"
-    weighted_metrics: (
-        Annotated[tuple[WeightedMetric, ...], BeforeValidator(_list_to_tuple)] | None
-    ) = None
+    weighted_metrics: Annotated[tuple[WeightedMetric, ...], BeforeValidator(_make_names)] | None = (
+        None
+    )
 
     freeze_encoder: bool = True
     augmentation_shift: Annotated[float, Field(ge=0, lt=1)] = 0.1
@@ -276,7 +304,10 @@ def find_ineffective_keys(config: AutoencoderConfig | ClassifierConfig) -> list[
             continue
         off = [switch for switch in needed if not getattr(config, switch)]
         if off:
-            sentences.append(f"{key} has no effect while {' and '.join(off)} is off")
+            sentences.append(
+                f"{key} has no effect while {' and '.join(off)} "
+                f"{'is' if len(off) == 1 else 'are'} off"
+            )
     if isinstance(config, AutoencoderConfig):
         noisy = config.gaussian_noise_input or config.gaussian_noise_hidden
         if not noisy and config.gaussian_noise_stddev != fields["gaussian_noise_stddev"].default:
@@ -301,7 +332,7 @@ def _explain(error: ValidationError, kind: type[_Section]) -> str:
             parts.append(f"{key}: {message}" if key else message)
         else:
             message = problem["msg"].removeprefix("Input ")
-            parts.append(f"{key} = {problem['input']!r}: {message}")
+            parts.append(f"{key} = {_show(problem['input'])}: {message}")
     return "; ".join(parts)
 
 
