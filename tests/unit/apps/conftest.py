@@ -16,7 +16,6 @@ from cae.apps.cli import main
 
 # The smallest network and the shortest training that go through every step.
 TINY = ("init_num_filters=2", "layers_per_block=1", "conv_blocks=2", "epochs=1")
-TINY_OPTIONS = tuple(word for setting in TINY for word in ("--set", setting))
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ class Answer:
     err: str
 
 
-Cae = Callable[..., Answer]
+Call = Callable[..., Answer]
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +41,7 @@ def untouched_process() -> Iterator[None]:
 @pytest.fixture
 def call_cae(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Cae:
+) -> Call:
     """Return a function that runs `cae` with arguments, in an empty folder, without a terminal."""
     monkeypatch.chdir(tmp_path)
 
@@ -58,9 +57,21 @@ def call_cae(
     return call
 
 
+@pytest.fixture
+def train_tiny(call_cae: Call) -> Call:
+    """Return a function that gives a training command the smallest work there is."""
+    options = [word for setting in TINY for word in ("--set", setting)]
+
+    def call(command: str, *arguments: str | Path, data: str = "digits") -> Answer:
+        exact = ("--device", "cpu", "--precision", "float32")
+        return call_cae(command, "--data", data, *exact, *options, *arguments)
+
+    return call
+
+
 @pytest.fixture(scope="session")
 def run_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run named `digits` on the digits, of the configuration that TINY_OPTIONS give."""
+    """A finished run named `digits` on the digits, as `train_tiny` would make it."""
     out = tmp_path_factory.mktemp("run") / "digits-digits"
     config = cae.override(cae.load_preset("digits"), TINY)
     runtime = cae.choose_runtime(device="cpu", precision="float32")

@@ -1,0 +1,235 @@
+"""The commands that train: what they write, what they keep, and what they refuse to replace."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+import cae
+from cae.files import read_json, write_json
+
+ON_CPU = ("--device", "cpu", "--precision", "float32")
+FINETUNE = ("finetune", "--data", "digits", *ON_CPU, "--set", "epochs=1")
+
+MODELS = ("autoencoder", "encoder", "classifier")
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def test_a_run_writes_the_whole_layout_and_shows_its_results(train_tiny, run_once: Path):
+    answer = train_tiny("run", "--out", "new")
+
+    assert answer.code == 0
+    assert snapshot(Path("new")).keys() == snapshot(run_once).keys()
+    evaluation = read_json(Path("new/evaluation.json"))
+    accuracy = f"{evaluation['test']['classifier']['accuracy']:.1%}"
+    assert "Results on the digits test set, 359 images" in answer.out
+    assert accuracy in answer.out
+    assert "Everything lies in new" in answer.out
+    assert "cae predict PICTURE --model new/models/classifier_digits.json" in answer.out
+    assert "autoencoder  1 epoch of 954 images" in answer.err
+
+
+def test_a_run_in_json_is_one_object_on_stdout(train_tiny, finished_run: Path):
+    answer = train_tiny("run", "--json")
+    found = json.loads(answer.out)
+    paths = found.pop("paths")
+    assert found == read_json(finished_run / "evaluation.json")
+    assert paths["out"] == "runs/digits-digits"
+    listed = [*paths["models"], *paths["history"], *paths["plots"], paths["evaluation"]]
+    assert len(listed) == 3 + 2 + 7 + 1
+    assert all(Path(path).is_file() for path in listed)
+
+
+def test_a_finished_run_is_shown_and_not_repeated(train_tiny, finished_run: Path):
+    before = snapshot(finished_run)
+    answer = train_tiny("run")
+    assert answer.code == 0
+    assert (
+        answer.err == "runs/digits-digits holds this run already, complete; --fresh runs it again\n"
+    )
+    assert "Results on the digits test set" in answer.out
+    assert snapshot(finished_run) == before
+
+
+def test_another_run_does_not_replace_a_finished_one(train_tiny, finished_run: Path):
+    before = snapshot(finished_run)
+    answer = train_tiny("run", "--set", "classifier.lr=0.5")
+    assert answer.code == 2
+    assert "classifier.lr is 0.003 there and 0.5 now" in answer.err
+    assert "--fresh" in answer.err
+    assert "--out" in answer.err
+    assert snapshot(finished_run) == before
+
+
+def test_a_long_list_of_differences_is_cut(call_cae, finished_run: Path):
+    answer = call_cae("run", "--data", "digits", "--preset", "base", "--out", finished_run)
+    assert answer.code == 2
+    assert answer.err.count(" there and ") == 5
+    assert re.search(r", and \d+ more; give another --out", answer.err)
+
+
+def test_fresh_runs_again_over_a_finished_run(train_tiny, finished_run: Path):
+    answer = train_tiny("run", "--fresh", "--seed", "3")
+    assert answer.code == 0
+    assert read_json(finished_run / "evaluation.json")["seeds"]["classifier"] == 3
+
+
+def test_a_run_that_stops_midway_leaves_no_figures_of_the_one_before(
+    train_tiny, finished_run: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cae, "run", stop)
+    assert train_tiny("run", "--fresh").code == 130
+    assert not (finished_run / "evaluation.json").exists()
+
+
+def test_a_finished_run_without_its_configuration_is_not_guessed_at(train_tiny, finished_run: Path):
+    (finished_run / "run.json").unlink()
+    answer = train_tiny("run")
+    assert answer.code == 4
+    assert "run.json: no such file; give another --out, or --fresh" in answer.err
+
+
+def test_a_finished_run_without_plots_is_told(train_tiny, finished_run: Path):
+    shutil.rmtree(finished_run / "plots")
+    assert "its plots are missing" in train_tiny("run").err
+
+
+def test_why_digits_stand_in_is_told_by_todays_reason(
+    train_tiny, finished_run: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delenv("CAE_DATA_DIR", raising=False)
+    answer = train_tiny("run", data="auto")
+    assert answer.code == 0
+    assert "This is not CIFAR-10" in answer.err
+    assert "These figures are of the built-in digits" in answer.out
+    assert "These figures" not in train_tiny("run").out
+
+
+def test_the_stages_one_by_one_give_the_models_of_the_run(call_cae, train_tiny, run_once: Path):
+    first = train_tiny("pretrain", "--out", "runs/mine")
+    assert first.code == 0
+    following = first.out.split("Next, for example:\n")[1].split()
+    assert following[:2] == ["cae", "finetune"]
+
+    second = call_cae(*following[1:], *ON_CPU, "--set", "epochs=1")
+
+    assert second.code == 0
+    for model in MODELS:
+        weights = f"models/{model}_digits.safetensors"
+        assert Path("runs/mine", weights).read_bytes() == (run_once / weights).read_bytes()
+    plots = {path.name for path in Path("runs/mine/plots").iterdir()}
+    assert plots == {
+        "autoencoder_digits_loss.png",
+        "classifier_digits_loss.png",
+        "classifier_digits_accuracy.png",
+    }
+    assert not Path("runs/mine/evaluation.json").exists()
+    following = second.out.split("Next, for example:\n")[1].split()
+    assert following == ["cae", "evaluate", "runs/mine/models/classifier_digits.json"]
+
+
+@pytest.mark.parametrize("kind", ["encoder", "autoencoder"])
+def test_a_classifier_stands_on_either_file_of_a_pretraining(
+    call_cae, finished_run: Path, kind: str
+):
+    model = finished_run / "models" / f"{kind}_digits.json"
+    # Frozen, the encoder in the classifier is still the one it was given.
+    answer = call_cae(*FINETUNE, "--encoder", model, "--out", "new", "--set", "freeze_encoder=true")
+    assert answer.code == 0
+    given = cae.read_weights(finished_run / "models" / "encoder_digits.safetensors")
+    kept = cae.read_weights(Path("new/models/classifier_digits.safetensors"))
+    assert all((kept[f"encoder.{name}"] == value).all() for name, value in given.items())
+    about = read_json(Path("new/models/classifier_digits.json"))["about"]
+    assert about["encoder_sha256"] == cae.read_model(model).weights_sha256
+
+
+def test_from_scratch_the_encoder_is_trained_even_where_the_preset_freezes_it(train_tiny):
+    answer = train_tiny("finetune", "--from-scratch", "--preset", "base")
+    assert answer.code == 0
+    saved = cae.read_model(Path("runs/digits-base-scratch/models/classifier_base.json"))
+    assert saved.classifier_config is not None
+    assert saved.classifier_config.freeze_encoder is False
+    assert saved.about["encoder_sha256"] is None
+
+
+def test_a_model_is_replaced_only_when_asked(train_tiny, finished_run: Path):
+    before = snapshot(finished_run)
+    refused = train_tiny("pretrain", "--out", finished_run)
+    assert refused.code == 2
+    assert "autoencoder_digits.json: there is a model already" in refused.err
+    assert snapshot(finished_run) == before
+
+    replaced = train_tiny("pretrain", "--out", finished_run, "--fresh", "--seed", "5")
+    assert replaced.code == 0
+    weights = "models/autoencoder_digits.safetensors"
+    assert snapshot(finished_run)[weights] != before[weights]
+    # The figures told of the model that is gone.
+    assert not (finished_run / "evaluation.json").exists()
+
+
+def test_a_classifier_is_replaced_only_when_asked(call_cae, finished_run: Path):
+    before = snapshot(finished_run)
+    encoder = finished_run / "models" / "encoder_digits.json"
+    refused = call_cae(*FINETUNE, "--encoder", encoder, "--out", finished_run)
+    assert refused.code == 2
+    assert "classifier_digits.json: there is a model already" in refused.err
+    assert snapshot(finished_run) == before
+
+
+@pytest.mark.parametrize("options", [(), ("--encoder", "x.json", "--from-scratch")])
+def test_finetune_wants_an_encoder_or_none(call_cae, options: tuple[str, ...]):
+    answer = call_cae(*FINETUNE, *options)
+    assert answer.code == 2
+    assert answer.err == "error: give either --encoder FILE or --from-scratch\n"
+
+
+def test_a_classifier_is_no_encoder(call_cae, finished_run: Path):
+    model = finished_run / "models" / "classifier_digits.json"
+    answer = call_cae(*FINETUNE, "--encoder", model)
+    assert answer.code == 4
+    assert "is a classifier" in answer.err
+
+
+def test_settings_of_the_autoencoder_have_no_place_beside_a_given_encoder(
+    call_cae, finished_run: Path
+):
+    model = finished_run / "models" / "encoder_digits.json"
+    answer = call_cae(*FINETUNE, "--encoder", model, "--set", "conv_blocks=3")
+    assert answer.code == 2
+    assert "--set 'conv_blocks=3': has no effect" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("options", "change", "words"),
+    [
+        (("--seed", "9"), None, "another split of digits"),
+        ((), {"data": "cifar10"}, "was pretrained on cifar10, not on digits"),
+    ],
+)
+def test_an_encoder_of_other_images_is_pointed_out(
+    call_cae,
+    finished_run: Path,
+    options: tuple[str, ...],
+    change: dict[str, str] | None,
+    words: str,
+):
+    path = finished_run / "models" / "encoder_digits.json"
+    if change:
+        content = read_json(path)
+        content["about"] |= change
+        write_json(path, content)
+    answer = call_cae(*FINETUNE, "--encoder", path, "--out", "new", *options)
+    assert answer.code == 0
+    assert "warning: " in answer.err
+    assert words in answer.err

@@ -1,0 +1,169 @@
+"""The commands that look: the data as it is split, a model's scores and its answers."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import cae
+from cae.files import read_json, write_json
+
+ON_CPU = ("--device", "cpu", "--precision", "float32")
+
+
+def save_test_images(folder: Path, count: int) -> list[Path]:
+    images = cae.load_dataset("digits").test.images[:count]
+    paths = [folder / f"digit {place}.png" for place in range(count)]
+    for path, image in zip(paths, images, strict=True):
+        Image.fromarray(np.ascontiguousarray(image.transpose(1, 2, 0))).save(path)
+    return paths
+
+
+def classifier_of(run: Path) -> Path:
+    return run / "models" / "classifier_digits.json"
+
+
+def test_data_counts_every_class_in_every_split(call_cae):
+    answer = call_cae("data", "--data", "digits", "--json")
+    found = json.loads(answer.out)
+    splits = cae.make_splits(cae.load_dataset("digits"), cae.DataConfig())
+    assert found["data"] == "digits"
+    assert found["split"]["fingerprint"] == splits.fingerprint
+    assert found["split"]["train"]["images"] == len(splits.train)
+    assert sum(found["split"]["train"]["classes"].values()) == len(splits.train)
+    assert found["fallback_reason"] is None
+
+    table = call_cae("data", "--data", "digits").out
+    assert splits.fingerprint in table
+    assert f"{len(splits.train):,}" in table
+
+
+def test_data_of_the_origin_is_split_as_the_origin_did(call_cae, cifar10_folder: Path):
+    answer = call_cae("data", "--data", cifar10_folder, "--json")
+    split = json.loads(answer.out)["split"]
+    sizes = [split[part]["images"] for part in ("train", "validation", "test")]
+    assert sizes == [33_150, 9_350, 10_000]
+    assert split["train"]["classes"]["bird"] == 1950
+    assert split["train"]["classes"]["cat"] == 3900
+
+
+def test_data_is_split_as_the_settings_say(call_cae):
+    whole = call_cae("data", "--data", "digits", "--set", "remove_fraction=0", "--json")
+    also_whole = call_cae("data", "--data", "digits", "--set", "data.remove_fraction=0", "--json")
+    assert json.loads(whole.out)["split"]["validation"]["images"] == round(1438 * 0.22)
+    assert whole.out == also_whole.out
+    first = json.loads(call_cae("data", "--data", "digits", "--json").out)
+    other = json.loads(call_cae("data", "--data", "digits", "--seed", "1", "--json").out)
+    assert first["split"]["fingerprint"] != other["split"]["fingerprint"]
+
+
+def test_a_setting_of_training_has_no_place_in_data(call_cae):
+    answer = call_cae("data", "--data", "digits", "--set", "epochs=3")
+    assert answer.code == 2
+    assert "unknown key 'epochs'" in answer.err
+
+
+def test_a_saved_classifier_scores_what_it_scored_in_its_run(call_cae, finished_run: Path):
+    answer = call_cae("evaluate", classifier_of(finished_run), *ON_CPU, "--json")
+    found = json.loads(answer.out)
+    scores = read_json(finished_run / "evaluation.json")["test"]["classifier"]
+    assert {name: found[name] for name in scores} == scores
+    assert (found["kind"], found["data"]) == ("classifier", "digits")
+    assert found["model"] == str(classifier_of(finished_run))
+
+    table = call_cae("evaluate", classifier_of(finished_run), *ON_CPU).out
+    assert f"accuracy {scores['accuracy']:.1%}" in table
+
+
+def test_a_saved_autoencoder_scores_what_it_scored_in_its_run(call_cae, finished_run: Path):
+    path = finished_run / "models" / "autoencoder_digits.json"
+    found = json.loads(call_cae("evaluate", path, *ON_CPU, "--json").out)
+    scores = read_json(finished_run / "evaluation.json")["test"]["autoencoder"]
+    assert {name: found[name] for name in scores} == scores
+    assert f"{scores['psnr']:.1f} dB" in call_cae("evaluate", path, *ON_CPU).out
+
+
+def test_a_model_of_unknown_data_wants_to_be_told_which(call_cae, finished_run: Path):
+    content = read_json(classifier_of(finished_run))
+    del content["about"]["data"]
+    write_json(classifier_of(finished_run), content)
+    answer = call_cae("evaluate", classifier_of(finished_run), *ON_CPU)
+    assert answer.code == 2
+    assert "--data cifar10, digits or a path" in answer.err
+    answer = call_cae("evaluate", classifier_of(finished_run), *ON_CPU, "--data", "digits")
+    assert answer.code == 0
+
+
+def test_predictions_are_those_of_the_model(call_cae, finished_run: Path, tmp_path: Path):
+    paths = save_test_images(tmp_path, 3)
+    answer = call_cae("predict", *paths, "--model", classifier_of(finished_run), *ON_CPU, "--json")
+    found = json.loads(answer.out)
+
+    images = cae.load_dataset("digits").test
+    runtime = cae.choose_runtime(device="cpu", precision="float32")
+    expected = cae.classify(cae.read_model(classifier_of(finished_run)), images, runtime=runtime)
+    for place, prediction in enumerate(found):
+        assert prediction["path"] == str(paths[place])
+        row = [prediction["probabilities"][name] for name in images.class_names]
+        assert row == pytest.approx(expected[place].tolist(), abs=1e-6)
+        assert prediction["class"] == images.class_names[int(np.argmax(expected[place]))]
+        assert prediction["probability"] == max(row)
+        assert list(prediction["probabilities"].values()) == sorted(row, reverse=True)
+
+
+def test_without_a_model_the_newest_classifier_is_taken_and_named(
+    call_cae, finished_run: Path, tmp_path: Path
+):
+    (picture,) = save_test_images(tmp_path, 1)
+    models = tmp_path / "models"
+    models.mkdir()
+    for suffix in ("json", "safetensors"):
+        content = classifier_of(finished_run).with_suffix(f".{suffix}").read_bytes()
+        (models / f"classifier_older.{suffix}").write_bytes(content)
+    os.utime(models / "classifier_older.json", (1, 1))
+
+    answer = call_cae("predict", picture.name, *ON_CPU)
+    assert answer.code == 0
+    assert answer.err == "model: runs/digits-digits/models/classifier_digits.json\n"
+    assert picture.name in answer.out
+
+    os.utime(models / "classifier_older.json", (2**32, 2**32))
+    answer = call_cae("predict", picture.name, *ON_CPU)
+    assert answer.err == "model: models/classifier_older.json\n"
+
+    (models / "classifier_older.json").write_text("{")
+    answer = call_cae("predict", picture.name, *ON_CPU)
+    assert "warning: passing by a model that cannot be used: models/classifier_older" in answer.err
+    assert "model: runs/digits-digits" in answer.err
+
+
+def test_without_any_classifier_there_is_advice(call_cae, tmp_path: Path):
+    (picture,) = save_test_images(tmp_path, 1)
+    answer = call_cae("predict", picture, *ON_CPU)
+    assert answer.code == 4
+    assert "cae run" in answer.err
+    assert "--model" in answer.err
+
+
+def test_an_encoder_cannot_predict(call_cae, finished_run: Path, tmp_path: Path):
+    (picture,) = save_test_images(tmp_path, 1)
+    model = finished_run / "models" / "encoder_digits.json"
+    answer = call_cae("predict", picture, "--model", model, *ON_CPU)
+    assert answer.code == 4
+    assert "know no classes" in answer.err
+
+
+def test_one_bad_picture_among_good_ones_gives_no_half_answer(
+    call_cae, finished_run: Path, tmp_path: Path
+):
+    (picture,) = save_test_images(tmp_path, 1)
+    (tmp_path / "no.png").write_text("no image")
+    answer = call_cae("predict", picture, "no.png", "--model", classifier_of(finished_run))
+    assert answer.code == 3
+    assert answer.out == ""
+    assert answer.err.startswith("error: no.png: not an image")
