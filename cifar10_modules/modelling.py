@@ -81,7 +81,7 @@ def load_config(filename: str) -> dict[str, Any]:
         raise ConfigError(f"{filename}: no such file, nor ships one{suggest(filename, names)}")
     config = getattr(cae.load_preset(preset), section)
     # Only the keys that stand in the file: a seed that nobody chose must not be one.
-    return config.model_dump(mode="json", exclude_unset=True)
+    return dict(sorted(config.model_dump(mode="json", exclude_unset=True).items()))
 
 
 def save_config(config: Config, filename: str) -> None:

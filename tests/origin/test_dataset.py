@@ -144,7 +144,7 @@ def test_pictures_stand_under_their_class_names(digits: tuple[Any, ...]):
 def test_grey_pictures_can_be_drawn():
     figure = Figure()
     dataset.draw_images(figure, np.zeros((2, 8, 8, 1)), np.array([0, 1]), ["a", "b"], [1])
-    assert np.shape(figure.axes[0].images[0].get_array()) == (8, 8)
+    assert np.asarray(figure.axes[0].images[0].get_array()).shape == (8, 8)
 
 
 def test_showing_without_a_display_leaves_nothing_behind(digits: tuple[Any, ...]):

@@ -1,0 +1,1 @@
+"""The notebooks' sources, and how notebooks are made of them: `python -m notebooks`."""

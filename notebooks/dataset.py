@@ -1,0 +1,72 @@
+"""The source of cifar10_modules/dataset.ipynb: the data functions, told and shown."""
+
+# ruff: noqa: B018, F403, F405
+
+# %% [markdown]
+# # The data functions
+#
+# The counterpart of `dataset.py`, for easy consultation: what each of its functions does, on
+# CIFAR-10. The module reads and splits through the package `cae`; here are its pictures as NumPy
+# arrays, `float32` in [0, 1] of shape [N, height, width, channels], and its labels one-hot.
+
+# %%
+from dataset import *
+
+# %% [markdown]
+# `set_random_seeds` seeds Python, NumPy and PyTorch, and all that this API does later: splits,
+# initial weights, the order of the images, augmentation and noise.
+
+# %%
+set_random_seeds(42)
+
+# %% [markdown]
+# ## Loading
+#
+# `load_and_norm(val_size)` finds CIFAR-10 (in the folder that the environment variable
+# `CAE_DATA_DIR` names, in the cache, or by a download), removes half of the training images of
+# bird, deer and truck, and sets `val_size` of the rest aside for validation. The test images stay
+# as they are.
+
+# %%
+x_train, x_val, x_test, y_train, y_val, y_test, class_names = load_and_norm(0.22)
+
+x_train.shape, x_train.dtype, y_train.shape
+
+# %% [markdown]
+# `class_count` counts one set, `class_count_splits` all three.
+
+# %%
+class_count(y_train, class_names)
+
+# %%
+class_count_splits(y_train, y_val, y_test, class_names)
+
+# %% [markdown]
+# The arguments of the split can be changed: which classes are thinned, by which fraction, and by
+# which seed (`random_state`; without it, the one that was set). `load_data` takes the same ones
+# and gives what is stored: bytes, and label numbers. With `source='digits'` both read
+# scikit-learn's handwritten digits instead, which need no download.
+
+# %%
+images, *_, labels = load_data(0.1, remove_classes=["3"], fraction=0.8, source="digits")
+
+images.shape, images.dtype, images.max(), labels[:10]
+
+# %%
+load_class_names(source="digits")
+
+# %% [markdown]
+# ## Looking at pictures
+#
+# `random_images` chooses one image of each class, and `show_image_list` shows those that are
+# chosen. `show_image` shows a single one.
+
+# %%
+image_list = random_images(y_val, class_names)
+image_list
+
+# %%
+show_image_list(x_val, y_val, class_names, image_list)
+
+# %%
+show_image(x_val, y_val, class_names, image_list[0])
