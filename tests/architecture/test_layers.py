@@ -35,7 +35,7 @@ def test_the_package_keeps_to_its_layers():
     ("file", "statement"),
     [
         ("config.py", "import cae.runtime"),
-        ("data/images.py", "import cae.models.blocks"),
+        ("data/batches.py", "import cae.models.blocks"),
         ("models/blocks.py", "import cae.data.images"),
         ("training/trainer.py", "import cae.evaluation.metrics"),
         ("pipeline.py", "import cae.report.figures"),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+
 from notebooks.__main__ import PLACES, ROOT, SOURCES
 from notebooks.making import execute, find_faults, make_notebook, write_notebook
 
