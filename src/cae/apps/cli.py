@@ -34,13 +34,27 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(invoke_without_command=True)
+def _show_help(context: typer.Context, wanted: bool) -> None:
+    if wanted:
+        typer.echo(context.get_help())
+        raise typer.Exit
+
+
+# The help option is our own: typer's has no default, and to make a bool of that it imports
+# pydantic even when only the help of a command is asked for.
+@app.callback(invoke_without_command=True, add_help_option=False)
 def describe_program(
     context: typer.Context,
     _version: Annotated[
         bool,
         typer.Option(
             "--version", is_eager=True, callback=_show_version, help="Show the version and exit."
+        ),
+    ] = False,
+    _help: Annotated[
+        bool,
+        typer.Option(
+            "--help", "-h", is_eager=True, callback=_show_help, help="Show this message and exit."
         ),
     ] = False,
 ) -> None:
@@ -63,7 +77,7 @@ def describe_program(
       5 training diverged, 6 missing library, 130 Ctrl-C, 143 SIGTERM
     """
     if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
+        _show_help(context, wanted=True)
 
 
 @app.command()

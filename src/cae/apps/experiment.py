@@ -14,13 +14,13 @@ from cae.apps.progress import TrainingProgress
 from cae.apps.screen import answer_json, answers, tell, tell_warning
 from cae.apps.settings import Plan, Request, make_plan
 from cae.apps.tables import make_places_table, make_results_table, make_training_table
-from cae.checkpoints.weights import SavedModel
 from cae.config import dump
 from cae.errors import CheckpointError, ConfigError
 from cae.files import read_json, write_json
-from cae.pipeline import describe_splits
-from cae.report.run_plots import draw_training, name_data
-from cae.runtime.device import describe_environment
+from cae.report.names import name_data
+
+# PyTorch and Matplotlib come in with the functions that need them, so that a mistake in the
+# arguments or the data is told within a second.
 
 _MOST_DIFFERENCES_TOLD = 5
 
@@ -63,6 +63,9 @@ def run(request: Request, *, as_json: bool) -> None:
 def pretrain(request: Request) -> None:
     """Train an autoencoder and write it."""
     plan = make_plan(request)
+    from cae.pipeline import describe_splits
+    from cae.report.run_plots import draw_training
+
     folder, config = plan.folder, plan.config.autoencoder
     _start_stage(plan, folder.autoencoder, fresh=request.fresh)
     splits = cae.make_splits(plan.dataset, plan.config.data)
@@ -90,6 +93,9 @@ def finetune(request: Request, *, encoder: Path | None) -> None:
             request, autoencoder=saved.autoencoder_config, sections=("data", "classifier")
         )
     plan = make_plan(request)
+    from cae.pipeline import describe_splits
+    from cae.report.run_plots import draw_training
+
     folder, config = plan.folder, plan.config
     weights = None if saved is None else _load_encoder_weights(saved)
     _start_stage(plan, folder.classifier, fresh=request.fresh)
@@ -135,6 +141,8 @@ def _tell_plan(plan: Plan) -> None:
 
 def _start_stage(plan: Plan, model: str, *, fresh: bool) -> None:
     """Refuse to replace a model unasked, and see early that the folder can be written."""
+    from cae.runtime.device import describe_environment
+
     folder = plan.folder
     path = folder.model(model).json
     if path.exists() and not fresh:
@@ -190,7 +198,7 @@ def _flatten(value: object, prefix: str = "") -> dict[str, object]:
     return flat
 
 
-def _read_encoder(path: Path) -> SavedModel:
+def _read_encoder(path: Path) -> cae.SavedModel:
     saved = cae.read_model(path)
     if saved.kind == "classifier":
         raise CheckpointError(
@@ -200,12 +208,12 @@ def _read_encoder(path: Path) -> SavedModel:
     return saved
 
 
-def _load_encoder_weights(saved: SavedModel) -> Any:
+def _load_encoder_weights(saved: cae.SavedModel) -> Any:
     model = cae.load_model(saved)
     return getattr(model, "encoder", model).state_dict()
 
 
-def _compare_data(saved: SavedModel, about: Mapping[str, Any]) -> None:
+def _compare_data(saved: cae.SavedModel, about: Mapping[str, Any]) -> None:
     """Warn where the encoder was pretrained on other images than the classifier is trained on."""
     if saved.about.get("data") != about["data"]:
         tell_warning(

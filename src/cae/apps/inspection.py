@@ -17,11 +17,9 @@ from cae.apps.tables import (
     make_scores_table,
     make_splits_table,
 )
-from cae.checkpoints.weights import SavedModel
 from cae.data.pictures import load_pictures
 from cae.errors import CheckpointError, ConfigError
-from cae.pipeline import describe_splits
-from cae.report.run_plots import name_data
+from cae.report.names import name_data
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +30,8 @@ def show_data(source: str, *, settings: Sequence[str], seed: int | None, as_json
     settings = [s if s.startswith("data.") else f"data.{s}" for s in settings]
     config = cae.override(cae.RunConfig(), [*seeds, *settings]).data
     dataset = load_data(source)
+    from cae.pipeline import describe_splits
+
     about = describe_splits(cae.make_splits(dataset, config))
     if as_json:
         answer_json({**about, "fallback_reason": dataset.fallback_reason})
@@ -84,7 +84,7 @@ def predict(
         answers.print(make_predictions_table(predictions))
 
 
-def _find_source(saved: SavedModel) -> str:
+def _find_source(saved: cae.SavedModel) -> str:
     source = saved.about.get("data")
     if source not in ("cifar10", "digits"):
         raise ConfigError(
@@ -98,7 +98,7 @@ def _name_test_set(dataset: cae.Dataset) -> str:
     return f"{name_data(dataset.source)} test set, {len(dataset.test):,} images"
 
 
-def _require_class_names(saved: SavedModel) -> tuple[str, ...]:
+def _require_class_names(saved: cae.SavedModel) -> tuple[str, ...]:
     if saved.class_names is None:
         raise CheckpointError(
             f"{saved.path}: {saved.kind} models know no classes; give a classifier_NAME.json"
@@ -106,7 +106,7 @@ def _require_class_names(saved: SavedModel) -> tuple[str, ...]:
     return saved.class_names
 
 
-def _find_newest_classifier() -> SavedModel:
+def _find_newest_classifier() -> cae.SavedModel:
     found = [*Path("models").glob("*.json"), *RUNS.glob("*/models/*.json")]
     for path in sorted(found, key=lambda path: path.stat().st_mtime, reverse=True):
         try:

@@ -51,6 +51,7 @@ class TrainingProgress:
         self._record: Mapping[str, float] = {}
 
     def __enter__(self) -> Self:
+        self._wait("preparing")
         return self
 
     def __exit__(
@@ -91,9 +92,12 @@ class TrainingProgress:
         figures = _write_figures(self._record)
         words = f"{_count_epochs(self._epoch)} in {duration}  {figures}"
         tell(Text.assemble((f"{self._stage:<13}", "bold"), words), console=self._console)
+        self._wait("saving and measuring")
+
+    def _wait(self, words: str) -> None:
+        """Show a sign of life while nothing is trained."""
         if self._console.is_terminal:
-            # What follows a stage takes seconds: its files are written, or the test set is read.
-            self._waiting = self._console.status("saving and measuring")
+            self._waiting = self._console.status(words)
             self._waiting.start()
 
     def _clear(self) -> None:

@@ -67,7 +67,8 @@ class Plan:
 def make_plan(request: Request) -> Plan:
     """Return what to do for `request`; nothing is written yet.
 
-    Everything that can be wrong is looked at before the data, which may take a download.
+    The configuration is looked at before the data, which may take a download, and the device
+    last, which takes PyTorch.
 
     Raises:
         ConfigError: a preset, setting, name or device that cannot be used.
@@ -77,8 +78,9 @@ def make_plan(request: Request) -> Plan:
         require_plain_name(request.name)
     presets = [request.preset] if request.preset else list(_DEFAULT_PRESETS.values())
     configs = {preset: read_config(request, preset) for preset in presets}
-    runtime = cae.choose_runtime(device=request.device, precision=request.precision)
     dataset = load_data(request.source)
+    with Loading():
+        runtime = cae.choose_runtime(device=request.device, precision=request.precision)
     preset = request.preset or _DEFAULT_PRESETS[dataset.source]
     out = request.out or RUNS / f"{dataset.source}-{preset}{request.out_ending}"
     return Plan(

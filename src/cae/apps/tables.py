@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cae.apps.screen import write_duration
-from cae.report.run_plots import name_data
+from cae.report.names import name_data
 from cae.run_folder import RunFolder
 
 # The origin's published figures on the test set (November 2019): one run on a Tesla K80.

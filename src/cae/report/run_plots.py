@@ -14,16 +14,11 @@ from cae.report.figures import (
     plot_per_class_recall,
     plot_reconstructions,
 )
+from cae.report.names import name_data
 from cae.run_folder import RunFolder
 from cae.training.history import read_history
 
-_DATA_NAMES = {"cifar10": "CIFAR-10", "digits": "digits"}
 _CURVES = {"autoencoder": ("loss",), "classifier": ("loss", "accuracy")}
-
-
-def name_data(source: str) -> str:
-    """Return how people call the data set `source` ("CIFAR-10" for "cifar10")."""
-    return _DATA_NAMES.get(source, source)
 
 
 def draw_run(

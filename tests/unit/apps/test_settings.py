@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -96,8 +98,6 @@ def test_an_encoder_of_another_image_shape_than_the_classifier_is_refused():
         ({"settings": ["epoch=3"]}, "did you mean 'epochs'"),
         ({"name": "../x"}, "cannot name a file"),
         ({"name": ""}, "cannot name a file"),
-        ({"device": "tpu"}, "use auto, cpu or cuda"),
-        ({"precision": "int8"}, "use auto, float32 or bfloat16"),
     ],
 )
 def test_what_is_wrong_is_told_before_any_data_is_looked_for(change: dict[str, object], words: str):
@@ -105,6 +105,41 @@ def test_what_is_wrong_is_told_before_any_data_is_looked_for(change: dict[str, o
         make_plan(replace(REQUEST, source="/nowhere", **change))
     with pytest.raises(DataError, match="/nowhere"):
         make_plan(replace(REQUEST, source="/nowhere"))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"device": "tpu"}, "use auto, cpu or cuda"),
+        ({"precision": "int8"}, "use auto, float32 or bfloat16"),
+    ],
+)
+def test_a_device_that_is_not_there_is_refused(change: dict[str, str], words: str):
+    with pytest.raises(ConfigError, match=words):
+        make_plan(replace(REQUEST, **change))
+
+
+def test_a_mistake_in_arguments_or_data_is_told_without_waiting_for_torch():
+    code = """
+import sys
+from cae.apps.experiment import run
+from cae.apps.settings import Request
+from cae.errors import CaeError
+for change in ({"settings": ["epoch=3"]}, {"preset": "quik"}, {"name": "../x"}, {}):
+    given = dict(command="run", source="/nowhere", preset=None, settings=(), seed=None,
+                 device="auto", precision="auto", out=None, name=None, fresh=False)
+    try:
+        run(Request(**(given | change)), as_json=False)
+    except CaeError:
+        continue
+    sys.exit(f"nothing is wrong with {change}")
+loaded = {"torch", "matplotlib", "sklearn"} & set(sys.modules)
+sys.exit(f"loaded {loaded}" if loaded else 0)
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
 
 
 def test_a_stand_in_for_cifar10_is_announced_loudly(

@@ -17,7 +17,7 @@ from cae.errors import CheckpointError
 from cae.evaluation.samples import MistakeSamples, ReconstructionSamples
 from cae.files import write_json
 from cae.report import run_plots
-from cae.report.run_plots import draw_run, draw_training, name_data
+from cae.report.run_plots import draw_run, draw_training
 from cae.run_folder import RunFolder
 
 NAMES = ("cat", "dog")
@@ -106,10 +106,6 @@ def test_a_pretrained_autoencoder_has_a_loss_curve_of_its_own(tmp_path: Path):
 def test_a_history_that_is_not_there_is_an_error_that_names_it(tmp_path: Path):
     with pytest.raises(CheckpointError, match=r"autoencoder_mine\.json: no such file"):
         draw_run(RunFolder(tmp_path, "mine"), make_evaluation(), *make_samples())
-
-
-def test_data_of_another_source_keeps_its_name():
-    assert name_data("my pictures") == "my pictures"
 
 
 def test_drawing_a_run_needs_no_torch():

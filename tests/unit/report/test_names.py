@@ -1,0 +1,13 @@
+"""What the data sets are called."""
+
+from __future__ import annotations
+
+from cae.report.names import name_data
+
+
+def test_the_data_sets_have_the_names_that_people_use():
+    assert [name_data(source) for source in ("cifar10", "digits")] == ["CIFAR-10", "digits"]
+
+
+def test_data_of_another_source_keeps_its_name():
+    assert name_data("my pictures") == "my pictures"
