@@ -38,10 +38,9 @@ def test_without_a_terminal_a_stage_is_two_plain_lines():
         train(progress)
     first, second = written.getvalue().splitlines()
     assert first == "classifier   2 epochs of 1,000 images"
-    assert re.fullmatch(
-        r"classifier   2 epochs in [\d.:]+ \w+  loss 0\.5000 · val loss 0\.2500 · val accuracy 87\.5%",
-        second,
-    )
+    stage, figures = second.split("  loss ")
+    assert re.fullmatch(r"classifier   2 epochs in [\d.:]+ \w+", stage)
+    assert figures == "0.5000 · val loss 0.2500 · val accuracy 87.5%"
 
 
 def test_on_a_terminal_the_bar_shows_epoch_rate_time_left_and_figures():
