@@ -16,15 +16,14 @@ from cae.checkpoints.weights import (
 from cae.config import (
     AutoencoderConfig,
     ClassifierConfig,
-    DataConfig,
     RunConfig,
     dump,
     find_ineffective_keys,
 )
 from cae.data.augment import make_augmentation
 from cae.data.batches import Batches
-from cae.data.images import Dataset, ImageSet, Splits
-from cae.data.splits import make_splits
+from cae.data.images import Dataset, ImageSet
+from cae.data.splits import describe_splits, find_thinned_classes, make_splits
 from cae.errors import ConfigError, DataError
 from cae.evaluation.metrics import evaluate_classification, evaluate_reconstruction
 from cae.evaluation.predict import predict_probabilities, reconstruct
@@ -188,6 +187,8 @@ def run(
     started = time.perf_counter()
     folder = RunFolder(out, name)
     splits = make_splits(dataset, config.data)
+    # While it trains, the folder must not look like that of a finished run.
+    folder.evaluation.unlink(missing_ok=True)
     write_json(folder.configuration, {"name": name, "data": splits.source, "config": dump(config)})
     write_json(
         folder.environment,
@@ -226,7 +227,7 @@ def run(
         "name": name,
         **about,
         "fallback_reason": dataset.fallback_reason,
-        "thinned_classes": list(_find_thinned(dataset, config.data)),
+        "thinned_classes": list(find_thinned_classes(dataset, config.data)),
         "seeds": {section: values["seed"] for section, values in dump(config).items()},
         "parameters": count_parameters(finetuned.model),
         "test": {
@@ -253,30 +254,6 @@ def run(
         reconstructions=collect_reconstructions(splits.test, reconstructions),
         mistakes=collect_mistakes(splits.test, probabilities),
     )
-
-
-def describe_splits(splits: Splits) -> dict[str, Any]:
-    """Return which images a model has to do with: source, sizes, class counts, fingerprint."""
-    return {
-        "data": splits.source,
-        "split": {
-            "fingerprint": splits.fingerprint,
-            **{
-                part.name.rpartition(" ")[2]: {
-                    "images": len(part),
-                    "classes": dict(
-                        zip(part.class_names, part.class_counts().tolist(), strict=True)
-                    ),
-                }
-                for part in (splits.train, splits.val, splits.test)
-            },
-        },
-    }
-
-
-def _find_thinned(dataset: Dataset, config: DataConfig) -> tuple[str, ...]:
-    removed = dataset.thinned_classes if config.remove_classes is None else config.remove_classes
-    return removed if config.remove_fraction > 0 else ()
 
 
 def _prepare(

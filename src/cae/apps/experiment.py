@@ -36,8 +36,6 @@ def run(request: Request, *, as_json: bool) -> None:
             tell_warning(f"{folder.root}: its plots are missing; --fresh makes them again")
     else:
         _tell_plan(plan)
-        # While it trains, the folder must not look like that of a finished run.
-        folder.evaluation.unlink(missing_ok=True)
         with TrainingProgress() as progress:
             result = cae.run(
                 plan.config,
@@ -63,7 +61,7 @@ def run(request: Request, *, as_json: bool) -> None:
 def pretrain(request: Request) -> None:
     """Train an autoencoder and write it."""
     plan = make_plan(request)
-    from cae.pipeline import describe_splits
+    from cae.data.splits import describe_splits
     from cae.report.run_plots import draw_training
 
     folder, config = plan.folder, plan.config.autoencoder
@@ -93,7 +91,7 @@ def finetune(request: Request, *, encoder: Path | None) -> None:
             request, autoencoder=saved.autoencoder_config, sections=("data", "classifier")
         )
     plan = make_plan(request)
-    from cae.pipeline import describe_splits
+    from cae.data.splits import describe_splits
     from cae.report.run_plots import draw_training
 
     folder, config = plan.folder, plan.config

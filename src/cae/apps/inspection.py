@@ -30,7 +30,7 @@ def show_data(source: str, *, settings: Sequence[str], seed: int | None, as_json
     settings = [s if s.startswith("data.") else f"data.{s}" for s in settings]
     config = cae.override(cae.RunConfig(), [*seeds, *settings]).data
     dataset = load_data(source)
-    from cae.pipeline import describe_splits
+    from cae.data.splits import describe_splits
 
     about = describe_splits(cae.make_splits(dataset, config))
     if as_json:

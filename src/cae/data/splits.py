@@ -6,6 +6,7 @@ import difflib
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +35,7 @@ def make_splits(dataset: Dataset, config: DataConfig) -> Splits:
     if labels is None:
         raise DataError(f"{dataset.train.name}: images cannot be split by class without labels")
     names = dataset.train.class_names
-    removed = dataset.thinned_classes if config.remove_classes is None else config.remove_classes
+    removed = _find_removed(dataset, config)
     _require_known(removed, names)
 
     kept = _thin(labels, names, removed=removed, fraction=config.remove_fraction, seed=config.seed)
@@ -49,6 +50,31 @@ def make_splits(dataset: Dataset, config: DataConfig) -> Splits:
         fingerprint=compute_fingerprint(train, val),
         source=dataset.source,
     )
+
+
+def find_thinned_classes(dataset: Dataset, config: DataConfig) -> tuple[str, ...]:
+    """Return the classes of which training images are dropped; none if the fraction is 0."""
+    return _find_removed(dataset, config) if config.remove_fraction > 0 else ()
+
+
+def describe_splits(splits: Splits) -> dict[str, Any]:
+    """Return, as JSON values, which images a run has: source, fingerprint, sizes, class counts."""
+    parts = {"train": splits.train, "validation": splits.val, "test": splits.test}
+    return {
+        "data": splits.source,
+        "split": {
+            "fingerprint": splits.fingerprint,
+            **{
+                name: {
+                    "images": len(part),
+                    "classes": dict(
+                        zip(part.class_names, part.class_counts().tolist(), strict=True)
+                    ),
+                }
+                for name, part in parts.items()
+            },
+        },
+    }
 
 
 def draw_class_shares(
@@ -81,6 +107,10 @@ def compute_fingerprint(*index_lists: Indices) -> str:
         digest.update(len(indices).to_bytes(8, "little"))
         digest.update(indices.astype("<i8").tobytes())
     return digest.hexdigest()
+
+
+def _find_removed(dataset: Dataset, config: DataConfig) -> tuple[str, ...]:
+    return dataset.thinned_classes if config.remove_classes is None else config.remove_classes
 
 
 def _thin(

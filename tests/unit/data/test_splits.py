@@ -13,7 +13,13 @@ from cae.config import DataConfig
 from cae.data.digits import load_digits
 from cae.data.images import Dataset, ImageSet
 from cae.data.sources import load_dataset
-from cae.data.splits import compute_fingerprint, draw_class_shares, make_splits
+from cae.data.splits import (
+    compute_fingerprint,
+    describe_splits,
+    draw_class_shares,
+    find_thinned_classes,
+    make_splits,
+)
 from cae.errors import ConfigError, DataError
 
 NAMES = ("cat", "dog", "frog")
@@ -168,3 +174,33 @@ def test_too_few_images_for_both_splits_is_an_error_that_names_the_settings(
     config = DataConfig(**{"remove_fraction": 0.0} | changes)
     with pytest.raises(DataError, match=message):
         make_splits(make_dataset(counts, test_count=1), config)
+
+
+def test_the_description_counts_what_is_in_each_split():
+    splits = make_splits(make_dataset((40, 40, 40), test_count=9), DataConfig())
+    described = describe_splits(splits)
+    assert described["data"] == "pets"
+    assert described["split"]["fingerprint"] == splits.fingerprint
+    for name, part in (
+        ("train", splits.train),
+        ("validation", splits.val),
+        ("test", splits.test),
+    ):
+        labels = part.labels.tolist()
+        assert described["split"][name] == {
+            "images": len(labels),
+            "classes": {word: labels.count(label) for label, word in enumerate(NAMES)},
+        }
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({}, ("frog",)),
+        ({"remove_classes": ["cat", "dog"]}, ("cat", "dog")),
+        ({"remove_classes": []}, ()),
+        ({"remove_fraction": 0.0}, ()),
+    ],
+)
+def test_thinned_classes_are_those_that_lose_images(values, expected):
+    assert find_thinned_classes(make_dataset(), DataConfig.model_validate(values)) == expected
