@@ -126,13 +126,19 @@ def finetune(
 
     Raises:
         ConfigError: the configurations do not fit together or not these images.
-        DataError: labels are missing, or there is only one image, and batch norm needs two.
+        DataError: labels are missing, the two sets differ in their classes, or there is only one
+            image, and batch norm needs two.
         CheckpointError: `encoder_weights` do not fit the encoder.
         DivergedError: the loss became infinite or not a number.
     """
     _prepare(config, train, val, section="classifier")
     if train.labels is None or val.labels is None:
         raise DataError(f"{train.name}: training a classifier needs labels")
+    if train.class_names != val.class_names:
+        raise DataError(
+            f"{val.name}: its classes {list(val.class_names)} are not those of {train.name}, "
+            f"{list(train.class_names)}"
+        )
     num_classes = len(train.class_names)
     model = make_classifier(autoencoder_config, config, num_classes=num_classes)
     if encoder_weights is not None:

@@ -280,6 +280,11 @@ def test_a_classifier_needs_labels_and_an_encoder_that_fits(make_images, float32
         pipeline.finetune(
             unlabelled, images, AUTOENCODER, CLASSIFIER, encoder_weights=None, runtime=float32
         )
+    renamed = replace(images, class_names=tuple(f"new {name}" for name in images.class_names))
+    with pytest.raises(DataError, match=r"its classes \['new .* are not those of"):
+        pipeline.finetune(
+            images, renamed, AUTOENCODER, CLASSIFIER, encoder_weights=None, runtime=float32
+        )
     with pytest.raises(CheckpointError, match=r"encoder weights: .* do not fit"):
         pipeline.finetune(
             images,

@@ -59,7 +59,7 @@ class Batches:
         return len(self._bounds())
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
-        """Yield the batches of an epoch; the last may be smaller, but never a single image."""
+        """Yield the batches of an epoch; the last may be smaller, or larger by one: never alone."""
         if self._seed is None:
             for start, stop in self._bounds():
                 yield self._make(slice(start, stop), numbers=None)

@@ -17,8 +17,9 @@ class ByteDropout(nn.Module):
     """Dropout whose mask costs one random byte an element on the CPU.
 
     The rate is rounded to a multiple of 1/256 there (an error of at most 0.2 points), and what
-    remains is scaled by the rounded rate, so that the expectation is kept exactly. `bernoulli_`
-    took 31% of a training step on a Zen 4; see benchmarks/LOG.md. Elsewhere it is `F.dropout`.
+    remains is scaled by the rounded rate, so that the expectation is kept: exactly in float32, to
+    bfloat16's own rounding (0.2%) in bfloat16. `bernoulli_` took up to 31% of a training step on a
+    Zen 4; see benchmarks/LOG.md. Elsewhere it is `F.dropout`.
     """
 
     def __init__(self, rate: float) -> None:
