@@ -88,7 +88,7 @@ def test_a_run_that_stops_midway_leaves_no_figures_of_the_one_before(
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cae, "run", stop)
+    monkeypatch.setattr("cae.pipeline.pretrain", stop)
     assert train_tiny("run", "--fresh").code == 130
     assert not (finished_run / "evaluation.json").exists()
 

@@ -1,0 +1,66 @@
+"""The README's tables hold the measured figures, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+RUNS = {
+    "make run ARGS=\"--preset base\"": ROOT,
+    "make run": ROOT / "benchmarks" / "results" / "run_quick_cifar10",
+}
+
+
+def read_table(heading: str) -> dict[str, list[str]]:
+    """Return the README's table whose first line holds `heading`: label of the row, then cells."""
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    start = next(n for n, line in enumerate(lines) if line.startswith("|") and heading in line)
+    rows: dict[str, list[str]] = {}
+    for line in lines[start:]:
+        if not line.startswith("|"):
+            break
+        label, *cells = (cell.strip() for cell in line.strip("|").split("|"))
+        rows[label] = cells
+    return rows
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def write_cells(folder: Path) -> dict[str, str]:
+    """Return the cells that a run's files ask for."""
+    evaluation, environment = (
+        read_json(folder / "evaluation.json"),
+        read_json(folder / "environment.json"),
+    )
+    scores, quality = evaluation["test"]["classifier"], evaluation["test"]["autoencoder"]
+    low, high = scores["accuracy_interval"]
+    recalls = (scores["per_class"][name]["recall"] for name in evaluation["thinned_classes"])
+    (seed,) = set(evaluation["seeds"].values())
+    return {
+        "test accuracy (95% interval)": f"**{scores['accuracy']:.1%}** ({low:.1%} to {high:.1%})",
+        "macro F1": f"{scores['macro_f1']:.2f}",
+        "recall of bird / deer / truck": " / ".join(f"{recall:.2f}" for recall in recalls),
+        "reconstruction PSNR": f"{quality['psnr']:.1f} dB",
+        "reconstruction SSIM": f"{quality['ssim']:.3f}",
+        "minutes in all": f"{evaluation['seconds']['total'] / 60:.1f}",
+        "machine": f"{environment['threads']} cores, {environment['processor']}",
+        "precision": environment["precision"],
+        "PyTorch": environment["packages"]["torch"].partition("+")[0],
+        "seed": str(seed),
+        "date": environment["date"],
+    }
+
+
+@pytest.mark.parametrize("command", RUNS)
+def test_the_readme_shows_the_figures_of_the_published_runs(command: str):
+    table = read_table("the origin")
+    commands = [cell.strip("`") for cell in table.pop("")]
+    table.pop("---")
+    column = commands.index(command)
+    assert {label: cells[column] for label, cells in table.items()} == write_cells(RUNS[command])
