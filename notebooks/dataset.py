@@ -1,6 +1,7 @@
 """The source of cifar10_modules/dataset.ipynb: the data functions, told and shown."""
 
 # ruff: noqa: B018, F403, F405
+# pyright: reportUnusedExpression=false
 
 # %% [markdown]
 # # The data functions

@@ -1,6 +1,7 @@
 """The source of cifar10_modules/modelling.ipynb: the model functions, told and shown."""
 
 # ruff: noqa: B018, F403, F405, T201
+# pyright: reportUnusedExpression=false
 
 # %% [markdown]
 # # The model functions

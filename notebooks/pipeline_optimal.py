@@ -1,6 +1,7 @@
 """The source of pipeline_optimal.ipynb: the whole pipeline with the best configuration so far."""
 
 # ruff: noqa: B018, F403, F405
+# pyright: reportUnusedExpression=false
 
 # %% [markdown]
 # # The optimal pipeline

@@ -63,7 +63,7 @@ def test_a_public_name_can_be_imported_and_is_explained(name: str):
 
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no_such_name"):
-        _ = cae.no_such_name
+        _ = cae.no_such_name  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def test_the_version_is_that_of_the_distribution():

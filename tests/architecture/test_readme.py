@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 RUNS = {
-    "make run ARGS=\"--preset base\"": ROOT,
+    'make run ARGS="--preset base"': ROOT,
     "make run": ROOT / "benchmarks" / "results" / "run_quick_cifar10",
 }
 

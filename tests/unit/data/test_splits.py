@@ -186,6 +186,7 @@ def test_the_description_counts_what_is_in_each_split():
         ("validation", splits.val),
         ("test", splits.test),
     ):
+        assert part.labels is not None
         labels = part.labels.tolist()
         assert described["split"][name] == {
             "images": len(labels),
