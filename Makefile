@@ -8,6 +8,7 @@ PINS   := pyproject.toml constraints.txt
 # Made again only when the pins change. Running the program needs no developer's tools.
 RUNTIME := .venv/.runtime
 DEV     := .venv/.dev
+BENCH   := .venv/.bench
 
 PIP    := $(BIN)/python -m pip --disable-pip-version-check -qq
 PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal
@@ -18,10 +19,10 @@ quietly = output=$$($(1) 2>&1) || { printf '%s\n' "$$output"; exit 1; }
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup run test test-all check fix bench notebooks
+.PHONY: help setup run test test-all check fix bench bench-compare notebooks
 
 help:  ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 setup: $(RUNTIME)  ## make .venv with the pinned dependencies
 
@@ -45,8 +46,11 @@ fix: $(DEV)  ## format, and repair what the linter can repair
 	@$(BIN)/ruff check --fix --quiet --exit-zero .
 	@$(BIN)/ruff format --quiet .
 
-bench: $(RUNTIME)  ## measure speed: python -m benchmarks $(ARGS)
+bench: $(BENCH)  ## measure speed against its peers, half an hour: python -m benchmarks $(ARGS)
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+bench-compare: $(RUNTIME)  ## hold two results of bench against each other: ARGS="OLD.json NEW.json"
+	@$(BIN)/python -m benchmarks.compare $(ARGS)
 
 notebooks: $(DEV)  ## make the notebooks again from their sources
 	@$(BIN)/python -m notebooks $(ARGS)
@@ -61,6 +65,12 @@ $(DEV): $(PINS)
 	@$(make_venv)
 	@echo "installing the pinned dependencies and developer's tools into .venv, about a minute (longer if torch is downloaded)"
 	@$(PIP) install --constraint constraints.txt --editable '.[dev]'
+	@touch $(RUNTIME) $@
+
+$(BENCH): $(PINS)
+	@$(make_venv)
+	@echo "installing the pinned dependencies and the benchmark's peers into .venv, some minutes"
+	@$(PIP) install --constraint constraints.txt --editable '.[bench]'
 	@touch $(RUNTIME) $@
 
 # A .venv that does not work (broken off, or its Python is gone) is made anew.

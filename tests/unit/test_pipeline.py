@@ -20,6 +20,7 @@ from cae.data.images import Dataset, ImageSet
 from cae.data.splits import make_splits
 from cae.errors import CheckpointError, ConfigError, DataError
 from cae.evaluation.saved import evaluate_model
+from cae.models.autoencoder import Encoder
 from cae.models.classifier import make_classifier
 from cae.training.history import read_history
 
@@ -252,6 +253,58 @@ def test_callbacks_save_the_best_weights_and_keep_the_last_aside(dataset, float3
     assert result.evaluation["validation"]["autoencoder"]["loss"] == best
     assert read_model(result.folder.model("autoencoder_tiny").json).about["weights"] == "best"
     assert result.evaluation["thinned_classes"] == []
+
+
+class EncodedImages:
+    """Counts the images that go through encoders."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.count = 0
+        forward = Encoder.forward
+
+        def count_and_forward(encoder, x, activities=None):
+            self.count += len(x)
+            return forward(encoder, x, activities)
+
+        monkeypatch.setattr(Encoder, "forward", count_and_forward)
+
+
+@pytest.mark.parametrize(
+    ("keys", "times_train", "times_val"),
+    [
+        ({"data_augmentation": False}, 1, 1),  # the same features in every epoch
+        ({}, 3, 1),  # augmented images have new features in every epoch
+        ({"freeze_encoder": False, "data_augmentation": False}, 3, 3),
+    ],
+)
+def test_a_frozen_encoder_sees_images_that_do_not_change_once(
+    dataset, float32, monkeypatch, keys, times_train, times_val
+):
+    splits = make_splits(dataset, DataConfig())
+    config = CLASSIFIER.model_copy(update={"epochs": 3, **keys})
+    encoded = EncodedImages(monkeypatch)
+    pipeline.finetune(
+        splits.train, splits.val, AUTOENCODER, config, encoder_weights=None, runtime=float32
+    )
+    assert encoded.count == times_train * len(splits.train) + times_val * len(splits.val)
+
+
+def test_features_computed_ahead_train_the_same_classifier(dataset, float32, monkeypatch):
+    splits = make_splits(dataset, DataConfig())
+    config = CLASSIFIER.model_copy(update={"data_augmentation": False})
+
+    def train():
+        return pipeline.finetune(
+            splits.train, splits.val, AUTOENCODER, config, encoder_weights=None, runtime=float32
+        )
+
+    ahead = train()
+    monkeypatch.setattr(pipeline, "_MOST_FEATURE_BYTES", 0)
+    encoded = EncodedImages(monkeypatch)
+    each_time = train()
+    assert encoded.count == 2 * (len(splits.train) + len(splits.val))
+    for name, value in ahead.model.state_dict().items():
+        torch.testing.assert_close(value, each_time.model.state_dict()[name], rtol=1e-4, atol=1e-5)
 
 
 def test_images_of_another_shape_are_refused_before_training(make_images, float32):

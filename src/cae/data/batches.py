@@ -16,10 +16,15 @@ from cae.seeding import derive_seed, make_permutation
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Images [B, C, H, W], float32 in [0, 1], NHWC in memory; labels int64 [B] if there are any."""
+    """Images [B, C, H, W], float32 in [0, 1], NHWC in memory; labels int64 [B] if there are any.
+
+    Attributes:
+        features: what a frozen encoder makes of the images, where that was computed ahead.
+    """
 
     images: Tensor
     labels: Tensor | None
+    features: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -31,6 +36,8 @@ class Batches:
     With `shuffle_seed` None the images come in their own order and unchanged. Otherwise each epoch
     has an order of its own, and with `augmentation` each image a change of its own: both depend on
     the seed, the epoch and the image alone, not on the batch size or on what was served before.
+
+    `features` [N, ...] are served along with the images that they are of, row by row.
     """
 
     def __init__(
@@ -41,13 +48,16 @@ class Batches:
         batch_size: int,
         shuffle_seed: int | None = None,
         augmentation: Augmentation | None = None,
+        features: Tensor | None = None,
     ) -> None:
+        assert features is None or augmentation is None, "changed images have other features"
         # Kept NHWC so that a batch of rows is NHWC without a transposition at every step.
         self._pixels = runtime.tensor(images.images).permute(0, 2, 3, 1).contiguous()
         self._labels = None if images.labels is None else runtime.tensor(images.labels)
         self._batch_size = batch_size
         self._seed = shuffle_seed
         self._augmentation = augmentation
+        self._features = features
 
     @property
     def num_images(self) -> int:
@@ -81,7 +91,8 @@ class Batches:
         if numbers is not None and self._augmentation is not None:
             images = self._augmentation.apply(images, numbers[rows])
             images = images.contiguous(memory_format=torch.channels_last)
-        return Batch(images, None if self._labels is None else self._labels[rows])
+        labels = None if self._labels is None else self._labels[rows]
+        return Batch(images, labels, None if self._features is None else self._features[rows])
 
     def _bounds(self) -> list[tuple[int, int]]:
         starts = list(range(0, self.num_images, self._batch_size))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from cae.data.batches import Batches
 from cae.data.images import ImageSet
-from cae.models.autoencoder import Autoencoder
+from cae.models.autoencoder import Autoencoder, Encoder
 from cae.models.classifier import Classifier
 from cae.runtime.device import Runtime
 
@@ -20,27 +22,34 @@ def predict_probabilities(
     model: Classifier, images: ImageSet, *, runtime: Runtime, batch_size: int = _BATCH_SIZE
 ) -> NDArray[np.float32]:
     """Return class probabilities [N, K], float32, each row summing to 1."""
-    return _apply(model, images, runtime=runtime, batch_size=batch_size, softmax=True)
+    parts = _apply(model, images, runtime=runtime, batch_size=batch_size)
+    return _join(part.softmax(dim=1) for part in parts)
 
 
 def reconstruct(
     model: Autoencoder, images: ImageSet, *, runtime: Runtime, batch_size: int = _BATCH_SIZE
 ) -> NDArray[np.float32]:
     """Return reconstructions [N, C, H, W], float32 in [0, 1]."""
-    return _apply(model, images, runtime=runtime, batch_size=batch_size, softmax=False)
+    return _join(_apply(model, images, runtime=runtime, batch_size=batch_size))
+
+
+def encode(
+    model: Encoder, images: ImageSet, *, runtime: Runtime, batch_size: int = _BATCH_SIZE
+) -> Tensor:
+    """Return the encodings [N, D, h, w] on the device, in the precision it computes them in."""
+    return torch.cat(list(_apply(model, images, runtime=runtime, batch_size=batch_size)))
 
 
 def _apply(
-    model: nn.Module, images: ImageSet, *, runtime: Runtime, batch_size: int, softmax: bool
-) -> NDArray[np.float32]:
+    model: nn.Module, images: ImageSet, *, runtime: Runtime, batch_size: int
+) -> Iterator[Tensor]:
     runtime.place(model)
     model.eval()
     batches = Batches(images, runtime=runtime, batch_size=batch_size)
-    parts: list[NDArray[np.float32]] = []
-    with torch.inference_mode(), runtime.autocast():
-        for batch in batches.epoch(0):
-            output = model(batch.images)
-            if softmax:
-                output = output.softmax(dim=1)
-            parts.append(output.cpu().contiguous().numpy())
-    return np.concatenate(parts)
+    for batch in batches.epoch(0):
+        with torch.no_grad(), runtime.autocast():
+            yield model(batch.images)
+
+
+def _join(parts: Iterable[Tensor]) -> NDArray[np.float32]:
+    return np.concatenate([part.cpu().contiguous().numpy() for part in parts])

@@ -5,11 +5,10 @@ from __future__ import annotations
 from itertools import pairwise
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cae.config import AutoencoderConfig
-from cae.models.blocks import ByteDropout, ConvUnit, GaussianNoise, initialise
+from cae.models.blocks import ByteDropout, ConvUnit, GaussianNoise, initialise, make_conv
 from cae.seeding import derive_seed
 
 
@@ -74,29 +73,25 @@ class Decoder(nn.Module):
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()
         *_, channels_out = config.image_shape
-        channels = config.block_filters[-1]
+        channels, upsample = config.block_filters[-1], False
         self.blocks = nn.ModuleList()
-        self.upsamples: list[bool] = []
         for filters in reversed(config.block_filters):
-            widths = [channels, *[filters] * config.layers_per_block]
-            self.blocks.append(
-                nn.Sequential(
-                    *(
-                        ConvUnit(width_in, width_out, batch_norm=config.batch_norm)
-                        for width_in, width_out in pairwise(widths)
-                    )
-                )
-            )
-            self.upsamples.append(filters <= 2 * config.init_num_filters)
-            channels = filters
-        self.output = nn.Conv2d(channels, channels_out, kernel_size=3, padding=1)
+            # Where a block ends in an upsampling, the convolution after it takes it over.
+            units = [
+                ConvUnit(channels, filters, batch_norm=config.batch_norm, upsample=upsample),
+                *(
+                    ConvUnit(filters, filters, batch_norm=config.batch_norm)
+                    for _ in range(config.layers_per_block - 1)
+                ),
+            ]
+            self.blocks.append(nn.Sequential(*units))
+            channels, upsample = filters, filters <= 2 * config.init_num_filters
+        self.output = make_conv(channels, channels_out, upsample=upsample)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the reconstruction, float32 in [0, 1]."""
-        for block, upsample in zip(self.blocks, self.upsamples, strict=True):
+        for block in self.blocks:
             x = block(x)
-            if upsample:
-                x = F.interpolate(x, scale_factor=2, mode="nearest")
         return self.output(x).float().sigmoid()
 
 

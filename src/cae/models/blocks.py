@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from cae.models.upsampling import UpsampledConv2d
+
 # Keras's batch norm: moving averages keep 0.99 of themselves at each step; torch counts the rest.
 _BATCH_NORM_MOMENTUM = 0.01
 _BATCH_NORM_EPSILON = 1e-3
@@ -36,11 +38,13 @@ class ByteDropout(nn.Module):
             return F.dropout(x, self.rate)
         # Eight masks' bytes at a time from the generator's full 64-bit words.
         words = torch.empty((x.numel() + 7) // 8, dtype=torch.int64).random_(-(2**63), None)
-        kept = words.view(torch.uint8)[: x.numel()] >= self.dropped_bytes
+        drawn = words.view(torch.uint8)[: x.numel()]
         scale = 256 / (256 - self.dropped_bytes)
         # The mask takes the layout of x in memory: an NCHW mask on NHWC features would be a gather.
+        # It is compared in the type of x, which holds every byte exactly: torch compares bytes and
+        # converts truth values four times as slowly.
         mask = torch.empty_like(x)
-        mask.as_strided((x.numel(),), (1,)).copy_(kept).mul_(scale)
+        mask.as_strided((x.numel(),), (1,)).copy_(drawn).ge_(self.dropped_bytes).mul_(scale)
         return x * mask
 
     def extra_repr(self) -> str:
@@ -65,18 +69,29 @@ class GaussianNoise(nn.Module):
 
 
 class ConvUnit(nn.Module):
-    """3x3 convolution (padding same), ReLU, batch norm if asked for, noise if asked for."""
+    """3x3 convolution (padding same), ReLU, batch norm if asked for, noise if asked for.
+
+    With `upsample` the image is first doubled in height and width by its nearest neighbours.
+    """
 
     def __init__(
-        self, channels_in: int, channels_out: int, *, batch_norm: bool, noise_stddev: float = 0.0
+        self,
+        channels_in: int,
+        channels_out: int,
+        *,
+        batch_norm: bool,
+        noise_stddev: float = 0.0,
+        upsample: bool = False,
     ) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(channels_in, channels_out, kernel_size=3, padding=1)
+        self.conv = make_conv(channels_in, channels_out, upsample=upsample)
         self.norm = make_batch_norm_2d(channels_out) if batch_norm else nn.Identity()
         self.noise = GaussianNoise(noise_stddev) if noise_stddev > 0 else nn.Identity()
 
     def forward(self, x: Tensor, activities: list[Tensor] | None = None) -> Tensor:
         """Return features [N, channels_out, H, W] of features [N, channels_in, H, W].
+
+        With upsampling, they are [N, channels_out, 2H, 2W].
 
         If `activities` is given, the activation (after ReLU, before batch norm) is appended to it:
         there an activity penalty is measured.
@@ -85,6 +100,12 @@ class ConvUnit(nn.Module):
         if activities is not None:
             activities.append(activity)
         return self.noise(self.norm(activity))
+
+
+def make_conv(channels_in: int, channels_out: int, *, upsample: bool) -> nn.Conv2d:
+    """Return a 3x3 convolution, padding same, of the image or of the image upsampled twofold."""
+    kind = UpsampledConv2d if upsample else nn.Conv2d
+    return kind(channels_in, channels_out, kernel_size=3, padding=1)
 
 
 def make_batch_norm_2d(channels: int) -> nn.BatchNorm2d:

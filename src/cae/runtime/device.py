@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from cae.errors import ConfigError
+from cae.runtime.memory import keep_freed_memory
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -37,8 +38,10 @@ class Runtime:
 
     def place(self, model: nn.Module) -> None:
         """Move the model to the device, its convolutions' weights laid out NHWC."""
-        # NHWC: about 1.3x of NCHW for this network on a Zen 4; see benchmarks/LOG.md.
+        if self.device.type == "cpu":
+            keep_freed_memory()
         model.to(self.device)
+        # NHWC: about 1.3x of NCHW for this network on a Zen 4; see benchmarks/LOG.md.
         for parameter in model.parameters():
             if parameter.dim() == 4:
                 parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
@@ -112,8 +115,11 @@ def _read_processor_name() -> str:
     except OSError:
         return platform.processor() or platform.machine()
     fields = dict(line.split(":", 1) for line in lines if ":" in line)
-    names = {key.strip(): value.strip() for key, value in fields.items()}
-    return names.get("model name", platform.machine())
+    facts = {key.strip(): value.strip() for key, value in fields.items()}
+    name = facts.get("model name", platform.machine())
+    # Clouds cut the name short ("AMD EPYC"); the family and model still tell the generation.
+    numbers = [f"{key} {facts[key]}" for key in ("cpu family", "model") if key in facts]
+    return f"{name} ({', '.join(numbers)})" if numbers else name
 
 
 def _read_version(package: str) -> str | None:

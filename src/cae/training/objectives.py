@@ -182,7 +182,10 @@ class ClassificationObjective:
         """Return the loss (weighted in training if so configured) and the metrics."""
         labels = cast("Tensor", batch.labels)
         activities = None if model.freeze_encoder else self._penalties.make_record()
-        logits = model.forward_head(model.encode(batch.images, activities))
+        features = batch.features
+        if features is None:
+            features = model.encode(batch.images, activities)
+        logits = model.forward_head(features)
         losses = F.cross_entropy(logits, labels, reduction="none")
         # As in Keras, class weights scale each image's loss and the mean is over images; they act
         # in training only, so that validation losses compare between runs.
@@ -195,7 +198,7 @@ class ClassificationObjective:
             if penalty is not None:
                 loss = loss + penalty
         with torch.no_grad():
-            count = loss.new_tensor(len(batch))
+            count = torch.full_like(loss, len(batch))
             correct = (logits.argmax(dim=1) == labels).float()
             totals, weights = [loss.detach() * count, correct.sum()], [count, count]
             if self._weighted and self._metric_weights is not None:

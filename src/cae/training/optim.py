@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from torch import nn, optim
-from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, LRScheduler, OneCycleLR
+import torch
+from torch import Tensor, nn, optim
+from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
 
 from cae.config import AutoencoderConfig, ClassifierConfig
 
@@ -25,29 +26,63 @@ _OPTIMIZERS: dict[str, tuple[Callable[..., optim.Optimizer], dict[str, Any]]] = 
     "nadam": (optim.NAdam, {"eps": _EPSILON}),
 }
 
+# Those whose steps a CUDA graph can hold, with a learning rate that changes from step to step.
+CAPTURABLE = frozenset({"adam", "adamw"})
+
 
 def make_optimizer(
-    parameters: Iterable[nn.Parameter], config: AutoencoderConfig | ClassifierConfig
+    parameters: Iterable[nn.Parameter],
+    config: AutoencoderConfig | ClassifierConfig,
+    *,
+    capturable: bool = False,
 ) -> optim.Optimizer:
-    """Return the configured optimizer of those parameters that take a gradient."""
+    """Return the configured optimizer of those parameters that take a gradient.
+
+    Args:
+        parameters: of the model.
+        config: names the optimizer, its learning rate and its weight decay.
+        capturable: whether its steps are to become a part of a CUDA graph. That keeps the learning
+            rate in a tensor on the device, and takes an optimizer of `CAPTURABLE`.
+    """
     kind, options = _OPTIMIZERS[config.optimizer]
     if config.weight_decay is not None:
         options = {**options, "weight_decay": config.weight_decay}
     trained = [parameter for parameter in parameters if parameter.requires_grad]
+    if capturable:
+        lr = torch.tensor(config.lr, device=trained[0].device)
+        return kind(trained, lr=lr, capturable=True, **options)
     return kind(trained, lr=config.lr, **options)
 
 
-def make_schedule(
-    optimizer: optim.Optimizer, config: AutoencoderConfig | ClassifierConfig, *, steps: int
-) -> LRScheduler:
-    """Return the schedule of the learning rate over `steps` optimizer steps.
+def set_learning_rate(optimizer: optim.Optimizer, lr: float) -> None:
+    """Let the optimizer take its next steps at the rate `lr`."""
+    for group in optimizer.param_groups:
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(lr)  # A graph reads it from where it lies.
+        else:
+            group["lr"] = lr
+
+
+def make_learning_rates(
+    config: AutoencoderConfig | ClassifierConfig, *, steps: int
+) -> Sequence[float]:
+    """Return the learning rate of each of `steps` optimizer steps.
 
     "constant" keeps `lr`; "cosine" falls from `lr` to 0; "one_cycle" rises to `lr` over the first
     30% and falls to almost 0 (Smith and Topin, arXiv 1708.07120).
     """
-    if config.lr_schedule == "cosine":
-        return CosineAnnealingLR(optimizer, T_max=steps)
     # Under four steps there is no rise and fall to speak of, and OneCycleLR divides by zero.
-    if config.lr_schedule == "one_cycle" and steps >= 4:
-        return OneCycleLR(optimizer, max_lr=config.lr, total_steps=steps, cycle_momentum=False)
-    return LambdaLR(optimizer, lambda _: 1.0)
+    if config.lr_schedule == "constant" or (config.lr_schedule == "one_cycle" and steps < 4):
+        return [config.lr] * steps
+    stand_in = optim.SGD([nn.Parameter(torch.zeros(1))], lr=config.lr)
+    schedule = (
+        CosineAnnealingLR(stand_in, T_max=steps)
+        if config.lr_schedule == "cosine"
+        else OneCycleLR(stand_in, max_lr=config.lr, total_steps=steps, cycle_momentum=False)
+    )
+    rates: list[float] = []
+    for _ in range(steps):
+        rates.append(float(stand_in.param_groups[0]["lr"]))
+        stand_in.step()
+        schedule.step()
+    return rates

@@ -16,8 +16,9 @@ from cae.runtime.device import Runtime
 from cae.seeding import derive_seed
 from cae.training.history import History
 from cae.training.objectives import Model, Objective
-from cae.training.optim import make_optimizer, make_schedule
+from cae.training.optim import make_learning_rates
 from cae.training.progress import Progress
+from cae.training.step import make_step
 
 Weights = dict[str, Tensor]
 
@@ -57,8 +58,8 @@ def fit(
         DivergedError: a loss is not finite at the end of an epoch.
     """
     runtime.place(model)
-    optimizer = make_optimizer(model.parameters(), config)
-    schedule = make_schedule(optimizer, config, steps=config.epochs * len(train))
+    step = make_step(model, objective, config, runtime=runtime)
+    rates = make_learning_rates(config, steps=config.epochs * len(train))
     history, stopping = History(), _EarlyStopping(config)
     best_weights: Weights = {}
     progress.stage_started(objective.stage, epochs=config.epochs, images_per_epoch=train.num_images)
@@ -70,16 +71,10 @@ def fit(
             torch.manual_seed(derive_seed(config.seed, objective.stage, "noise", epoch))
             started = time.perf_counter()
             model.train()
-            lr = 0.0
             sums = _Sums(objective.metrics)
-            for batch in train.epoch(epoch):
-                with runtime.autocast():
-                    measured = objective.measure(model, batch)
-                optimizer.zero_grad(set_to_none=True)
-                measured.loss.backward()
-                lr = float(optimizer.param_groups[0]["lr"])
-                optimizer.step()
-                schedule.step()
+            rates_of_epoch = rates[(epoch - 1) * len(train) : epoch * len(train)]
+            for batch, lr in zip(train.epoch(epoch), rates_of_epoch, strict=True):
+                measured = step(batch, lr=lr)
                 sums.add(measured.totals, measured.weights)
                 progress.images_done(len(batch))
             trained = sums.read()
@@ -88,7 +83,7 @@ def fit(
             record = {
                 **trained,
                 **{f"val_{name}": value for name, value in validated.items()},
-                "lr": lr,
+                "lr": rates_of_epoch[-1],
                 "seconds": round(time.perf_counter() - started, 4),
                 "images_per_second": round(train.num_images / training_seconds, 2),
             }

@@ -195,3 +195,26 @@ def test_the_set_itself_is_never_changed(numbered, float32):
         for batch in batches.epoch(1):
             batch.images.zero_()
     np.testing.assert_array_equal(images.images, before)
+
+
+@pytest.mark.parametrize("seed", [None, 1])
+def test_features_are_served_with_the_images_they_are_of(numbered, float32, seed):
+    features = torch.arange(11.0)[:, None]
+    batches = Batches(
+        numbered(11), runtime=float32, batch_size=4, shuffle_seed=seed, features=features
+    )
+    for batch in batches.epoch(1):
+        assert batch.features is not None
+        assert batch.features.flatten().tolist() == read_labels(batch)
+
+
+def test_changed_images_have_no_features_computed_ahead(numbered, float32):
+    with pytest.raises(AssertionError, match="other features"):
+        Batches(
+            numbered(4),
+            runtime=float32,
+            batch_size=4,
+            shuffle_seed=1,
+            augmentation=AUGMENTATION,
+            features=torch.zeros(4, 1),
+        )

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from cae.config import AutoencoderConfig, ClassifierConfig
-from cae.evaluation.predict import predict_probabilities, reconstruct
+from cae.evaluation.predict import encode, predict_probabilities, reconstruct
 from cae.models.autoencoder import make_autoencoder
 from cae.models.classifier import make_classifier
 from cae.runtime.device import Runtime
@@ -47,6 +47,20 @@ def test_reconstructions_are_the_models_output(make_images, float32, batch_size)
     assert found.flags.c_contiguous
     np.testing.assert_allclose(found, expected, atol=1e-6)
     assert 0 <= found.min() <= found.max() <= 1
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("batch_size", [4, 250])
+def test_encodings_are_the_encoders_output(make_images, precision, batch_size):
+    encoder, images = make_autoencoder(AUTOENCODER).encoder, make_images(11)
+    runtime = Runtime(torch.device("cpu"), precision)
+    found = encode(encoder, images, runtime=runtime, batch_size=batch_size)
+    with torch.no_grad():
+        expected = encoder.eval()(to_pixels(images))
+    assert found.dtype == getattr(torch, precision)
+    assert not found.requires_grad
+    tolerance = 1e-6 if precision == "float32" else 0.02
+    torch.testing.assert_close(found.float(), expected, rtol=tolerance, atol=tolerance)
 
 
 def test_predicting_evaluates_a_model_left_in_training_mode(classifier, make_images, float32):

@@ -31,24 +31,15 @@ def name_layer(layer: nn.Module) -> str | None:
 
 
 def run_and_trace(model: nn.Module, x: torch.Tensor) -> list[str]:
-    """Return the layers in the order in which they ran, with "up" where the image had grown."""
+    """Return the layers in the order in which they ran, with "up" before one that doubles."""
     trace: list[str] = []
-    size = [x.shape[-1]]
 
-    def enter(layer: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
-        if name_layer(layer) and inputs[0].dim() == 4:
-            if inputs[0].shape[-1] > size[0]:
-                trace.append("up")
-            size[0] = inputs[0].shape[-1]
-
-    def leave(layer: nn.Module, _inputs: object, output: torch.Tensor) -> None:
+    def leave(layer: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
         if name := name_layer(layer):
-            trace.append(name)
-        if output.dim() == 4:
-            size[0] = output.shape[-1]
+            doubles = output.dim() == 4 and output.shape[-1] == 2 * inputs[0].shape[-1]
+            trace.extend(["up", name] if doubles else [name])
 
-    hooks = [layer.register_forward_pre_hook(enter) for layer in model.modules()]
-    hooks += [
+    hooks = [
         layer.register_forward_hook(leave)
         for layer in model.modules()
         if next(layer.children(), None) is None

@@ -212,10 +212,12 @@ def test_the_forward_pass_is_encode_then_decode():
 
 def test_upsampling_repeats_each_value_in_a_square():
     model = make_autoencoder(make_config((4, 4, 1), 1, 1, 3, batch_norm=False)).eval()
-    inputs: list[torch.Tensor] = []
-    outputs: list[torch.Tensor] = []
-    model.decoder.blocks[0].register_forward_hook(lambda *_: outputs.append(_[2]))
-    model.decoder.output.register_forward_pre_hook(lambda _, seen: inputs.append(seen[0]))
+    seen: list[torch.Tensor] = []
+    output = model.decoder.output
+    output.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
     model(draw_batch((4, 4, 1)))
-    repeated = outputs[0].repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
-    assert torch.equal(inputs[0], repeated)
+    (small,) = seen
+    y = output(small)
+    repeated = small.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
+    expected = torch.nn.functional.conv2d(repeated, output.weight, output.bias, padding=1)
+    torch.testing.assert_close(y, expected)

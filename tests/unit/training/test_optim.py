@@ -12,7 +12,7 @@ import torch
 from torch import nn, optim
 
 from cae.config import AutoencoderConfig, Optimizer
-from cae.training.optim import make_optimizer, make_schedule
+from cae.training.optim import make_learning_rates, make_optimizer, set_learning_rate
 
 LR = 0.01
 START = np.array([1.0, -2.0, 0.5, 3.0])
@@ -144,17 +144,8 @@ def test_only_weights_that_take_a_gradient_are_given_to_the_optimizer(name):
 
 def trace_schedule(name: str, steps: int) -> list[float]:
     """Return the rate of every optimizer step."""
-    config = AutoencoderConfig.model_validate({"lr_schedule": name, "lr": LR, "optimizer": "sgd"})
-    weights = nn.Parameter(torch.ones(1))
-    optimizer = make_optimizer([weights], config)
-    schedule = make_schedule(optimizer, config, steps=steps)
-    rates: list[float] = []
-    for _ in range(steps):
-        weights.grad = torch.ones(1)
-        rates.append(float(optimizer.param_groups[0]["lr"]))
-        optimizer.step()
-        schedule.step()
-    return rates
+    config = AutoencoderConfig.model_validate({"lr_schedule": name, "lr": LR})
+    return list(make_learning_rates(config, steps=steps))
 
 
 def test_the_constant_schedule_keeps_the_rate():
@@ -184,8 +175,28 @@ def test_a_schedule_of_few_steps_never_leaves_its_range(name, steps):
     assert all(0 < rate <= LR * (1 + 1e-9) for rate in rates)
 
 
-def test_one_cycle_leaves_momentum_alone():
-    config = AutoencoderConfig(lr_schedule="one_cycle", optimizer="adam")
-    optimizer = make_optimizer([nn.Parameter(torch.ones(1))], config)
-    make_schedule(optimizer, config, steps=10)
-    assert optimizer.param_groups[0]["betas"] == (0.9, 0.999)
+@pytest.mark.parametrize("name", RULES)
+def test_the_next_step_is_taken_at_the_rate_that_was_set(name):
+    start = nn.Parameter(torch.tensor(START))
+    paths = []
+    for config in (
+        AutoencoderConfig.model_validate({"optimizer": name, "lr": LR}),
+        AutoencoderConfig.model_validate({"optimizer": name, "lr": 123.0}),
+    ):
+        weights = nn.Parameter(start.detach().clone())
+        optimizer = make_optimizer([weights], config)
+        set_learning_rate(optimizer, LR)
+        weights.grad = torch.tensor(GRADIENTS[0])
+        optimizer.step()
+        paths.append(weights.detach())
+    assert not torch.equal(paths[0], start)
+    assert torch.equal(*paths)
+
+
+def test_a_rate_in_a_tensor_is_set_where_it_lies():
+    weights = nn.Parameter(torch.ones(2))
+    optimizer = optim.SGD([weights], lr=torch.tensor(1.0))
+    rate = optimizer.param_groups[0]["lr"]
+    set_learning_rate(optimizer, 0.25)
+    assert optimizer.param_groups[0]["lr"] is rate
+    assert rate.item() == 0.25

@@ -1,0 +1,90 @@
+"""The convolution of an upsampled image, computed without upsampling it."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+# In nearest upsampling each row of the image becomes two. A 3-tap kernel over them reads three of
+# the doubled rows, which are only two of the image's own: the rows before and at the first of the
+# two, at and after the second. [phase, tap of two, tap of three]
+_FOLD_ROWS = torch.tensor([[[1.0, 0, 0], [0, 1, 1]], [[1, 1, 0], [0, 0, 1]]])
+# The same for both directions, as one matrix from 3x3 taps to phases of 2x2 taps: [2*2*2*2, 3*3].
+_FOLD = torch.einsum("pai,qbj->pqabij", _FOLD_ROWS, _FOLD_ROWS).reshape(16, 9)
+
+
+class UpsampledConv2d(nn.Conv2d):
+    """3x3 convolution, padding same, of the image upsampled twofold by nearest neighbours.
+
+    Equal to upsampling first, and 1.8 times cheaper: the four pixels that a pixel becomes are four
+    convolutions of the small image whose 2x2 kernels are sums of the 3x3 kernel's taps, computed
+    as one with four times the channels, whose outputs are then interleaved. Its parameters are
+    those of the 3x3 convolution. (The sub-pixel view of a resize convolution: Shi et al. 2016,
+    arXiv 1609.07009.)
+    """
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's own name
+        """Return [N, channels_out, 2H, 2W] of [N, channels_in, H, W]."""
+        assert self.bias is not None
+        outputs, inputs = self.weight.shape[:2]
+        fold = _FOLD.to(self.weight)
+        # In full precision: a sum of rounded taps would be rounded twice.
+        with torch.autocast(self.weight.device.type, enabled=False):
+            taps = self.weight.permute(2, 3, 0, 1).reshape(9, outputs * inputs)
+            folded = (fold @ taps).view(4, 2, 2, outputs, inputs).permute(0, 3, 1, 2, 4)
+        # NHWC in memory, as every weight (`Runtime.place`).
+        kernels = folded.reshape(4 * outputs, 2, 2, inputs).permute(0, 3, 1, 2)
+        phases = F.conv2d(input, kernels, self.bias.repeat(4), padding=1)
+        return cast("Tensor", _Interleave.apply(phases))
+
+
+class _Interleave(torch.autograd.Function):
+    """From phases [N, 4*C, H+1, W+1] to the image [N, C, 2H, 2W] that they are the pixels of."""
+
+    @staticmethod
+    def forward(ctx: Any, phases: Tensor) -> Tensor:
+        phases = phases.contiguous(memory_format=torch.channels_last)
+        ctx.shape = phases.shape
+        count, channels, height, width = phases.shape
+        # Not a view of another tensor: the ReLU that follows works in place.
+        image = torch.empty(
+            (count, channels // 4, 2 * (height - 1), 2 * (width - 1)),
+            dtype=phases.dtype,
+            device=phases.device,
+            memory_format=torch.channels_last,
+        )
+        _view_image(image).copy_(_view_phases(phases))
+        return image
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        count, channels, height, width = ctx.shape
+        image = gradients[0].contiguous(memory_format=torch.channels_last)
+        # A phase has one row and one column that no pixel of the image comes from.
+        phases = image.new_zeros((count, height, width, channels)).permute(0, 3, 1, 2)
+        _view_phases(phases).copy_(_view_image(image))
+        return phases
+
+
+def _view_image(image: Tensor) -> Tensor:
+    """Return [N, C, 2H, 2W], NHWC in memory, as [N, H, 2, W, 2, C]."""
+    count, channels, height, width = image.shape
+    rows = image.permute(0, 2, 3, 1)
+    return rows.view(count, height // 2, 2, width // 2, 2, channels)
+
+
+def _view_phases(phases: Tensor) -> Tensor:
+    """Return [N, 2*2*C, H+1, W+1], NHWC in memory, as the [N, H, 2, W, 2, C] that interleaves it.
+
+    Phase 1 of a direction lies one place further on than phase 0, because the convolution pads on
+    both sides.
+    """
+    count, channels, rows, columns = phases.shape
+    place, row = channels, columns * channels
+    return phases.as_strided(
+        (count, rows - 1, 2, columns - 1, 2, channels // 4),
+        (rows * row, row, row + channels // 2, place, place + channels // 4, 1),
+    )

@@ -1,0 +1,149 @@
+"""One optimizer step: taken operation by operation, or on a GPU replayed as one CUDA graph."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import fields
+from functools import partial
+from typing import Protocol
+
+import torch
+from torch import Tensor, optim
+
+from cae.config import AutoencoderConfig, ClassifierConfig
+from cae.data.batches import Batch
+from cae.runtime.device import Runtime
+from cae.training.objectives import Measured, Model, Objective
+from cae.training.optim import CAPTURABLE, make_optimizer, set_learning_rate
+
+logger = logging.getLogger(__name__)
+
+# What libraries set up at their first calls must not become a part of the graph.
+_STEPS_BEFORE_CAPTURE = 3
+
+
+class Step(Protocol):
+    """Takes optimizer steps."""
+
+    def __call__(self, batch: Batch, *, lr: float) -> Measured:
+        """Take a step on `batch` at the learning rate `lr`; return what was measured before it.
+
+        The tensors returned are only good until the next step.
+        """
+        ...
+
+
+def make_step(
+    model: Model,
+    objective: Objective[Model],
+    config: AutoencoderConfig | ClassifierConfig,
+    *,
+    runtime: Runtime,
+) -> Step:
+    """Return the fastest way that this device has to take the model's optimizer steps.
+
+    A batch of 64 small images keeps a GPU busy for less time than Python needs to tell it what to
+    do; a CUDA graph tells it once. Where the optimizer's steps cannot be in a graph, or on a CPU,
+    they are taken one operation at a time.
+    """
+    capturable = runtime.device.type == "cuda" and config.optimizer in CAPTURABLE
+    optimizer = make_optimizer(model.parameters(), config, capturable=capturable)
+    step = PlainStep(model, objective, optimizer, runtime=runtime)
+    return GraphStep(step, batch_size=config.batch_size) if capturable else step
+
+
+class PlainStep:
+    """The step as it is written down: forward, backward, optimizer."""
+
+    def __init__(
+        self,
+        model: Model,
+        objective: Objective[Model],
+        optimizer: optim.Optimizer,
+        *,
+        runtime: Runtime,
+    ) -> None:
+        self._measure = partial(objective.measure, model)
+        self._optimizer = optimizer
+        self._runtime = runtime
+
+    def __call__(self, batch: Batch, *, lr: float) -> Measured:
+        """Take a step; see `Step`."""
+        self.set_learning_rate(lr)
+        return self.take(batch)
+
+    def set_learning_rate(self, lr: float) -> None:
+        """Let the next steps be taken at the rate `lr`."""
+        set_learning_rate(self._optimizer, lr)
+
+    def take(self, batch: Batch) -> Measured:
+        """Take a step at the rate that was set; nothing in it waits for the device."""
+        with self._runtime.autocast():
+            measured = self._measure(batch)
+        self._optimizer.zero_grad(set_to_none=True)
+        measured.loss.backward()
+        self._optimizer.step()
+        return measured
+
+
+class GraphStep:
+    """The same step as one CUDA graph, for batches of the usual size.
+
+    The first batches are stepped plainly, then a step is recorded, and from there on a batch is
+    copied to where the recorded step reads it and the recording replayed. Random numbers are drawn
+    anew at each replay, from the generator's present seed. A batch of another size, the last of an
+    epoch, is stepped plainly.
+    """
+
+    def __init__(self, step: PlainStep, *, batch_size: int) -> None:
+        self._step = step
+        self._batch_size = batch_size
+        self._stream = torch.cuda.Stream()
+        self._taken = 0
+        self._graph: torch.cuda.CUDAGraph | None = None
+        self._batch: Batch | None = None
+        self._measured: Measured | None = None
+
+    def __call__(self, batch: Batch, *, lr: float) -> Measured:
+        """Take a step; see `Step`."""
+        self._step.set_learning_rate(lr)
+        if len(batch) != self._batch_size or self._taken < _STEPS_BEFORE_CAPTURE:
+            return self._take_plainly(batch)
+        if self._graph is None:
+            self._capture(batch)
+        if self._graph is None or self._batch is None or self._measured is None:
+            return self._step.take(batch)
+        for kept, new in zip(_list_tensors(self._batch), _list_tensors(batch), strict=True):
+            kept.copy_(new)
+        self._graph.replay()
+        return self._measured
+
+    def _take_plainly(self, batch: Batch) -> Measured:
+        # On the stream of the capture, for gradients are added up on the stream they began on.
+        self._taken += 1
+        self._stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(self._stream):
+            measured = self._step.take(batch)
+        torch.cuda.current_stream().wait_stream(self._stream)
+        return measured
+
+    def _capture(self, batch: Batch) -> None:
+        kept = Batch(*(None if value is None else value.clone() for value in _list_values(batch)))  # pyright: ignore[reportArgumentType]
+        graph = torch.cuda.CUDAGraph()
+        try:
+            with torch.cuda.graph(graph, stream=self._stream):
+                measured = self._step.take(kept)
+        except RuntimeError as error:
+            logger.warning("training without a CUDA graph, more slowly: %s", error)
+            self._batch_size = 0  # No batch is of the usual size any more.
+            return
+        self._graph, self._batch, self._measured = graph, kept, measured
+
+
+def _list_values(batch: Batch) -> list[Tensor | None]:
+    return [getattr(batch, field.name) for field in fields(batch)]
+
+
+def _list_tensors(batch: Batch) -> Iterable[Tensor]:
+    return (value for value in _list_values(batch) if value is not None)

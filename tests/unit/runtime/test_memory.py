@@ -1,0 +1,50 @@
+"""Freed memory is kept where the C library lets it."""
+
+from __future__ import annotations
+
+import platform
+import resource
+import subprocess
+import sys
+
+import pytest
+
+from cae.runtime.memory import keep_freed_memory
+
+# Fifty times eight tensors of 4 MB, freed and made again: prints the page faults after the first.
+PROGRAM = """
+import resource, torch
+from cae.runtime.memory import keep_freed_memory
+if {kept}:
+    keep_freed_memory()
+def use():
+    return [torch.ones(1_000_000) for _ in range(8)]
+use()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(50):
+    use()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def count_faults(*, kept: bool) -> int:
+    finished = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(kept=kept)],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return int(finished.stdout)
+
+
+def test_it_says_whether_it_could_be_done_and_may_be_asked_again():
+    possible = platform.libc_ver()[0] == "glibc"
+    assert keep_freed_memory() is possible
+    assert keep_freed_memory() is possible
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only the GNU C library can")
+def test_memory_used_again_is_not_asked_for_again():
+    pages = 8 * 4_000_000 // resource.getpagesize()
+    assert count_faults(kept=False) > 10 * pages  # what it is for
+    assert count_faults(kept=True) < 3 * pages
