@@ -103,7 +103,10 @@ def main() -> None:
 def make_table(runs: Sequence[dict[str, Any]]) -> Table:
     """Return the table of the runs."""
     table = Table()
-    for heading in ("seed", *(f"{figure}, {p}" for figure in ("MSE", "accuracy") for p in PRECISIONS)):
+    for heading in (
+        "seed",
+        *(f"{figure}, {p}" for figure in ("MSE", "accuracy") for p in PRECISIONS),
+    ):
         table.add_column(heading, justify="right")
     for run in runs:
         errors = [f"{run[precision]['mse']:.5f}" for precision in PRECISIONS]

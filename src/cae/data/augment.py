@@ -58,18 +58,23 @@ class Augmentation:
         )
         return torch.stack(rows, dim=1)
 
-    def apply(self, images: Tensor, numbers: Tensor) -> Tensor:
-        """Return the changed images [B, C, H, W]: bilinear, border pixels continued outward."""
-        _, _, height, width = images.shape
-        maps = self.make_affine(numbers, height=height, width=width)
-        grid = F.affine_grid(maps, list(images.shape), align_corners=False)
-        return F.grid_sample(
-            images, grid, mode="bilinear", padding_mode="border", align_corners=False
-        )
-
     def _offset(self, number: Tensor) -> Tensor:
         # The axis runs from -1 to 1, so a shift by a fraction f of the side is 2f.
         return (2 * number - 1) * 2 * self.shift
+
+
+def resample(images: Tensor, maps: Tensor) -> Tensor:
+    """Return the images [B, C, H, W] changed: bilinear, border pixels continued outward.
+
+    Args:
+        images: floats, NHWC in memory as what is returned.
+        maps: [B, 2, 3] from `Augmentation.make_affine`.
+    """
+    grid = F.affine_grid(maps, list(images.shape), align_corners=False)
+    changed = F.grid_sample(
+        images, grid, mode="bilinear", padding_mode="border", align_corners=False
+    )
+    return changed.contiguous(memory_format=torch.channels_last)
 
 
 def make_augmentation(config: ClassifierConfig) -> Augmentation | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cae.data.augment import Augmentation
+from cae.data.augment import Augmentation, resample
 from cae.data.images import ImageSet
 from cae.runtime.device import Runtime
 from cae.seeding import derive_seed, make_permutation
@@ -72,25 +72,27 @@ class Batches:
         """Yield the batches of an epoch; the last may be smaller, or larger by one: never alone."""
         if self._seed is None:
             for start, stop in self._bounds():
-                yield self._make(slice(start, stop), numbers=None)
+                yield self._make(slice(start, stop), maps=None)
             return
         order = torch.from_numpy(
             make_permutation(self.num_images, seed=derive_seed(self._seed, "order", epoch))
         ).to(self._pixels.device)
-        numbers = None
-        if self._augmentation is not None:
-            drawn = self._augmentation.draw(
-                self.num_images, seed=derive_seed(self._seed, "augmentation", epoch)
-            )
-            numbers = drawn.to(self._pixels.device)
+        maps = None if self._augmentation is None else self._draw_maps(self._augmentation, epoch)
         for start, stop in self._bounds():
-            yield self._make(order[start:stop], numbers=numbers)
+            yield self._make(order[start:stop], maps=maps)
 
-    def _make(self, rows: Tensor | slice, *, numbers: Tensor | None) -> Batch:
+    def _draw_maps(self, augmentation: Augmentation, epoch: int) -> Tensor:
+        # For the whole epoch at once: dozens of small operations, too many for every batch.
+        assert self._seed is not None
+        seed = derive_seed(self._seed, "augmentation", epoch)
+        numbers = augmentation.draw(self.num_images, seed=seed).to(self._pixels.device)
+        _, height, width, _ = self._pixels.shape
+        return augmentation.make_affine(numbers, height=height, width=width)
+
+    def _make(self, rows: Tensor | slice, *, maps: Tensor | None) -> Batch:
         images = self._pixels[rows].permute(0, 3, 1, 2).float().div_(255)
-        if numbers is not None and self._augmentation is not None:
-            images = self._augmentation.apply(images, numbers[rows])
-            images = images.contiguous(memory_format=torch.channels_last)
+        if maps is not None:
+            images = resample(images, maps[rows])
         labels = None if self._labels is None else self._labels[rows]
         return Batch(images, labels, None if self._features is None else self._features[rows])
 

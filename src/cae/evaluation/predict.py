@@ -48,7 +48,8 @@ def _apply(
     batches = Batches(images, runtime=runtime, batch_size=batch_size)
     for batch in batches.epoch(0):
         with torch.no_grad(), runtime.autocast():
-            yield model(batch.images)
+            output = model(batch.images)
+        yield output
 
 
 def _join(parts: Iterable[Tensor]) -> NDArray[np.float32]:

@@ -104,8 +104,9 @@ class ConvUnit(nn.Module):
 
 def make_conv(channels_in: int, channels_out: int, *, upsample: bool) -> nn.Conv2d:
     """Return a 3x3 convolution, padding same, of the image or of the image upsampled twofold."""
-    kind = UpsampledConv2d if upsample else nn.Conv2d
-    return kind(channels_in, channels_out, kernel_size=3, padding=1)
+    if upsample:
+        return UpsampledConv2d(channels_in, channels_out)
+    return nn.Conv2d(channels_in, channels_out, kernel_size=3, padding=1)
 
 
 def make_batch_norm_2d(channels: int) -> nn.BatchNorm2d:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import product
 from typing import Any, cast
 
 import torch
@@ -26,15 +28,20 @@ class UpsampledConv2d(nn.Conv2d):
     arXiv 1609.07009.)
     """
 
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__(channels_in, channels_out, kernel_size=3, padding=1)
+        # A buffer, so that it lies where the weights lie; a constant, so that it is not saved.
+        self.fold: Tensor
+        self.register_buffer("fold", _FOLD.clone(), persistent=False)
+
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's own name
         """Return [N, channels_out, 2H, 2W] of [N, channels_in, H, W]."""
         assert self.bias is not None
         outputs, inputs = self.weight.shape[:2]
-        fold = _FOLD.to(self.weight)
         # In full precision: a sum of rounded taps would be rounded twice.
         with torch.autocast(self.weight.device.type, enabled=False):
             taps = self.weight.permute(2, 3, 0, 1).reshape(9, outputs * inputs)
-            folded = (fold @ taps).view(4, 2, 2, outputs, inputs).permute(0, 3, 1, 2, 4)
+            folded = (self.fold @ taps).view(4, 2, 2, outputs, inputs).permute(0, 3, 1, 2, 4)
         # NHWC in memory, as every weight (`Runtime.place`).
         kernels = folded.reshape(4 * outputs, 2, 2, inputs).permute(0, 3, 1, 2)
         phases = F.conv2d(input, kernels, self.bias.repeat(4), padding=1)
@@ -56,7 +63,8 @@ class _Interleave(torch.autograd.Function):
             device=phases.device,
             memory_format=torch.channels_last,
         )
-        _view_image(image).copy_(_view_phases(phases))
+        for pixels, phase in _pair_phases(image, phases):
+            pixels.copy_(phase)
         return image
 
     @staticmethod
@@ -65,26 +73,19 @@ class _Interleave(torch.autograd.Function):
         image = gradients[0].contiguous(memory_format=torch.channels_last)
         # A phase has one row and one column that no pixel of the image comes from.
         phases = image.new_zeros((count, height, width, channels)).permute(0, 3, 1, 2)
-        _view_phases(phases).copy_(_view_image(image))
+        for pixels, phase in _pair_phases(image, phases):
+            phase.copy_(pixels)
         return phases
 
 
-def _view_image(image: Tensor) -> Tensor:
-    """Return [N, C, 2H, 2W], NHWC in memory, as [N, H, 2, W, 2, C]."""
-    count, channels, height, width = image.shape
-    rows = image.permute(0, 2, 3, 1)
-    return rows.view(count, height // 2, 2, width // 2, 2, channels)
-
-
-def _view_phases(phases: Tensor) -> Tensor:
-    """Return [N, 2*2*C, H+1, W+1], NHWC in memory, as the [N, H, 2, W, 2, C] that interleaves it.
+def _pair_phases(image: Tensor, phases: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield each of the four phases as the pixels of the image and the part of `phases` it is.
 
     Phase 1 of a direction lies one place further on than phase 0, because the convolution pads on
     both sides.
     """
-    count, channels, rows, columns = phases.shape
-    place, row = channels, columns * channels
-    return phases.as_strided(
-        (count, rows - 1, 2, columns - 1, 2, channels // 4),
-        (rows * row, row, row + channels // 2, place, place + channels // 4, 1),
-    )
+    _, channels, height, width = image.shape
+    for number, (row, column) in enumerate(product((0, 1), repeat=2)):
+        place = slice(row, row + height // 2), slice(column, column + width // 2)
+        chosen = phases[:, number * channels : (number + 1) * channels, *place]
+        yield image[:, :, row::2, column::2], chosen

@@ -40,6 +40,8 @@ class Runtime:
         """Move the model to the device, its convolutions' weights laid out NHWC."""
         if self.device.type == "cpu":
             keep_freed_memory()
+        elif self.precision == "float32":
+            torch.backends.cudnn.allow_tf32 = False  # it rounds to 10 bits unless told not to
         model.to(self.device)
         # NHWC: about 1.3x of NCHW for this network on a Zen 4; see benchmarks/LOG.md.
         for parameter in model.parameters():
@@ -68,7 +70,7 @@ def choose_runtime(*, device: str = "auto", precision: str = "auto") -> Runtime:
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     # Parsed here: torch.device takes the number modulo 256, cuda:256 for the first GPU.
-    parts = re.fullmatch(r"cpu|cuda(?::([0-9]{1,9}))?", device)
+    parts = re.fullmatch(r"cpu|cuda(?::(0|[1-9][0-9]{0,8}))?", device)
     if parts is None:
         raise ConfigError(f"device {device!r}: use auto, cpu or cuda (cuda:1 for the second)")
     if device != "cpu" and int(parts[1] or 0) >= torch.cuda.device_count():

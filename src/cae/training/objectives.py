@@ -106,7 +106,8 @@ def mean_squared_error(x: Tensor, target: Tensor) -> Tensor:
 
 def binary_crossentropy(x: Tensor, target: Tensor) -> Tensor:
     """Return the mean cross-entropy of pixels seen as probabilities, clipped as Keras clips."""
-    return F.binary_cross_entropy(x.clamp(_KERAS_EPSILON, 1 - _KERAS_EPSILON), target)
+    with torch.autocast(x.device.type, enabled=False):  # CUDA's refuses this function
+        return F.binary_cross_entropy(x.clamp(_KERAS_EPSILON, 1 - _KERAS_EPSILON), target)
 
 
 _RECONSTRUCTION_LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {

@@ -50,7 +50,9 @@ def make_step(
     capturable = runtime.device.type == "cuda" and config.optimizer in CAPTURABLE
     optimizer = make_optimizer(model.parameters(), config, capturable=capturable)
     step = PlainStep(model, objective, optimizer, runtime=runtime)
-    return GraphStep(step, batch_size=config.batch_size) if capturable else step
+    return (
+        GraphStep(step, batch_size=config.batch_size, device=runtime.device) if capturable else step
+    )
 
 
 class PlainStep:
@@ -96,10 +98,10 @@ class GraphStep:
     epoch, is stepped plainly.
     """
 
-    def __init__(self, step: PlainStep, *, batch_size: int) -> None:
+    def __init__(self, step: PlainStep, *, batch_size: int, device: torch.device) -> None:
         self._step = step
         self._batch_size = batch_size
-        self._stream = torch.cuda.Stream()
+        self._stream = torch.cuda.Stream(device)
         self._taken = 0
         self._graph: torch.cuda.CUDAGraph | None = None
         self._batch: Batch | None = None
@@ -108,12 +110,16 @@ class GraphStep:
     def __call__(self, batch: Batch, *, lr: float) -> Measured:
         """Take a step; see `Step`."""
         self._step.set_learning_rate(lr)
+        with torch.cuda.device(self._stream.device):
+            return self._take(batch)
+
+    def _take(self, batch: Batch) -> Measured:
         if len(batch) != self._batch_size or self._taken < _STEPS_BEFORE_CAPTURE:
             return self._take_plainly(batch)
         if self._graph is None:
             self._capture(batch)
         if self._graph is None or self._batch is None or self._measured is None:
-            return self._step.take(batch)
+            return self._take_plainly(batch)
         for kept, new in zip(_list_tensors(self._batch), _list_tensors(batch), strict=True):
             kept.copy_(new)
         self._graph.replay()
@@ -131,11 +137,14 @@ class GraphStep:
     def _capture(self, batch: Batch) -> None:
         kept = Batch(*(None if value is None else value.clone() for value in _list_values(batch)))  # pyright: ignore[reportArgumentType]
         graph = torch.cuda.CUDAGraph()
+        stream = torch.cuda.current_stream()
         try:
             with torch.cuda.graph(graph, stream=self._stream):
                 measured = self._step.take(kept)
         except RuntimeError as error:
-            logger.warning("training without a CUDA graph, more slowly: %s", error)
+            torch.cuda.set_stream(stream)  # torch leaves its own if the capture cannot be ended
+            cause = error.__context__ or error
+            logger.warning("training without a CUDA graph, more slowly: %s", cause)
             self._batch_size = 0  # No batch is of the usual size any more.
             return
         self._graph, self._batch, self._measured = graph, kept, measured

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from cae.config import ClassifierConfig
-from cae.data.augment import Augmentation, make_augmentation
+from cae.data.augment import Augmentation, make_augmentation, resample
 
 STILL = Augmentation(shift=0, rotation_degrees=0, zoom=0, flip=False)
 ORIGIN = Augmentation(shift=0.1, rotation_degrees=40, zoom=0.1, flip=True)
@@ -30,7 +30,14 @@ def number(**changes: float) -> torch.Tensor:
     return torch.tensor([list(values.values())])
 
 
-def resample(image: np.ndarray, numbers: list[float], ranges: Augmentation) -> np.ndarray:
+def change(ranges: Augmentation, images: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
+    """Return the images as an epoch serves them, for these random numbers."""
+    _, _, height, width = images.shape
+    maps = ranges.make_affine(numbers, height=height, width=width)
+    return resample(images, maps.expand(len(images), 2, 3))
+
+
+def resample_by_pixel(image: np.ndarray, numbers: list[float], ranges: Augmentation) -> np.ndarray:
     """Return the changed image [C, H, W], computed pixel by pixel in pixel coordinates."""
     _, height, width = image.shape
     turn, shift_x, shift_y, zoom_x, zoom_y, mirror = numbers
@@ -60,16 +67,16 @@ def resample(image: np.ndarray, numbers: list[float], ranges: Augmentation) -> n
 def test_zero_ranges_change_nothing(height, width):
     images = draw_pictures(20, height, width)
     numbers = STILL.draw(20, seed=1)
-    torch.testing.assert_close(STILL.apply(images, numbers), images, rtol=0, atol=1e-5)
+    torch.testing.assert_close(change(STILL, images, numbers), images, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize(("height", "width"), SIZES)
 def test_a_flip_mirrors_left_to_right_exactly(height, width):
     images = draw_pictures(1, height, width)
     flip = Augmentation(shift=0, rotation_degrees=0, zoom=0, flip=True)
-    flipped = flip.apply(images, number(mirror=0.49))
+    flipped = change(flip, images, number(mirror=0.49))
     torch.testing.assert_close(flipped, images.flip(3), rtol=0, atol=1e-5)
-    kept = flip.apply(images, number(mirror=0.5))
+    kept = change(flip, images, number(mirror=0.5))
     torch.testing.assert_close(kept, images, rtol=0, atol=1e-5)
 
 
@@ -78,8 +85,8 @@ def test_a_shift_by_whole_pixels_moves_them_and_repeats_the_edge(columns, rows):
     height, width = 8, 16
     images = draw_pictures(1, height, width)
     shift = Augmentation(shift=0.5, rotation_degrees=0, zoom=0, flip=False)
-    moved = shift.apply(
-        images, number(shift_x=0.5 + columns / width, shift_y=0.5 + rows / height)
+    moved = change(
+        shift, images, number(shift_x=0.5 + columns / width, shift_y=0.5 + rows / height)
     ).numpy()
     padded = np.pad(images.numpy(), ((0, 0), (0, 0), (4, 4), (4, 4)), mode="edge")
     top, left = 4 + rows, 4 + columns
@@ -91,7 +98,7 @@ def test_a_shift_by_whole_pixels_moves_them_and_repeats_the_edge(columns, rows):
 def test_a_quarter_turn_of_a_square_is_exact(turn, quarters):
     images = draw_pictures(1)
     rotation = Augmentation(shift=0, rotation_degrees=90, zoom=0, flip=False)
-    turned = rotation.apply(images, number(turn=turn))
+    turned = change(rotation, images, number(turn=turn))
     expected = torch.rot90(images, quarters, dims=(2, 3))
     torch.testing.assert_close(turned, expected, rtol=0, atol=1e-5)
 
@@ -102,7 +109,7 @@ def test_a_rotation_keeps_distances_when_the_image_is_not_square():
     y, x = np.mgrid[:height, :width]
     disc = ((x - 24.5) ** 2 + (y - 9.5) ** 2 <= 16).astype(np.float32)
     rotation = Augmentation(shift=0, rotation_degrees=60, zoom=0, flip=False)
-    turned = rotation.apply(torch.from_numpy(disc)[None, None], number(turn=1.0))[0, 0].numpy()
+    turned = change(rotation, torch.from_numpy(disc)[None, None], number(turn=1.0))[0, 0].numpy()
     assert turned.sum() == pytest.approx(disc.sum(), rel=0.02)
     # From output to input the map turns by +60 degrees, so the content turns by -60.
     centre = np.array([(turned * x).sum(), (turned * y).sum()]) / turned.sum()
@@ -118,7 +125,7 @@ def test_a_zoom_scales_each_side_by_its_own_factor(zoom_x, zoom_y, width, height
     y, x = np.mgrid[:48, :48]
     block = ((abs(x - 23.5) < 6) & (abs(y - 23.5) < 6)).astype(np.float32)
     zoom = Augmentation(shift=0, rotation_degrees=0, zoom=0.5, flip=False)
-    scaled = zoom.apply(torch.from_numpy(block)[None, None], number(zoom_x=zoom_x, zoom_y=zoom_y))
+    scaled = change(zoom, torch.from_numpy(block)[None, None], number(zoom_x=zoom_x, zoom_y=zoom_y))
     assert scaled[0, 0].sum(dim=1).max().item() == pytest.approx(width, abs=0.7)
     assert scaled[0, 0].sum(dim=0).max().item() == pytest.approx(height, abs=0.7)
 
@@ -128,17 +135,17 @@ def test_a_zoom_scales_each_side_by_its_own_factor(zoom_x, zoom_y, width, height
 def test_all_changes_together_equal_the_reference(height, width, ranges):
     images = draw_pictures(4, height, width)
     numbers = ranges.draw(4, seed=2)
-    changed = ranges.apply(images, numbers).numpy()
+    changed = change(ranges, images, numbers).numpy()
     for image, row, found in zip(images.double().numpy(), numbers.tolist(), changed, strict=True):
-        np.testing.assert_allclose(found, resample(image, row, ranges), atol=2e-4)
+        np.testing.assert_allclose(found, resample_by_pixel(image, row, ranges), atol=2e-4)
 
 
 def test_an_image_is_changed_alike_in_any_company_and_order():
     images, numbers = draw_pictures(6), ORIGIN.draw(6, seed=3)
-    together = ORIGIN.apply(images, numbers)
+    together = change(ORIGIN, images, numbers)
     order = torch.tensor([4, 2, 5, 0, 1, 3])
-    assert torch.equal(ORIGIN.apply(images[order], numbers[order]), together[order])
-    alone = [ORIGIN.apply(images[i : i + 1], numbers[i : i + 1]) for i in range(6)]
+    assert torch.equal(change(ORIGIN, images[order], numbers[order]), together[order])
+    alone = [change(ORIGIN, images[i : i + 1], numbers[i : i + 1]) for i in range(6)]
     assert torch.equal(torch.cat(alone), together)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from cae.data.augment import Augmentation
+from cae.data.augment import Augmentation, resample
 from cae.data.batches import Batch, Batches
 from cae.data.images import ImageSet
 from cae.seeding import derive_seed
@@ -171,7 +171,8 @@ def test_changes_are_those_of_the_numbers_drawn_for_seed_and_epoch(numbered, flo
     pixels = torch.from_numpy(images.images.astype(np.float32) / np.float32(255))
     for epoch in (1, 2):
         numbers = AUGMENTATION.draw(12, seed=derive_seed(5, "augmentation", epoch))
-        expected = AUGMENTATION.apply(pixels, numbers)
+        maps = AUGMENTATION.make_affine(numbers, height=8, width=8)
+        expected = resample(pixels, maps)
         served = collect(batches, epoch)
         for index in range(12):
             torch.testing.assert_close(served[index], expected[index], rtol=0, atol=1e-6)

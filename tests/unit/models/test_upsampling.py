@@ -15,7 +15,7 @@ SHAPES = [(3, 2, 4, 4), (2, 5, 3, 6), (4, 3, 1, 1), (1, 1, 2, 1), (8, 16, 8, 8)]
 
 def make_layer(channels_in: int, channels_out: int, *, dtype=torch.float64) -> UpsampledConv2d:
     torch.manual_seed(0)
-    return UpsampledConv2d(channels_in, channels_out, kernel_size=3, padding=1).to(dtype)
+    return UpsampledConv2d(channels_in, channels_out).to(dtype)
 
 
 def draw(channels: int, height: int, width: int, *, dtype=torch.float64) -> Tensor:
