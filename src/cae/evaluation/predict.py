@@ -44,7 +44,8 @@ def _apply(
     model: nn.Module, images: ImageSet, *, runtime: Runtime, batch_size: int
 ) -> Iterator[Tensor]:
     runtime.place(model)
-    model.eval()
+    if any(module.training for module in model.modules()):
+        model.eval()
     batches = Batches(images, runtime=runtime, batch_size=batch_size)
     for batch in batches.epoch(0):
         with torch.no_grad(), runtime.autocast():

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from cae.config import AutoencoderConfig
-from cae.models.blocks import ByteDropout, ConvUnit, GaussianNoise, initialise, make_conv
+from cae.models.blocks import ByteDropout, ConvUnit, GaussianNoise, MaxPool, initialise, make_conv
 from cae.seeding import derive_seed
 
 
@@ -29,7 +29,7 @@ class EncoderBlock(nn.Module):
             )
             for width_in, width_out in pairwise(widths)
         )
-        self.pool = nn.MaxPool2d(2) if pool else nn.Identity()
+        self.pool = MaxPool() if pool else nn.Identity()
         self.dropout = ByteDropout(config.dropout_rate)
 
     def forward(self, x: Tensor, activities: list[Tensor] | None) -> Tensor:

@@ -10,6 +10,7 @@ from cae.models.autoencoder import Encoder
 from cae.models.blocks import (
     ByteDropout,
     ConvUnit,
+    MaxPool,
     initialise,
     make_batch_norm_1d,
 )
@@ -41,7 +42,7 @@ class Head(nn.Module):
         height, breadth = (side // 2 for side in encoder.feature_size)
         self.conv = ConvUnit(width, width, batch_norm=config.batch_norm)
         self.dropout = ByteDropout(config.dropout_rate)
-        self.pool = nn.MaxPool2d(2)
+        self.pool = MaxPool()
         self.pooling = config.global_pooling
         self.flat = (
             DenseUnit(

@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import nn
 
-from cae.models.blocks import ByteDropout, GaussianNoise
+from cae.models.blocks import ByteDropout, GaussianNoise, MaxPool
 
 SHORT_NAMES: dict[type[nn.Module], str] = {
     nn.BatchNorm1d: "norm",
     nn.BatchNorm2d: "norm",
-    nn.MaxPool2d: "pool",
+    MaxPool: "pool",
     GaussianNoise: "noise",
     ByteDropout: "dropout",
 }

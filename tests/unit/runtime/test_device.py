@@ -92,6 +92,19 @@ def test_placing_lays_convolutions_out_nhwc_and_changes_no_value(float32):
     assert conv.weight.is_leaf
 
 
+def test_a_model_that_is_placed_is_left_alone_and_one_that_is_not_is_placed(float32):
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 5, 3))
+    float32.place(model)
+    weights = [parameter.data_ptr() for parameter in model.parameters()]
+    float32.place(model)
+    assert [parameter.data_ptr() for parameter in model.parameters()] == weights
+    last = model[1]
+    assert isinstance(last, nn.Conv2d)
+    last.weight.data = last.weight.data.contiguous()
+    float32.place(model)
+    assert last.weight.is_contiguous(memory_format=torch.channels_last)
+
+
 def test_an_array_becomes_a_tensor_without_a_copy_on_the_cpu(float32, make_images):
     pixels = make_images(2).images
     tensor = float32.tensor(pixels)
