@@ -47,5 +47,6 @@ def test_it_says_whether_it_could_be_done_and_may_be_asked_again():
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only the GNU C library can")
 def test_memory_used_again_is_not_asked_for_again():
     pages = 40_000_000 // resource.getpagesize()
-    assert count_faults(kept=False) > 10 * pages  # what it is for
-    assert count_faults(kept=True) < 3 * pages
+    before = count_faults(kept=False)
+    assert before > 10 * pages  # what it is for
+    assert count_faults(kept=True) < before / 2
