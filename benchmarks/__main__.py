@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -78,8 +79,8 @@ def _run_contestant(task: str, name: str, *, steps: int) -> dict[str, Any]:
 
 def _name_result(environment: dict[str, Any], date: str) -> str:
     hardware = environment["accelerator"] or environment["processor"]
-    name = f"steps_{hardware}_torch-{environment['packages']['torch']}_{date}"
-    return "".join(sign if sign.isalnum() or sign in "-_.+" else "-" for sign in name)
+    parts = ("steps", hardware, f"torch-{environment['packages']['torch']}", date)
+    return "_".join(re.sub(r"[^A-Za-z0-9.+]+", "-", part).strip("-") for part in parts)
 
 
 if __name__ == "__main__":

@@ -199,11 +199,16 @@ def run(
         progress: told what happens.
 
     Raises:
-        CaeError: see `pretrain` and `finetune`.
+        ConfigError: `out` cannot be written.
+        CaeError: see also `pretrain` and `finetune`.
     """
     started = time.perf_counter()
     folder = RunFolder(out, name)
     splits = make_splits(dataset, config.data)
+    # What will be refused is refused before anything is written or dropped.
+    for section, stage in (("autoencoder", config.autoencoder), ("classifier", config.classifier)):
+        _require_fitting(stage, splits.train, splits.val, section=section)
+    folder.make()
     # While it trains, the folder must not look like that of a finished run.
     folder.evaluation.unlink(missing_ok=True)
     write_json(folder.configuration, {"name": name, "data": splits.source, "config": dump(config)})
@@ -276,6 +281,14 @@ def run(
 def _prepare(
     config: AutoencoderConfig | ClassifierConfig, train: ImageSet, val: ImageSet, *, section: str
 ) -> None:
+    _require_fitting(config, train, val, section=section)
+    for sentence in find_ineffective_keys(config):
+        logger.warning("%s: %s", section, sentence)
+
+
+def _require_fitting(
+    config: AutoencoderConfig | ClassifierConfig, train: ImageSet, val: ImageSet, *, section: str
+) -> None:
     for part in (train, val):
         if part.image_shape != config.image_shape:
             raise ConfigError(
@@ -285,8 +298,6 @@ def _prepare(
             )
     if len(train) == 1 and config.batch_norm:
         raise DataError(f"{train.name}: 1 image to train on; batch_norm needs at least 2")
-    for sentence in find_ineffective_keys(config):
-        logger.warning("%s: %s", section, sentence)
 
 
 def _encode_ahead(model: Classifier, images: ImageSet, runtime: Runtime) -> Tensor | None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from cae.errors import ConfigError
+
+_FOLDERS = ("models", "history", "plots")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,23 @@ class RunFolder:
     def __post_init__(self) -> None:
         # Shorter than a model's name may be, so that "autoencoder_" fits before it.
         require_plain_name(self.name, most_bytes=100)
+
+    def make(self) -> None:
+        """Make the run's folders, and see that they can be written, before hours are spent.
+
+        Raises:
+            ConfigError: naming the folder that cannot be made or written.
+        """
+        for folder in (self.root, *(self.root / name for name in _FOLDERS)):
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                with tempfile.TemporaryFile(dir=folder):
+                    pass
+            except OSError as error:
+                raise ConfigError(
+                    f"{folder}: cannot be written: {error.strerror}; give another folder (--out), "
+                    "or make way for this one"
+                ) from None
 
     def model(self, name: str) -> ModelFiles:
         """Files of the model called `name`, for callers that name their models themselves."""

@@ -14,6 +14,15 @@ RUNS = {
     "make run": ROOT / "benchmarks" / "results" / "run_quick_cifar10",
 }
 
+SPEED = ROOT / "benchmarks" / "results"
+CASES = {
+    "autoencoder step": ("autoencoder", "batch 64"),
+    "classifier step": ("classifier", "batch 64"),
+    "classify 1": ("inference", "batch 1"),
+    "classify 64": ("inference", "batch 64"),
+    "classify 1,000": ("inference", "batch 1000"),
+}
+
 
 def read_table(heading: str) -> dict[str, list[str]]:
     """Return the README's table whose first line holds `heading`: label of the row, then cells."""
@@ -59,8 +68,39 @@ def write_cells(folder: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("command", RUNS)
 def test_the_readme_shows_the_figures_of_the_published_runs(command: str):
-    table = read_table("the origin")
+    table = read_table("the origin |")
     commands = [cell.strip("`") for cell in table.pop("")]
     table.pop("---")
     column = commands.index(command)
     assert {label: cells[column] for label, cells in table.items()} == write_cells(RUNS[command])
+
+
+def write_speed_table(result: dict[str, Any]) -> dict[str, list[str]]:
+    """Return the rows that the README shows of a result of `make bench`."""
+    found = {
+        (row["contestant"], row["task"], row["case"]): row
+        for row in result["rows"]
+        if row["task"] != "machine"
+    }
+    table = {"images per second": list(CASES)}
+    for name in dict.fromkeys(name for name, _, _ in found):
+        cells: list[str] = []
+        for case in CASES.values():
+            row = found.get((name, *case))
+            if row is None:
+                cells.append("")
+            elif name == "cae":
+                cells.append(f"**{row['rate']['median']:,.0f}**")
+            else:
+                ratio = row["ours_over_this"]["median"]
+                cells.append(f"{row['rate']['median']:,.0f} (x {ratio:.2f})")
+        table[name] = cells
+    return table
+
+
+def test_the_readme_shows_the_rates_of_the_newest_benchmark():
+    (*_, newest) = sorted(SPEED.glob("steps_*.json"), key=lambda path: path.stem.split("_")[-1])
+    table = read_table("images per second")
+    table.pop("---")
+    assert table == write_speed_table(read_json(newest))
+    assert newest.name in (ROOT / "README.md").read_text(encoding="utf-8")

@@ -78,7 +78,6 @@ def test_an_image_that_is_not_an_image(cae, tiny_model: Path):
 def test_a_folder_that_cannot_be_written(cae):
     (cae.folder / "file").touch()
     result = cae("pretrain", "--data", "digits", "--out", "file/inside")
-    assert result.returncode == 1
-    assert "error: file" in result.stderr
-    assert "Not a directory" in result.stderr
+    assert result.returncode == 2
+    assert "error: file/inside: cannot be written: Not a directory" in result.stderr
     assert "Traceback" not in result.stderr

@@ -100,3 +100,15 @@ def test_every_file_of_an_accepted_run_can_be_written_whatever_the_alphabet(
         write_text(folder.model(model).other_weights("best"), "x")
         write_text(folder.history(model), "x")
         write_text(folder.plot(f"{model}_confusion_matrix"), "x")
+
+
+def test_its_folders_are_made_or_named_as_what_cannot_be_written(tmp_path):
+    folder = RunFolder(tmp_path / "a" / "b", "mine")
+    folder.make()
+    folder.make()
+    made = sorted(path.name for path in folder.root.iterdir())
+    assert made == ["history", "models", "plots"]
+    assert not any(any(each.iterdir()) for each in folder.root.iterdir())
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match=r"file: cannot be written: .*--out"):
+        RunFolder(tmp_path / "file", "mine").make()

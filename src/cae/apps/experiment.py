@@ -7,29 +7,34 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import cae
+from cae.apps.occupied import (
+    drop_evaluation,
+    read_finished_run,
+    refuse_to_replace,
+    require_room,
+)
 from cae.apps.progress import TrainingProgress
 from cae.apps.screen import answer_json, answers, tell, tell_warning
 from cae.apps.settings import Plan, Request, make_plan
 from cae.apps.tables import make_places_table, make_results_table, make_training_table
-from cae.config import dump
-from cae.errors import CheckpointError, ConfigError
-from cae.files import read_json, write_json
+from cae.errors import CheckpointError
+from cae.files import write_json
 from cae.report.names import name_data
 
 # PyTorch and Matplotlib come in with the functions that need them, so that a mistake in the
 # arguments or the data is told within a second.
-
-_MOST_DIFFERENCES_TOLD = 5
 
 
 def run(request: Request, *, as_json: bool) -> None:
     """Run the whole experiment, or show it if it is there already."""
     plan = make_plan(request)
     folder = plan.folder
-    evaluation = None if request.fresh else _read_finished_run(plan)
+    evaluation = None if request.fresh else read_finished_run(plan)
+    if evaluation is None and not request.fresh:
+        require_room(plan)
     if evaluation is not None:
         tell(f"{folder.root} holds this run already, complete; --fresh runs it again")
         if len(_find_plots(folder)) == 0:
@@ -71,7 +76,7 @@ def pretrain(request: Request) -> None:
         trained = cae.pretrain(
             splits.train, splits.val, config, runtime=plan.runtime, progress=progress
         )
-        folder.evaluation.unlink(missing_ok=True)  # It tells of the model that is now replaced.
+        drop_evaluation(folder)
         cae.save_autoencoder(folder, trained, config, about=describe_splits(splits))
         plots = draw_training(folder, folder.autoencoder)
     answers.print(make_training_table(trained.fit, stage="autoencoder", data=splits.source))
@@ -111,7 +116,7 @@ def finetune(request: Request, *, encoder: Path | None) -> None:
             runtime=plan.runtime,
             progress=progress,
         )
-        folder.evaluation.unlink(missing_ok=True)  # It tells of the model that is now replaced.
+        drop_evaluation(folder)
         cae.save_classifier(
             folder,
             trained,
@@ -142,58 +147,12 @@ def _start_stage(plan: Plan, model: str, *, fresh: bool) -> None:
     from cae.runtime.device import describe_environment
 
     folder = plan.folder
-    path = folder.model(model).json
-    if path.exists() and not fresh:
-        raise ConfigError(
-            f"{path}: there is a model already; give another --out or --name to keep it, or "
-            "--fresh to replace it"
-        )
+    if not fresh:
+        refuse_to_replace(folder.model(model).json)
+    folder.make()
     _tell_plan(plan)
     date = datetime.now(UTC).date().isoformat()
     write_json(folder.environment, {"date": date, **describe_environment(plan.runtime)})
-
-
-def _read_finished_run(plan: Plan) -> Mapping[str, Any] | None:
-    """Return the evaluation of the very run that is planned, if the folder holds it.
-
-    Raises:
-        ConfigError: the folder holds a finished run of another configuration.
-        CheckpointError: it holds a finished run that cannot be read.
-    """
-    folder = plan.folder
-    if not folder.evaluation.exists():
-        return None
-    try:
-        evaluation, stored = read_json(folder.evaluation), read_json(folder.configuration)
-    except CheckpointError as error:
-        raise CheckpointError(f"{error}; give another --out, or --fresh to run again") from None
-    planned = {"name": folder.name, "data": plan.dataset.source, "config": dump(plan.config)}
-    there, now = _flatten(stored), _flatten(planned)
-    differences = [
-        f"{key.removeprefix('config.')} is {there.get(key)!r} there and {now.get(key)!r} now"
-        for key in sorted(there.keys() | now.keys())
-        if there.get(key) != now.get(key)
-    ]
-    if differences:
-        more = len(differences) - _MOST_DIFFERENCES_TOLD
-        raise ConfigError(
-            f"{folder.root}: holds another finished run: "
-            f"{', '.join(differences[:_MOST_DIFFERENCES_TOLD])}"
-            f"{f', and {more} more' if more > 0 else ''}; give another --out to keep it, or "
-            "--fresh to replace it"
-        )
-    # Why these images stand in for CIFAR-10, if they do, is a matter of today.
-    reason = plan.dataset.fallback_reason
-    return {**cast("dict[str, Any]", evaluation), "fallback_reason": reason}
-
-
-def _flatten(value: object, prefix: str = "") -> dict[str, object]:
-    if not isinstance(value, dict):
-        return {prefix: value}
-    flat: dict[str, object] = {}
-    for key, inner in cast("dict[str, object]", value).items():
-        flat |= _flatten(inner, f"{prefix}.{key}" if prefix else key)
-    return flat
 
 
 def _read_encoder(path: Path) -> cae.SavedModel:

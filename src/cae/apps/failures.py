@@ -72,7 +72,13 @@ def _describe(error: Exception, *, debug: bool) -> str:
         return str(error)
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or _lacks_memory(error):
         return "not enough memory; close other programs or lower batch_size"
     hint = "" if debug else "; use --debug for the traceback"
     return f"unexpected {type(error).__name__}: {error}{hint}"
+
+
+def _lacks_memory(error: Exception) -> bool:
+    # PyTorch has an error of its own for a GPU's memory alone; both say so in these words.
+    words = ("not enough memory", "out of memory")
+    return isinstance(error, RuntimeError) and any(each in str(error) for each in words)

@@ -9,7 +9,7 @@ from typing import Any
 
 import cae
 from cae.apps.progress import Loading
-from cae.apps.screen import answer_json, answers, tell
+from cae.apps.screen import answer_json, answers, tell, tell_warning
 from cae.apps.settings import RUNS, load_data
 from cae.apps.tables import (
     make_predictions_table,
@@ -66,6 +66,8 @@ def predict(
         shape = saved.autoencoder_config.image_shape
         images = load_pictures(paths, image_shape=shape, class_names=names)
         probabilities = cae.classify(saved, images, runtime=runtime)
+    if saved.about.get("data") == "digits":
+        tell_warning(f"{saved.path} was trained on the built-in digits: it knows nothing else")
     predictions: list[dict[str, Any]] = []
     for path, row in zip(paths, probabilities.tolist(), strict=True):
         ranked = sorted(zip(names, row, strict=True), key=lambda pair: -pair[1])

@@ -100,6 +100,11 @@ def read_config(request: Request, preset: str) -> cae.RunConfig:
     """
     seed = [] if request.seed is None else [f"seed={request.seed}"]
     config = cae.override(cae.load_preset(preset), [*request.fixed, *seed, *request.settings])
+    if cae.override(config, request.fixed) != config:
+        raise ConfigError(
+            f"--set: cae {request.command} as asked for needs {', '.join(request.fixed)}; leave "
+            "that key out"
+        )
     values = cast("dict[str, dict[str, Any]]", dump(config))
     for setting in request.settings:
         _require_effect(setting, values, request)

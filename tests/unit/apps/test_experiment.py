@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from pathlib import Path
 
@@ -48,72 +47,9 @@ def test_a_run_in_json_is_one_object_on_stdout(train_tiny, finished_run: Path):
     assert all(Path(path).is_file() for path in listed)
 
 
-def test_a_finished_run_is_shown_and_not_repeated(train_tiny, finished_run: Path):
-    before = snapshot(finished_run)
-    answer = train_tiny("run")
-    assert answer.code == 0
-    assert (
-        answer.err == "runs/digits-digits holds this run already, complete; --fresh runs it again\n"
-    )
-    assert "Results on the digits test set" in answer.out
-    assert snapshot(finished_run) == before
-
-
-def test_another_run_does_not_replace_a_finished_one(train_tiny, finished_run: Path):
-    before = snapshot(finished_run)
-    answer = train_tiny("run", "--set", "classifier.lr=0.5")
-    assert answer.code == 2
-    assert "classifier.lr is 0.003 there and 0.5 now" in answer.err
-    assert "--fresh" in answer.err
-    assert "--out" in answer.err
-    assert snapshot(finished_run) == before
-
-
-def test_a_long_list_of_differences_is_cut(call_cae, finished_run: Path):
-    answer = call_cae("run", "--data", "digits", "--preset", "base", "--out", finished_run)
-    assert answer.code == 2
-    assert answer.err.count(" there and ") == 5
-    assert re.search(r", and \d+ more; give another --out", answer.err)
-
-
-def test_fresh_runs_again_over_a_finished_run(train_tiny, finished_run: Path):
-    answer = train_tiny("run", "--fresh", "--seed", "3")
-    assert answer.code == 0
-    assert read_json(finished_run / "evaluation.json")["seeds"]["classifier"] == 3
-
-
-def test_a_run_that_stops_midway_leaves_no_figures_of_the_one_before(
-    train_tiny, finished_run: Path, monkeypatch: pytest.MonkeyPatch
-):
-    def stop(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("cae.pipeline.pretrain", stop)
-    assert train_tiny("run", "--fresh").code == 130
-    assert not (finished_run / "evaluation.json").exists()
-
-
-def test_a_finished_run_without_its_configuration_is_not_guessed_at(train_tiny, finished_run: Path):
-    (finished_run / "run.json").unlink()
-    answer = train_tiny("run")
-    assert answer.code == 4
-    assert "run.json: no such file; give another --out, or --fresh" in answer.err
-
-
 def test_a_finished_run_without_plots_is_told(train_tiny, finished_run: Path):
     shutil.rmtree(finished_run / "plots")
     assert "its plots are missing" in train_tiny("run").err
-
-
-def test_why_digits_stand_in_is_told_by_todays_reason(
-    train_tiny, finished_run: Path, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.delenv("CAE_DATA_DIR", raising=False)
-    answer = train_tiny("run", data="auto")
-    assert answer.code == 0
-    assert "This is not CIFAR-10" in answer.err
-    assert "These figures are of the built-in digits" in answer.out
-    assert "These figures" not in train_tiny("run").out
 
 
 def test_the_stages_one_by_one_give_the_models_of_the_run(call_cae, train_tiny, run_once: Path):
@@ -233,3 +169,22 @@ def test_an_encoder_of_other_images_is_pointed_out(
     assert answer.code == 0
     assert "warning: " in answer.err
     assert words in answer.err
+
+
+def test_the_control_cannot_be_asked_to_freeze_its_random_encoder(train_tiny):
+    answer = train_tiny("finetune", "--from-scratch", "--set", "freeze_encoder=true")
+    assert answer.code == 2
+    assert "classifier.freeze_encoder=false" in answer.err
+    assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize("command", ["run", "pretrain"])
+@pytest.mark.parametrize("place", ["mine", "mine/models", "mine/plots"])
+def test_a_folder_that_cannot_be_made_is_told_before_training(train_tiny, command, place):
+    Path(place).parent.mkdir(exist_ok=True)
+    Path(place).write_text("in the way", encoding="utf-8")
+    answer = train_tiny(command, "--out", "mine")
+    assert answer.code == 2
+    assert f"{place}: cannot be written: " in answer.err
+    assert "epoch" not in answer.err
+    assert Path(place).read_text(encoding="utf-8") == "in the way"

@@ -59,8 +59,16 @@ def test_debug_shows_the_traceback_before_the_message(capsys: pytest.CaptureFixt
     assert err.endswith("\nerror: bad\n")
 
 
-def test_too_little_memory_has_a_remedy(capsys: pytest.CaptureFixture[str]):
-    assert fail(MemoryError()) == 1
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes."),
+        RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+    ],
+)
+def test_too_little_memory_has_a_remedy(capsys: pytest.CaptureFixture[str], error: Exception):
+    assert fail(error) == 1
     assert "batch_size" in capsys.readouterr().err
 
 

@@ -62,11 +62,14 @@ def test_the_seed_is_that_of_every_section_and_a_setting_can_refine_it():
     assert (config.data.seed, config.autoencoder.seed, config.classifier.seed) == (7, 7, 8)
 
 
-def test_a_setting_of_the_user_wins_over_one_of_the_command():
+@pytest.mark.parametrize("key", ["freeze_encoder", "classifier.freeze_encoder"])
+def test_a_setting_against_one_of_the_command_is_refused(key):
     request = replace(REQUEST, fixed=("classifier.freeze_encoder=false",))
     assert read_config(request, "base").classifier.freeze_encoder is False
-    request = replace(request, settings=["freeze_encoder=true"])
-    assert read_config(request, "base").classifier.freeze_encoder is True
+    same = replace(request, settings=[f"{key}=false"])
+    assert read_config(same, "base") == read_config(request, "base")
+    with pytest.raises(ConfigError, match=r"needs classifier\.freeze_encoder=false"):
+        read_config(replace(request, settings=[f"{key}=true"]), "base")
 
 
 def test_a_setting_that_the_command_has_no_use_for_is_refused():

@@ -1,0 +1,142 @@
+"""What a folder holds already is shown if it is the run asked for, and else kept unless told."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from cae.files import read_json, write_text
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def test_a_finished_run_is_shown_and_not_repeated(train_tiny, finished_run: Path):
+    before = snapshot(finished_run)
+    answer = train_tiny("run")
+    assert answer.code == 0
+    assert (
+        answer.err == "runs/digits-digits holds this run already, complete; --fresh runs it again\n"
+    )
+    assert "Results on the digits test set" in answer.out
+    assert snapshot(finished_run) == before
+
+
+def test_another_run_does_not_replace_a_finished_one(train_tiny, finished_run: Path):
+    before = snapshot(finished_run)
+    answer = train_tiny("run", "--set", "classifier.lr=0.5")
+    assert answer.code == 2
+    assert "classifier.lr is 0.003 there and 0.5 now" in answer.err
+    assert "--fresh" in answer.err
+    assert "--out" in answer.err
+    assert snapshot(finished_run) == before
+
+
+def test_a_long_list_of_differences_is_cut(call_cae, finished_run: Path):
+    answer = call_cae("run", "--data", "digits", "--preset", "base", "--out", finished_run)
+    assert answer.code == 2
+    assert answer.err.count(" there and ") == 5
+    assert re.search(r", and \d+ more; give another --out", answer.err)
+
+
+def test_fresh_runs_again_over_a_finished_run(train_tiny, finished_run: Path):
+    answer = train_tiny("run", "--fresh", "--seed", "3")
+    assert answer.code == 0
+    assert read_json(finished_run / "evaluation.json")["seeds"]["classifier"] == 3
+
+
+def test_a_run_that_stops_midway_leaves_no_figures_of_the_one_before(
+    train_tiny, finished_run: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cae.pipeline.pretrain", stop)
+    assert train_tiny("run", "--fresh").code == 130
+    assert not (finished_run / "evaluation.json").exists()
+
+
+def test_a_finished_run_without_its_configuration_is_not_guessed_at(train_tiny, finished_run: Path):
+    (finished_run / "run.json").unlink()
+    answer = train_tiny("run")
+    assert answer.code == 4
+    assert "run.json: no such file; give another --out, or --fresh" in answer.err
+
+
+def test_why_digits_stand_in_is_told_by_todays_reason(
+    train_tiny, finished_run: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delenv("CAE_DATA_DIR", raising=False)
+    answer = train_tiny("run", data="auto")
+    assert answer.code == 0
+    assert "This is not CIFAR-10" in answer.err
+    assert "These figures are of the built-in digits" in answer.out
+    assert "These figures" not in train_tiny("run").out
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", "{", "null"])
+def test_figures_that_are_none_are_not_shown(train_tiny, finished_run: Path, content: str):
+    write_text(finished_run / "evaluation.json", content)
+    answer = train_tiny("run")
+    assert answer.code == 4
+    assert "evaluation.json" in answer.err
+    assert "--fresh to run again" in answer.err
+
+
+@pytest.mark.parametrize("model", ["autoencoder", "encoder", "classifier"])
+@pytest.mark.parametrize("ending", ["json", "safetensors"])
+def test_a_run_without_all_of_its_models_is_not_called_complete(
+    train_tiny, finished_run: Path, model: str, ending: str
+):
+    (finished_run / "models" / f"{model}_digits.{ending}").unlink()
+    answer = train_tiny("run")
+    assert answer.code == 4
+    assert "not all of its models" in answer.err
+    assert "--fresh" in answer.err
+
+
+def test_a_run_whose_weights_are_cut_is_not_called_complete(train_tiny, finished_run: Path):
+    weights = finished_run / "models" / "classifier_digits.safetensors"
+    weights.write_bytes(weights.read_bytes()[:100])
+    answer = train_tiny("run")
+    assert answer.code == 4
+    assert "classifier_digits.safetensors" in answer.err
+
+
+def test_models_that_another_command_wrote_are_not_replaced_unasked(train_tiny):
+    assert train_tiny("pretrain", "--out", "mine").code == 0
+    before = snapshot(Path("mine"))
+    answer = train_tiny("run", "--out", "mine", "--seed", "9")
+    assert answer.code == 2
+    assert "mine/models/autoencoder_digits.json: there is a model already" in answer.err
+    assert snapshot(Path("mine")) == before
+    assert train_tiny("run", "--out", "mine", "--seed", "9", "--fresh").code == 0
+
+
+def test_a_run_broken_off_starts_over_by_the_same_command(train_tiny, finished_run: Path):
+    (finished_run / "evaluation.json").unlink()
+    assert train_tiny("run").code == 0
+    assert (finished_run / "evaluation.json").exists()
+
+
+def test_a_refused_run_leaves_the_finished_one_whole(train_tiny, finished_run: Path):
+    before = snapshot(finished_run)
+    answer = train_tiny("run", "--fresh", "--set", "image_shape=[16,16,3]")
+    assert answer.code == 2
+    assert snapshot(finished_run) == before
+
+
+@pytest.mark.parametrize("command", ["pretrain", "finetune"])
+def test_a_stage_under_another_name_keeps_the_figures_of_the_run(
+    train_tiny, finished_run: Path, command: str
+):
+    scratch = ["--from-scratch"] if command == "finetune" else []
+    out = ("--out", finished_run)
+    assert train_tiny(command, *scratch, *out, "--name", "other").code == 0
+    assert (finished_run / "evaluation.json").exists()
+    assert train_tiny(command, *scratch, *out, "--fresh").code == 0
+    assert not (finished_run / "evaluation.json").exists()
