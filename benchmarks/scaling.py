@@ -24,6 +24,7 @@ RESULTS = Path(__file__).parent / "results"
 IMAGES = (2_000, 5_000, 10_000, 20_000, 42_500)
 EPOCHS = (1, 2, 4, 8)
 FEWEST = IMAGES[0]
+_SECONDS = (1, 2, 5, 10, 20, 50, 100, 200)
 
 
 def time_pretraining(images: cae.ImageSet, *, epochs: int) -> float:
@@ -92,14 +93,25 @@ def draw(measured: dict[str, dict[str, object]]) -> None:
     with open_page(
         RESULTS / "scaling.png",
         title="Cost of training the autoencoder",
-        subtitle="seconds, on log scales; dashed: proportional to the size",
+        subtitle="log scales",
         body_pixels=420,
     ) as figure:
         for place, (label, one) in enumerate(measured.items(), start=1):
             sizes, seconds = np.array(one["sizes"]), np.array(one["seconds"])
             axes = figure.add_subplot(1, len(measured), place, xlabel=label)
-            axes.loglog(sizes, seconds, marker="o", label=f"measured, exponent {one['exponent']}")
-            axes.loglog(sizes, seconds[-1] * sizes / sizes[-1], linestyle="--", color="gray")
+            fitted = f"measured, exponent {one['exponent']:.2f}"
+            axes.loglog(sizes, seconds, marker="o", label=fitted)
+            axes.loglog(
+                sizes,
+                seconds[-1] * sizes / sizes[-1],
+                linestyle="--",
+                color="gray",
+                label="proportional",
+            )
+            axes.minorticks_off()  # Powers of ten would be labelled in mathematical notation.
+            axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+            marks = [mark for mark in _SECONDS if seconds.min() <= mark <= seconds.max()]
+            axes.set_yticks(marks, [f"{mark} s" for mark in marks])
             axes.legend(frameon=False)
 
 

@@ -22,22 +22,24 @@ def predict_probabilities(
     model: Classifier, images: ImageSet, *, runtime: Runtime, batch_size: int = _BATCH_SIZE
 ) -> NDArray[np.float32]:
     """Return class probabilities [N, K], float32, each row summing to 1."""
-    parts = _apply(model, images, runtime=runtime, batch_size=batch_size)
-    return _join(part.softmax(dim=1) for part in parts)
+    outputs = _apply(model, images, runtime=runtime, batch_size=batch_size)
+    return _gather((output.softmax(dim=1) for output in outputs), len(images)).numpy()
 
 
 def reconstruct(
     model: Autoencoder, images: ImageSet, *, runtime: Runtime, batch_size: int = _BATCH_SIZE
 ) -> NDArray[np.float32]:
     """Return reconstructions [N, C, H, W], float32 in [0, 1]."""
-    return _join(_apply(model, images, runtime=runtime, batch_size=batch_size))
+    outputs = _apply(model, images, runtime=runtime, batch_size=batch_size)
+    return _gather(outputs, len(images)).numpy()
 
 
 def encode(
     model: Encoder, images: ImageSet, *, runtime: Runtime, batch_size: int = _BATCH_SIZE
 ) -> Tensor:
     """Return the encodings [N, D, h, w] on the device, in the precision it computes them in."""
-    return torch.cat(list(_apply(model, images, runtime=runtime, batch_size=batch_size)))
+    outputs = _apply(model, images, runtime=runtime, batch_size=batch_size)
+    return _gather(outputs, len(images), device=runtime.device, layout=torch.channels_last)
 
 
 def _apply(
@@ -53,5 +55,19 @@ def _apply(
         yield output
 
 
-def _join(parts: Iterable[Tensor]) -> NDArray[np.float32]:
-    return np.concatenate([part.cpu().contiguous().numpy() for part in parts])
+def _gather(
+    outputs: Iterable[Tensor],
+    count: int,
+    *,
+    device: torch.device | str = "cpu",
+    layout: torch.memory_format = torch.contiguous_format,
+) -> Tensor:
+    """Return the batches' outputs as one tensor of `count` rows, without holding them twice."""
+    whole, done = torch.empty(0), 0
+    for output in outputs:
+        if not done:
+            shape = (count, *output.shape[1:])
+            whole = torch.empty(shape, dtype=output.dtype, device=device, memory_format=layout)
+        whole[done : done + len(output)] = output
+        done += len(output)
+    return whole
