@@ -104,3 +104,37 @@ def test_the_readme_shows_the_rates_of_the_newest_benchmark():
     table.pop("---")
     assert table == write_speed_table(read_json(newest))
     assert newest.name in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def write_other_figures() -> list[str]:
+    """Return the README's words for what the other measurements of speed found."""
+    startup, scaling, parity = (
+        read_json(SPEED / f"{name}.json") for name in ("startup", "scaling", "parity")
+    )
+    difference = parity["difference"]
+    rows = [
+        " | ".join(
+            [
+                f"| {run['seed']}",
+                *(f"{run[precision]['mse']:.5f}" for precision in ("float32", "bfloat16")),
+                *(f"{run[precision]['accuracy']:.2%}" for precision in ("float32", "bfloat16")),
+            ]
+        )
+        + " |"
+        for run in parity["runs"]
+    ]
+    return [
+        f"training starts {startup['seconds_to_training']['median']:.1f} s after the command",
+        f"{startup['peak_mib']['median']:,.0f} MiB",
+        f"exponent {scaling['images']['exponent']:.2f} from 2,000 to 42,500 images",
+        f"{scaling['epochs']['exponent']:.2f} from 1 to 8 epochs",
+        *rows,
+        f"{difference['mse_relative']:+.1%}",
+        f"{difference['accuracy_points']:+.2f} points",
+    ]
+
+
+def test_the_readme_shows_what_else_was_measured_of_speed():
+    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    missing = [words for words in write_other_figures() if " ".join(words.split()) not in text]
+    assert not missing
