@@ -1,5 +1,8 @@
 """Keras 3 with the same layers, on the backend that the variable KERAS_BACKEND names."""
 
+# The checks run without the extra that brings Keras.
+# pyright: reportMissingImports=false, reportUntypedBaseClass=false
+
 from __future__ import annotations
 
 import os
