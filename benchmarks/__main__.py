@@ -8,17 +8,14 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from benchmarks.contest import TASKS
+from benchmarks.record import RESULTS, name_today, write_result
 from benchmarks.summary import make_tables, summarise
-from cae.files import write_json
-
-RESULTS = Path(__file__).parent / "results"
 
 
 def measure_rounds(
@@ -52,17 +49,13 @@ def main() -> None:
         measure_rounds(tasks, rounds=options.rounds, steps=options.steps, console=console)
     )
     environment = measured[0]["environment"]
-    date = datetime.now(UTC).date().isoformat()
     rows = summarise(measured)
-    path = options.out or RESULTS / f"{_name_result(environment, date)}.json"
-    write_json(
+    path = options.out or RESULTS / f"{_name_result(environment)}.json"
+    write_result(
         path,
-        {
-            "command": f"python -m benchmarks --rounds {options.rounds} --steps {options.steps}",
-            "date": date,
-            "environment": environment,
-            "rows": rows,
-        },
+        {"rows": rows},
+        command=f"python -m benchmarks --rounds {options.rounds} --steps {options.steps}",
+        environment=environment,
     )
     for table in make_tables(rows):
         console.print(table)
@@ -77,9 +70,9 @@ def _run_contestant(task: str, name: str, *, steps: int) -> dict[str, Any]:
     return json.loads(finished.stdout.splitlines()[-1])
 
 
-def _name_result(environment: dict[str, Any], date: str) -> str:
+def _name_result(environment: dict[str, Any]) -> str:
     hardware = environment["accelerator"] or environment["processor"]
-    parts = ("steps", hardware, f"torch-{environment['packages']['torch']}", date)
+    parts = ("steps", hardware, f"torch-{environment['packages']['torch']}", name_today())
     return "_".join(re.sub(r"[^A-Za-z0-9.+]+", "-", part).strip("-") for part in parts)
 
 

@@ -9,18 +9,15 @@ from __future__ import annotations
 import argparse
 import statistics
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 import cae
-from cae.files import write_json
+from benchmarks.record import RESULTS, write_result
 from cae.runtime.device import describe_environment
 
-RESULTS = Path(__file__).parent / "results"
 PRECISIONS = ("float32", "bfloat16")
 
 Figures = dict[str, float]
@@ -82,19 +79,14 @@ def main() -> None:
             }
         )
         console.print(runs[-1])
-        write_json(
+        words = ["python -m benchmarks.parity --preset", options.preset, "--seeds"]
+        words += [str(each) for each in options.seeds]
+        words += ["--set", *options.settings] if options.settings else []
+        write_result(
             RESULTS / "parity.json",
-            {
-                "command": " ".join(
-                    ["python -m benchmarks.parity", "--preset", options.preset, "--seeds"]
-                    + [str(seed) for seed in options.seeds]
-                    + (["--set", *options.settings] if options.settings else [])
-                ),
-                "date": datetime.now(UTC).date().isoformat(),
-                "environment": describe_environment(cae.choose_runtime()),
-                "runs": runs,
-                "difference": compare(runs),
-            },
+            {"runs": runs, "difference": compare(runs)},
+            command=" ".join(words),
+            environment=describe_environment(cae.choose_runtime()),
         )
     console.print(make_table(runs))
     console.print(compare(runs))

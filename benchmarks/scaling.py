@@ -9,18 +9,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
 from rich.console import Console
 
 import cae
-from cae.files import write_json
+from benchmarks.record import RESULTS, write_result
 from cae.report.page import open_page
 from cae.runtime.device import describe_environment
 
-RESULTS = Path(__file__).parent / "results"
 IMAGES = (2_000, 5_000, 10_000, 20_000, 42_500)
 EPOCHS = (1, 2, 4, 8)
 FEWEST = IMAGES[0]
@@ -75,15 +72,11 @@ def main() -> None:
     by_epochs = measure(
         EPOCHS, lambda n: time_pretraining(take(images, FEWEST), epochs=n), "epochs"
     )
-    write_json(
+    write_result(
         RESULTS / "scaling.json",
-        {
-            "command": "python -m benchmarks.scaling",
-            "date": datetime.now(UTC).date().isoformat(),
-            "environment": describe_environment(cae.choose_runtime()),
-            "images": by_images,
-            "epochs": by_epochs,
-        },
+        {"images": by_images, "epochs": by_epochs},
+        command="python -m benchmarks.scaling",
+        environment=describe_environment(cae.choose_runtime()),
     )
     draw({"images (one epoch)": by_images, f"epochs ({FEWEST:,} images)": by_epochs})
 

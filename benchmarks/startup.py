@@ -9,21 +9,17 @@ from __future__ import annotations
 
 import argparse
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
-from cae.files import write_json
+from benchmarks.record import RESULTS, spread, write_result
 from cae.runtime.device import choose_runtime, describe_environment
 
-RESULTS = Path(__file__).parent / "results"
 COMMAND = ("run", "--data", "cifar10", "--set", "epochs=1", "--fresh")
 
 
@@ -58,23 +54,12 @@ def main() -> None:
     options = parser.parse_args()
     measure_run()  # Brings the images and the libraries into the page cache.
     runs = [measure_run() for _ in range(options.rounds)]
-    figures: dict[str, Any] = {
-        name: {
-            "median": statistics.median(run[name] for run in runs),
-            "min": min(run[name] for run in runs),
-            "max": max(run[name] for run in runs),
-        }
-        for name in runs[0]
-    }
-    write_json(
+    figures = {name: spread([run[name] for run in runs]) for name in runs[0]}
+    write_result(
         RESULTS / "startup.json",
-        {
-            "command": "python -m benchmarks.startup",
-            "measured": f"cae {' '.join(COMMAND)}",
-            "date": datetime.now(UTC).date().isoformat(),
-            "environment": describe_environment(choose_runtime()),
-            **figures,
-        },
+        {"measured": f"cae {' '.join(COMMAND)}", **figures},
+        command="python -m benchmarks.startup",
+        environment=describe_environment(choose_runtime()),
     )
     for name, values in figures.items():
         Console().print(

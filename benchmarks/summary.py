@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Sequence
 from typing import Any
 
 from rich.table import Table
 
 from benchmarks.contest import FLOOR, OURS, PEAK
+from benchmarks.record import spread
 from benchmarks.workload import DECODER, ENCODER, HEAD
 
 # Nominal operations of a training step per image: a convolution's backward pass costs its forward
@@ -45,26 +45,18 @@ def summarise(measured: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             "task": task,
             "case": case,
             "contestant": name,
-            "rate": _spread(rates),
+            "rate": spread(rates),
             "unit": "FLOP/s" if name == PEAK else "images/s",
             "rounds": rates,
         }
         if name != PEAK:
             row["peak_mib"] = round(memory[task, name], 1)
             ours = rounds[task, case, OURS]
-            row["ours_over_this"] = _spread([a / b for a, b in zip(ours, rates, strict=True)])
-        if name in (OURS, FLOOR):
+            row["ours_over_this"] = spread([a / b for a, b in zip(ours, rates, strict=True)])
+        if name in (OURS, FLOOR) and task in TRAINING_FLOP:
             peaks = rounds["machine", precision, PEAK]
-            row["of_peak"] = (
-                _spread(
-                    [
-                        rate * TRAINING_FLOP[task] / peak
-                        for rate, peak in zip(rates, peaks, strict=True)
-                    ]
-                )
-                if task in TRAINING_FLOP
-                else None
-            )
+            shares = zip(rates, peaks, strict=True)
+            row["of_peak"] = spread([rate * TRAINING_FLOP[task] / peak for rate, peak in shares])
         rows.append(row)
     return rows
 
@@ -91,7 +83,3 @@ def make_tables(rows: Sequence[dict[str, Any]]) -> list[Table]:
             f"{row['peak_mib']:,.0f}",
         )
     return list(tables.values())
-
-
-def _spread(values: Sequence[float]) -> dict[str, float]:
-    return {"median": statistics.median(values), "min": min(values), "max": max(values)}

@@ -211,7 +211,7 @@ def run(
     folder.make()
     # While it trains, the folder must not look like that of a finished run.
     folder.evaluation.unlink(missing_ok=True)
-    write_json(folder.configuration, {"name": name, "data": splits.source, "config": dump(config)})
+    write_json(folder.configuration, describe_run(config, source=splits.source, name=name))
     write_json(
         folder.environment,
         {"date": datetime.now(UTC).date().isoformat(), **describe_environment(runtime)},
@@ -276,6 +276,11 @@ def run(
         reconstructions=collect_reconstructions(splits.test, reconstructions),
         mistakes=collect_mistakes(splits.test, probabilities),
     )
+
+
+def describe_run(config: RunConfig, *, source: str, name: str) -> dict[str, Any]:
+    """Return what decides a run's result, as run.json holds it: equal for equal runs."""
+    return {"name": name, "data": source, "config": dump(config)}
 
 
 def _prepare(

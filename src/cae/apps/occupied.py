@@ -8,7 +8,6 @@ from typing import Any, cast
 
 import cae
 from cae.apps.settings import Plan
-from cae.config import dump
 from cae.errors import CheckpointError, ConfigError
 from cae.files import read_json
 
@@ -103,12 +102,9 @@ def _require_whole_models(folder: cae.RunFolder) -> None:
 
 
 def _describe_plan(plan: Plan) -> dict[str, Any]:
-    """Return what run.json holds of it."""
-    return {
-        "name": plan.folder.name,
-        "data": plan.dataset.source,
-        "config": dump(plan.config),
-    }
+    from cae.pipeline import describe_run  # With PyTorch, which a plan has brought in.
+
+    return describe_run(plan.config, source=plan.dataset.source, name=plan.folder.name)
 
 
 def _flatten(value: object, prefix: str = "") -> dict[str, object]:

@@ -103,9 +103,7 @@ class GraphStep:
         self._batch_size = batch_size
         self._stream = torch.cuda.Stream(device)
         self._taken = 0
-        self._graph: torch.cuda.CUDAGraph | None = None
-        self._batch: Batch | None = None
-        self._measured: Measured | None = None
+        self._recording: tuple[torch.cuda.CUDAGraph, Batch, Measured] | None = None
 
     def __call__(self, batch: Batch, *, lr: float) -> Measured:
         """Take a step; see `Step`."""
@@ -116,14 +114,16 @@ class GraphStep:
     def _take(self, batch: Batch) -> Measured:
         if len(batch) != self._batch_size or self._taken < _STEPS_BEFORE_CAPTURE:
             return self._take_plainly(batch)
-        if self._graph is None:
-            self._capture(batch)
-        if self._graph is None or self._batch is None or self._measured is None:
+        if self._recording is None:
+            self._recording = self._record(batch)
+        if self._recording is None:
+            self._batch_size = 0  # No batch is of the usual size any more.
             return self._take_plainly(batch)
-        for kept, new in zip(_list_tensors(self._batch), _list_tensors(batch), strict=True):
-            kept.copy_(new)
-        self._graph.replay()
-        return self._measured
+        graph, kept, measured = self._recording
+        for place, new in zip(_list_tensors(kept), _list_tensors(batch), strict=True):
+            place.copy_(new)
+        graph.replay()
+        return measured
 
     def _take_plainly(self, batch: Batch) -> Measured:
         # On the stream of the capture, for gradients are added up on the stream they began on.
@@ -134,7 +134,7 @@ class GraphStep:
         torch.cuda.current_stream().wait_stream(self._stream)
         return measured
 
-    def _capture(self, batch: Batch) -> None:
+    def _record(self, batch: Batch) -> tuple[torch.cuda.CUDAGraph, Batch, Measured] | None:
         kept = Batch(*(None if value is None else value.clone() for value in _list_values(batch)))  # pyright: ignore[reportArgumentType]
         graph = torch.cuda.CUDAGraph()
         stream = torch.cuda.current_stream()
@@ -145,9 +145,8 @@ class GraphStep:
             torch.cuda.set_stream(stream)  # torch leaves its own if the capture cannot be ended
             cause = error.__context__ or error
             logger.warning("training without a CUDA graph, more slowly: %s", cause)
-            self._batch_size = 0  # No batch is of the usual size any more.
-            return
-        self._graph, self._batch, self._measured = graph, kept, measured
+            return None
+        return graph, kept, measured
 
 
 def _list_values(batch: Batch) -> list[Tensor | None]:

@@ -84,3 +84,14 @@ def run_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def finished_run(run_once: Path, tmp_path: Path) -> Path:
     """A copy of that run where `cae` looks for it."""
     return shutil.copytree(run_once, tmp_path / "runs" / "digits-digits")
+
+
+@pytest.fixture
+def snapshot() -> Callable[[Path], dict[str, bytes]]:
+    """Return a function that reads all files below a folder."""
+
+    def read(folder: Path) -> dict[str, bytes]:
+        files = (path for path in folder.rglob("*") if path.is_file())
+        return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+    return read

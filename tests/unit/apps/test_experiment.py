@@ -17,12 +17,7 @@ FINETUNE = ("finetune", "--data", "digits", *ON_CPU, "--set", "epochs=1")
 MODELS = ("autoencoder", "encoder", "classifier")
 
 
-def snapshot(folder: Path) -> dict[str, bytes]:
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
-
-
-def test_a_run_writes_the_whole_layout_and_shows_its_results(train_tiny, run_once: Path):
+def test_a_run_writes_the_whole_layout_and_shows_its_results(train_tiny, snapshot, run_once: Path):
     answer = train_tiny("run", "--out", "new")
 
     assert answer.code == 0
@@ -99,7 +94,7 @@ def test_from_scratch_the_encoder_is_trained_even_where_the_preset_freezes_it(tr
     assert saved.about["encoder_sha256"] is None
 
 
-def test_a_model_is_replaced_only_when_asked(train_tiny, finished_run: Path):
+def test_a_model_is_replaced_only_when_asked(train_tiny, snapshot, finished_run: Path):
     before = snapshot(finished_run)
     refused = train_tiny("pretrain", "--out", finished_run)
     assert refused.code == 2
@@ -114,7 +109,7 @@ def test_a_model_is_replaced_only_when_asked(train_tiny, finished_run: Path):
     assert not (finished_run / "evaluation.json").exists()
 
 
-def test_a_classifier_is_replaced_only_when_asked(call_cae, finished_run: Path):
+def test_a_classifier_is_replaced_only_when_asked(call_cae, snapshot, finished_run: Path):
     before = snapshot(finished_run)
     encoder = finished_run / "models" / "encoder_digits.json"
     refused = call_cae(*FINETUNE, "--encoder", encoder, "--out", finished_run)

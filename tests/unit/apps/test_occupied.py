@@ -10,12 +10,7 @@ import pytest
 from cae.files import read_json, write_text
 
 
-def snapshot(folder: Path) -> dict[str, bytes]:
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
-
-
-def test_a_finished_run_is_shown_and_not_repeated(train_tiny, finished_run: Path):
+def test_a_finished_run_is_shown_and_not_repeated(train_tiny, snapshot, finished_run: Path):
     before = snapshot(finished_run)
     answer = train_tiny("run")
     assert answer.code == 0
@@ -26,7 +21,7 @@ def test_a_finished_run_is_shown_and_not_repeated(train_tiny, finished_run: Path
     assert snapshot(finished_run) == before
 
 
-def test_another_run_does_not_replace_a_finished_one(train_tiny, finished_run: Path):
+def test_another_run_does_not_replace_a_finished_one(train_tiny, snapshot, finished_run: Path):
     before = snapshot(finished_run)
     answer = train_tiny("run", "--set", "classifier.lr=0.5")
     assert answer.code == 2
@@ -107,7 +102,7 @@ def test_a_run_whose_weights_are_cut_is_not_called_complete(train_tiny, finished
     assert "classifier_digits.safetensors" in answer.err
 
 
-def test_models_that_another_command_wrote_are_not_replaced_unasked(train_tiny):
+def test_models_that_another_command_wrote_are_not_replaced_unasked(train_tiny, snapshot):
     assert train_tiny("pretrain", "--out", "mine").code == 0
     before = snapshot(Path("mine"))
     answer = train_tiny("run", "--out", "mine", "--seed", "9")
@@ -123,7 +118,7 @@ def test_a_run_broken_off_starts_over_by_the_same_command(train_tiny, finished_r
     assert (finished_run / "evaluation.json").exists()
 
 
-def test_a_refused_run_leaves_the_finished_one_whole(train_tiny, finished_run: Path):
+def test_a_refused_run_leaves_the_finished_one_whole(train_tiny, snapshot, finished_run: Path):
     before = snapshot(finished_run)
     answer = train_tiny("run", "--fresh", "--set", "image_shape=[16,16,3]")
     assert answer.code == 2
