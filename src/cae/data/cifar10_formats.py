@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
-import pickle
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cae.data.pickles import Call, Name, read_pickle
 from cae.errors import DataError
 
 CHANNELS, SIDE = 3, 32
@@ -17,22 +16,26 @@ CLASSES = 10
 
 Batch = tuple[NDArray[np.uint8], NDArray[np.int64]]
 
+_MAKE_ARRAY = Name("numpy.core.multiarray", "_reconstruct")
+_DTYPE = Name("numpy", "dtype")
+_NAMES = frozenset({_MAKE_ARRAY, _DTYPE, Name("numpy", "ndarray")})
+
 
 def decode_python_batch(data: bytes, *, count: int, place: str) -> Batch:
     """Return pixels uint8 [count, 3, 32, 32] and labels int64 [count] of a pickled batch.
 
     The pixels are a read-only view of bytes that the pickle held. Nothing in the pickle can run
-    code: the three names of NumPy that the published files use stand for inert records here, and
-    any other name is refused.
+    code: it is read as a description (see `cae.data.pickles`), in which the three names of NumPy
+    that the published files use stay names, and any other name is refused.
 
     Raises:
         DataError: the bytes are not a pickle, name anything else, or hold another content.
     """
     try:
-        batch = _InertUnpickler(io.BytesIO(data), encoding="bytes").load()
+        batch = read_pickle(data, allowed=_NAMES)
     except DataError as error:
         raise DataError(f"{place}: {error}") from None
-    except Exception as error:  # noqa: BLE001 - a damaged pickle can raise almost any
+    except (ValueError, LookupError, TypeError) as error:
         raise DataError(f"{place}: not a readable pickle: {_describe(error)}") from None
     values = cast("dict[object, object]", batch) if isinstance(batch, dict) else {}
     pixels = _read_pixels(values.get(b"data"), count)
@@ -64,60 +67,18 @@ def decode_binary_batch(data: bytes, *, count: int, place: str) -> Batch:
     return records[:, 1:].reshape(count, CHANNELS, SIDE, SIDE), labels
 
 
-class _ArrayRecord:
-    """What a pickle says of one NumPy array: kept as plain values, never given to NumPy."""
-
-    state: object = None
-
-    def __setstate__(self, state: object) -> None:
-        self.state = state
-
-
-class _TypeRecord:
-    """What a pickle says of one NumPy dtype: its code, such as b"u1"."""
-
-    def __init__(self, code: object, *_: object) -> None:
-        self.code = code
-
-    def __setstate__(self, state: object) -> None:
-        """Byte order and alignment: of no meaning for single bytes."""
-
-
-class _ArrayClass:
-    """Stands for numpy.ndarray, which the files name but which nothing here may make."""
-
-
-def _make_array_record(*_: object) -> _ArrayRecord:
-    return _ArrayRecord()
-
-
-class _InertUnpickler(pickle.Unpickler):
-    """Reads plain values and array records; every global of a pickle but three is refused."""
-
-    _allowed = {  # noqa: RUF012 - never changed
-        ("numpy.core.multiarray", "_reconstruct"): _make_array_record,
-        ("numpy", "ndarray"): _ArrayClass,
-        ("numpy", "dtype"): _TypeRecord,
-    }
-
-    def find_class(self, module_name: str, global_name: str, /) -> Any:
-        try:
-            return self._allowed[module_name, global_name]
-        except KeyError:
-            raise DataError(
-                f"the pickle asks for {module_name}.{global_name}, which no CIFAR-10 file needs; "
-                "it may be an attack, do not use this file"
-            ) from None
-
-
 def _read_pixels(record: object, count: int) -> NDArray[np.uint8] | None:
-    state = record.state if isinstance(record, _ArrayRecord) else None
+    if not isinstance(record, Call) or record.function != _MAKE_ARRAY:
+        return None
+    state = record.state
     if not isinstance(state, tuple) or len(cast("tuple[object, ...]", state)) != 5:
         return None
     _, shape, kind, column_major, content = cast("tuple[object, ...]", state)
     if shape != (count, PIXELS) or column_major is not False:
         return None
-    if not isinstance(kind, _TypeRecord) or kind.code != b"u1":
+    if not isinstance(kind, Call) or kind.function != _DTYPE:
+        return None
+    if not isinstance(kind.arguments, tuple) or kind.arguments[:1] != (b"u1",):
         return None
     if not isinstance(content, bytes) or len(content) != count * PIXELS:
         return None

@@ -70,7 +70,8 @@ def test_pickle_that_tries_to_run_code_is_refused_before_it_runs(tmp_path, proto
     ]
     for attack in attacks:
         content = pickle.dumps(attack, protocol=protocol)
-        with pytest.raises(DataError, match=f"^here: the pickle asks for .*{REFUSED}"):
+        words = f"the pickle asks for .*{REFUSED}|not a readable pickle: .*protocol is not 2"
+        with pytest.raises(DataError, match=f"^here: ({words})"):
             decode_python_batch(content, count=7, place="here")
     assert not target.exists()
 
@@ -115,21 +116,25 @@ def test_damaged_pickle_is_read_or_refused_but_never_another_error(tiny, seed):
     assert (images.shape, labels.shape) == ((7, 3, 32, 32), (7,))
 
 
+LABELS = b"U\x06labels](" + b"K\x00" * 7 + b"e"
+
+
 @pytest.mark.parametrize(
-    "batch",
+    "content",
     [
-        [],
-        None,
-        {},
-        {"data": 1, "labels": [0] * 7},
-        {"labels": [0] * 7},
-        {"data": [0] * 7, "labels": [0] * 7},
+        b"]",
+        b"N",
+        b"}",
+        b"}(U\x04dataK\x01" + LABELS + b"u",
+        b"}(" + LABELS + b"u",
+        b"}(U\x04data](" + b"K\x00" * 7 + b"e" + LABELS + b"u",
+        b"}(U\x04datacnumpy\ndtype\n(tR" + LABELS + b"u",
+        b"}(U\x04datacnumpy.core.multiarray\n_reconstruct\n(tR" + LABELS + b"u",
     ],
 )
-def test_pickle_of_another_content_is_refused(batch):
-    content = pickle.dumps(batch, protocol=2)
+def test_pickle_of_another_content_is_refused(content):
     with pytest.raises(DataError, match="expected 7 images of 3072 bytes under 'data'"):
-        decode_python_batch(content, count=7, place="here")
+        decode_python_batch(b"\x80\x02" + content + b".", count=7, place="here")
 
 
 def test_pickle_of_another_number_of_images_is_refused(tiny):
