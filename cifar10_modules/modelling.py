@@ -27,7 +27,6 @@ from _plots import (
     show_pictures,
 )
 from cae.checkpoints.weights import apply_weights
-from cae.config import suggest
 from cae.errors import CheckpointError, ConfigError
 from cae.evaluation.metrics import evaluate_classification
 from cae.files import write_json
@@ -36,6 +35,7 @@ from cae.models.classifier import make_classifier
 from cae.presets import read_config_file
 from cae.report.run_plots import draw_training
 from cae.training.trainer import Weights
+from cae.wording import suggest
 from dataset import session, set_random_seeds
 
 __all__ = [

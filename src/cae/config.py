@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Self, TypeVar, cast
 
@@ -16,11 +15,15 @@ from pydantic import (
 )
 
 from cae.errors import ConfigError
+from cae.limits import require_possible_autoencoder, require_possible_head
+from cae.wording import show, suggest
 
 Optimizer = Literal["adam", "adamw", "sgd", "rmsprop", "adagrad", "adadelta", "adamax", "nadam"]
 Regularizer = Literal["l1", "l2", "l1_l2"]
 WeightedMetric = Literal["accuracy", "categorical_crossentropy", "top_5_accuracy"]
 Schedule = Literal["constant", "cosine", "one_cycle"]
+
+_MOST_PROBLEMS = 5  # told of one section
 
 
 def _to_tuple(value: object) -> tuple[object, ...] | None:
@@ -31,20 +34,15 @@ def _to_tuple(value: object) -> tuple[object, ...] | None:
 def _make_names(value: object) -> object:
     names = _to_tuple(value)
     if names is None:
-        raise ValueError(f"{_show(value)} is not a list of names")
+        raise ValueError(f"{show(value)} is not a list of names")
     return names
 
 
 def _make_shape(value: object) -> object:
     shape = _to_tuple(value)
     if shape is None or len(shape) != 3:
-        raise ValueError(f"{_show(value)} is not [height, width, channels]")
+        raise ValueError(f"{show(value)} is not [height, width, channels]")
     return shape
-
-
-def _show(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 100 else f"{text[:97]}..."
 
 
 # The bound is beyond every use; numbers beyond it overflow inside the libraries.
@@ -108,7 +106,7 @@ class AutoencoderConfig(_StageConfig):
     kernel_regularizer: bool = False
     kernel_regularizer_type: Regularizer = "l2"
     kernel_regularizer_value: NonNegative = 0.001
-    layers_per_block: Count = 2
+    layers_per_block: Annotated[int, Field(ge=1, le=100)] = 2
     loss: Literal["mean_squared_error", "mean_absolute_error", "binary_crossentropy", "huber"] = (
         "mean_squared_error"
     )
@@ -154,6 +152,12 @@ class AutoencoderConfig(_StageConfig):
                 f"as for image_shape {list(self.image_shape)}; raise batch_size or set batch_norm "
                 "to false"
             )
+        require_possible_autoencoder(
+            self.image_shape,
+            filters=self.block_filters,
+            layers_per_block=self.layers_per_block,
+            pools=self.pools,
+        )
         return self
 
 
@@ -242,6 +246,9 @@ def require_matching_stages(autoencoder: AutoencoderConfig, classifier: Classifi
             f"{autoencoder.pools} pools and the classifier's one; each side must be at least "
             f"{smallest}"
         )
+    step = 2**autoencoder.pools
+    encoding = (height // step, width // step, autoencoder.block_filters[-1])
+    require_possible_head(encoding, flattens=classifier.global_pooling == "flatten")
 
 
 def parse_section(kind: type[Section], values: Mapping[str, Any], *, place: str) -> Section:
@@ -320,25 +327,20 @@ def find_ineffective_keys(config: AutoencoderConfig | ClassifierConfig) -> list[
 
 def _explain(error: ValidationError, kind: type[_Section]) -> str:
     parts: list[str] = []
-    for problem in error.errors(include_url=False):
+    problems = error.errors(include_url=False)
+    for problem in problems[:_MOST_PROBLEMS]:
         location = [str(part) for part in problem["loc"]]
         key = ".".join(location)
         if problem["type"] == "extra_forbidden":
             section = kind if len(location) == 1 else kind.model_fields[location[0]].annotation
             known = cast("type[_Section]", section).model_fields
-            parts.append(f"unknown key {key!r}{suggest(location[-1], known)}")
+            parts.append(f"unknown key {show(key)}{suggest(location[-1], known)}")
         elif problem["type"] == "value_error":
             message = problem["msg"].removeprefix("Value error, ")
             parts.append(f"{key}: {message}" if key else message)
         else:
             message = problem["msg"].removeprefix("Input ")
-            parts.append(f"{key} = {_show(problem['input'])}: {message}")
+            parts.append(f"{key} = {show(problem['input'])}: {message}")
+    if len(problems) > _MOST_PROBLEMS:
+        parts.append(f"and {len(problems) - _MOST_PROBLEMS:,} more")
     return "; ".join(parts)
-
-
-def suggest(name: str, known: Sequence[str] | Mapping[str, Any] | set[str]) -> str:
-    """Return the end of an error message: the known name nearest to `name`, or all of them."""
-    matches = difflib.get_close_matches(name, list(known), n=1)
-    if matches:
-        return f"; did you mean {matches[0]!r}?"
-    return f"; there are: {', '.join(sorted(known))}"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cae.errors import CheckpointError
+from cae.incoming import MOST_JSON_BYTES, parse_json, read_plain
 
 _CHUNK_BYTES = 1 << 20
 
@@ -65,7 +66,7 @@ def read_json(path: Path) -> Any:
         CheckpointError: the file is missing, unreadable or not JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return parse_json(read_plain(path, most_bytes=MOST_JSON_BYTES))
     except FileNotFoundError:
         raise CheckpointError(f"{path}: no such file") from None
     except OSError as error:

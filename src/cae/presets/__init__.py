@@ -8,8 +8,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, cast
 
-from cae.config import RunConfig, dump, parse_section, suggest
+from cae.config import RunConfig, dump, parse_section
 from cae.errors import ConfigError
+from cae.incoming import MOST_JSON_BYTES, parse_json, read_plain
+from cae.wording import show, suggest
 
 
 def read_config_file(path: Path) -> dict[str, Any]:
@@ -19,7 +21,7 @@ def read_config_file(path: Path) -> dict[str, Any]:
         ConfigError: the file is missing, is not JSON, or is not an object.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = parse_json(read_plain(path, most_bytes=MOST_JSON_BYTES))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
@@ -67,16 +69,16 @@ def override(config: RunConfig, settings: Sequence[str]) -> RunConfig:
         key, separator, text = setting.partition("=")
         key = key.strip()
         if not separator or not key:
-            raise ConfigError(f"--set {setting!r}: expected key=value, such as epochs=3")
+            raise ConfigError(f"--set {show(setting)}: expected key=value, such as epochs=3")
         section, dot, name = key.rpartition(".")
         sections = [section] if dot else [s for s in values if key in values[s]]
         if dot and section not in values:
             raise ConfigError(
-                f"--set {setting!r}: no section {section!r}{suggest(section, values)}"
+                f"--set {show(setting)}: no section {section!r}{suggest(section, values)}"
             )
         if not sections or name not in values[sections[0]]:
             known = values[section] if dot else {k for s in values.values() for k in s}
-            raise ConfigError(f"--set {setting!r}: unknown key {name!r}{suggest(name, known)}")
+            raise ConfigError(f"--set {show(setting)}: unknown key {name!r}{suggest(name, known)}")
         for place in sections:
             values[place][name] = _parse_value(text.strip())
     return parse_section(RunConfig, values, place="--set " + " ".join(settings))
