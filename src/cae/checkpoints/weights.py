@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from safetensors import SafetensorError
+import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
@@ -18,17 +19,21 @@ from cae.config import (
     dump,
     parse_autoencoder_config,
     parse_classifier_config,
+    require_matching_stages,
 )
 from cae.errors import CheckpointError, ConfigError
 from cae.files import compute_sha256, read_json, write_bytes, write_json
+from cae.incoming import read_plain
 from cae.models.autoencoder import Autoencoder, Encoder, make_autoencoder
 from cae.models.blocks import count_parameters
 from cae.models.classifier import Classifier, make_classifier
 from cae.run_folder import ModelFiles
+from cae.wording import show
 
 Kind = Literal["autoencoder", "encoder", "classifier"]
 
 _FORMAT = 1
+_MOST_BYTES = 8 * 2**30  # twice the largest network that a configuration may ask for
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +68,9 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     """Return the tensors of a safetensors file, on the CPU. Reading it can run no code.
 
     Raises:
-        CheckpointError: the file is missing, cannot be read or is damaged.
+        CheckpointError: the file is missing, no plain file, cannot be read or is damaged.
     """
-    try:
-        return load(path.read_bytes())
-    except FileNotFoundError:
-        raise CheckpointError(f"{path}: no such weights file") from None
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from error
-    except (SafetensorError, ValueError, KeyError) as error:
-        raise CheckpointError(f"{path}: not a whole safetensors file: {error}") from None
+    return _parse_weights(_read_bytes(path), path)
 
 
 def write_model(
@@ -128,6 +126,11 @@ def read_model(path: Path) -> SavedModel:
     Raises:
         CheckpointError: the file is missing, damaged, of a newer format or not a model's.
     """
+    if path.suffix == ".safetensors":
+        raise CheckpointError(
+            f"{path}: holds weights alone; give the model's description, a .json file beside it: "
+            f"{path.with_suffix('.json').name}"
+        )
     value = read_json(path)
     if not isinstance(value, dict):
         raise CheckpointError(f"{path}: not a saved model: expected a JSON object")
@@ -135,11 +138,11 @@ def read_model(path: Path) -> SavedModel:
     if content.get("format") != _FORMAT:
         raise CheckpointError(
             f"{path}: not a saved model of format {_FORMAT}: its format is "
-            f"{content.get('format')!r}"
+            f"{show(content.get('format'))}"
         )
     kind = content.get("kind")
     if kind not in ("autoencoder", "encoder", "classifier"):
-        raise CheckpointError(f"{path}: unknown kind of model {kind!r}")
+        raise CheckpointError(f"{path}: unknown kind of model {show(kind)}")
     try:
         autoencoder_config = parse_autoencoder_config(
             content["autoencoder_config"], place="autoencoder_config"
@@ -149,6 +152,7 @@ def read_model(path: Path) -> SavedModel:
             classifier_config = parse_classifier_config(
                 content["classifier_config"], place="classifier_config"
             )
+            require_matching_stages(autoencoder_config, classifier_config)
         names = content["class_names"]
         return SavedModel(
             path=path,
@@ -168,40 +172,87 @@ def read_model(path: Path) -> SavedModel:
 def load_model(saved: SavedModel) -> Autoencoder | Encoder | Classifier:
     """Return the saved model built from its configuration, with its weights, in evaluation mode.
 
+    Nothing is parsed before its checksum is right, and no network is allocated before the weights
+    fit it: a configuration cannot ask for more memory than its weights take.
+
     Raises:
         CheckpointError: the weights are missing, damaged, of another model, or do not fit.
     """
-    model = _build(saved)
-    weights = read_weights(saved.weights_path)
-    if compute_sha256(saved.weights_path) != saved.weights_sha256:
+    data = _read_bytes(saved.weights_path)
+    if hashlib.sha256(data).hexdigest() != saved.weights_sha256:
         raise CheckpointError(
             f"{saved.weights_path}: not the weights that {saved.path.name} was written with "
             "(their SHA-256 differs); the pair is torn or was changed, write or copy both again"
         )
-    apply_weights(model, weights, place=str(saved.weights_path))
+    weights = _parse_weights(data, saved.weights_path)
+    place = str(saved.weights_path)
+    _require_fit(_describe_weights(saved), weights, place=place)
+    model = _build(saved)
+    apply_weights(model, weights, place=place)
     return model.eval()
 
 
 def apply_weights(module: nn.Module, weights: Mapping[str, Tensor], *, place: str) -> None:
-    """Load `weights` into `module`, strictly: every name and shape must match.
+    """Load `weights` into `module`, strictly: every name, shape and type must match.
 
     Raises:
-        CheckpointError: naming the first tensors that are missing, unexpected or of another shape.
+        CheckpointError: naming the first tensors that are missing, unexpected, or of another shape
+            or type.
     """
-    expected = module.state_dict()
+    _require_fit(module.state_dict(), weights, place=place)
+    module.load_state_dict(dict(weights), strict=True)
+
+
+def _require_fit(
+    expected: Mapping[str, Tensor], weights: Mapping[str, Tensor], *, place: str
+) -> None:
     problems = [f"{name} is missing" for name in expected if name not in weights]
-    problems += [f"{name} is unexpected" for name in weights if name not in expected]
+    problems += [f"{show(name)[1:-1]} is unexpected" for name in weights if name not in expected]
     problems += [
         f"{name} has shape {list(weights[name].shape)}, expected {list(expected[name].shape)}"
         for name in expected
         if name in weights and weights[name].shape != expected[name].shape
+    ]
+    problems += [
+        f"{name} has type {weights[name].dtype}, expected {expected[name].dtype}"
+        for name in expected
+        if name in weights and weights[name].dtype != expected[name].dtype
     ]
     if problems:
         more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
         raise CheckpointError(
             f"{place}: the weights do not fit the configured model: {'; '.join(problems[:3])}{more}"
         )
-    module.load_state_dict(dict(weights), strict=True)
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        return read_plain(path, most_bytes=_MOST_BYTES)
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: no such weights file") from None
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _parse_weights(data: bytes, path: Path) -> dict[str, Tensor]:
+    try:
+        return load(data)
+    except Exception as error:  # noqa: BLE001 - safetensors and torch raise almost any on damage
+        raise CheckpointError(
+            f"{path}: not a whole safetensors file: {type(error).__name__}: {error}"
+        ) from None
+
+
+def _describe_weights(saved: SavedModel) -> dict[str, Tensor]:
+    """Return tensors without content of the weights that the saved model must have."""
+    with torch.device("meta"):
+        if saved.classifier_config is not None and saved.class_names is not None:
+            classes = len(saved.class_names)
+            model = Classifier(saved.autoencoder_config, saved.classifier_config, classes)
+            return model.state_dict()
+        autoencoder = Autoencoder(saved.autoencoder_config)
+        model = autoencoder.encoder if saved.kind == "encoder" else autoencoder
+        return model.state_dict()
 
 
 def _build(saved: SavedModel) -> Autoencoder | Encoder | Classifier:
@@ -210,22 +261,19 @@ def _build(saved: SavedModel) -> Autoencoder | Encoder | Classifier:
     if saved.kind == "encoder":
         return make_autoencoder(saved.autoencoder_config).encoder
     assert saved.classifier_config is not None and saved.class_names is not None
-    try:
-        return make_classifier(
-            saved.autoencoder_config,
-            saved.classifier_config,
-            num_classes=len(saved.class_names),
-        )
-    except ConfigError as error:
-        raise CheckpointError(f"{saved.path}: {error}") from None
+    return make_classifier(
+        saved.autoencoder_config, saved.classifier_config, num_classes=len(saved.class_names)
+    )
 
 
 def _parse_names(value: object, *, required: bool) -> tuple[str, ...] | None:
     if value is None and not required:
         return None
-    if not isinstance(value, list) or not value:
-        raise ValueError(f"class_names is {value!r}, expected a list of names")
-    names = cast("list[object]", value)
+    names = cast("list[object]", value) if isinstance(value, list) else []
+    if not names:
+        raise ValueError(f"class_names is {show(cast('object', value))}, expected a list of names")
     if not all(isinstance(name, str) for name in names):
         raise ValueError("class_names holds something that is not text")
+    if len(set(names)) < len(names):
+        raise ValueError(f"class_names {show(names)} holds a name more than once")
     return tuple(cast("list[str]", names))

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from cae.errors import CheckpointError
 from cae.files import read_json, write_json
@@ -54,12 +54,26 @@ def write_history(path: Path, history: History, *, about: Mapping[str, Any]) -> 
 
 
 def read_history(path: Path) -> dict[str, Any]:
-    """Return the JSON object of a history file.
+    """Return the JSON object of a history file, its columns of equal length.
 
     Raises:
         CheckpointError: the file is missing, is not JSON, or is not a history.
     """
     value = read_json(path)
-    if not isinstance(value, dict) or not isinstance(value.get("metrics"), dict):  # pyright: ignore[reportUnknownMemberType]
+    content = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+    metrics = content.get("metrics")
+    if not isinstance(metrics, dict):
         raise CheckpointError(f"{path}: not a training history: it has no 'metrics'")
-    return value  # pyright: ignore[reportUnknownVariableType]
+    columns = list(cast("dict[str, object]", metrics).values())
+    if not all(map(_is_column, columns)) or len({len(cast("list[Any]", c)) for c in columns}) > 1:
+        raise CheckpointError(
+            f"{path}: not a training history: expected under 'metrics' lists of numbers, as long "
+            "as one another"
+        )
+    return content
+
+
+def _is_column(value: object) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(each, int | float) for each in cast("list[object]", value)
+    )
