@@ -56,7 +56,9 @@ def load_cifar10(path: Path, *, versions: Sequence[Version] = VERSIONS) -> Datas
     """
     copy = find_copy(path, versions=versions)
     if copy is None:
-        what = "holds no" if path.is_dir() else "no such file or folder; expected a copy of"
+        what = "no such file or folder; expected a copy of"
+        if path.exists():
+            what = "holds no" if path.is_dir() else "is a pipe or a device, not a copy of"
         folders = " or ".join(version.folder for version in versions)
         archives = " or ".join(version.archive for version in versions)
         raise DataError(

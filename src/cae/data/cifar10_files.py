@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import hashlib
+import io
 import lzma
 import tarfile
-import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path, PurePosixPath
@@ -14,12 +17,17 @@ from typing import Protocol
 
 from cae.data.cifar10_formats import Batch, decode_binary_batch, decode_python_batch
 from cae.errors import DataError
+from cae.incoming import open_plain, read_plain
+from cae.wording import show
 
 NAME = "CIFAR-10"
 REMEDY = "replace it with a fresh copy"
 
 # No published file is half as large; a larger one is not read into memory.
 _MAX_FILE_BYTES = 64 * 2**20
+# The published archives unpack to 186 MB and have eight members: what has far more is a bomb.
+_MAX_ARCHIVE_BYTES = 256 * 2**20
+_MOST_MEMBERS = 100
 
 
 @dataclass(frozen=True)
@@ -133,13 +141,18 @@ def read_archive(
         for file in version.files
     }
     try:
-        with tarfile.open(path, mode="r|*") as archive:
-            for member in archive:
+        with _open_tar(path) as archive:
+            for count, member in enumerate(archive):
                 name = PurePosixPath(member.name)
                 if name.is_absolute() or ".." in name.parts:
                     raise DataError(
-                        f"{path}: {member.name} points out of the archive; it may be an attack, "
-                        f"{REMEDY}"
+                        f"{path}: {show(member.name)} points out of the archive; it may be an "
+                        f"attack, {REMEDY}"
+                    )
+                if count == _MOST_MEMBERS:
+                    raise DataError(
+                        f"{path}: more than {_MOST_MEMBERS} members; this is not the published "
+                        f"archive, {REMEDY}"
                     )
                 key = (name.parent.name, name.name)
                 if key not in wanted:
@@ -156,8 +169,38 @@ def read_archive(
                 yield version, file, data
     except DataError:
         raise
-    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError, ValueError) as error:
-        raise DataError(f"{path}: not a readable archive: {error}; {REMEDY}") from None
+    except Exception as error:  # noqa: BLE001 - tarfile raises almost any on damaged archives
+        reason = str(error) or type(error).__name__
+        raise DataError(f"{path}: not a readable archive: {reason}; {REMEDY}") from None
+
+
+@contextmanager
+def _open_tar(path: Path) -> Generator[tarfile.TarFile]:
+    """Yield the archive, of which no more than a bounded number of bytes is ever unpacked."""
+    with open_plain(path, most_bytes=_MAX_ARCHIVE_BYTES) as file:
+        start = file.read(6)
+        file.seek(0)
+        openers = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
+        opener = next((openers[magic] for magic in openers if start.startswith(magic)), None)
+        plain = _Bounded((file if opener is None else opener(file)).read)
+        with tarfile.open(fileobj=plain, mode="r|") as archive:
+            yield archive
+
+
+class _Bounded(io.RawIOBase):
+    """A stream that refuses to give more than the published archives hold."""
+
+    def __init__(self, read: Callable[[int], bytes]) -> None:
+        super().__init__()
+        self._read = read
+        self._left = _MAX_ARCHIVE_BYTES
+
+    def read(self, size: int = -1, /) -> bytes:
+        data = self._read(size)
+        self._left -= len(data)
+        if self._left < 0:
+            raise ValueError(f"unpacked it has more than {_MAX_ARCHIVE_BYTES:,} bytes")
+        return data
 
 
 def require_md5(data: bytes, file: BatchFile, *, place: str) -> None:
@@ -205,10 +248,8 @@ def read_folder(folder: Path, version: Version) -> Iterator[tuple[BatchFile, byt
         try:
             if not path.exists():
                 continue
-            if path.stat().st_size > _MAX_FILE_BYTES:
-                raise DataError(f"{path}: far larger than the published file; {REMEDY}")
-            data = path.read_bytes()
+            data = read_plain(path, most_bytes=_MAX_FILE_BYTES)
         except OSError as error:
-            raise DataError(f"{path}: cannot be read: {error.strerror}") from None
+            raise DataError(f"{path}: cannot be read: {error.strerror}; {REMEDY}") from None
         require_md5(data, file, place=str(path))
         yield file, data

@@ -52,7 +52,7 @@ def load_dataset(
     tried: list[str] = []
     given = os.environ.get(FOLDER_VARIABLE)
     if given:
-        path = Path(given).expanduser()
+        path = _expand(given)
         if find_copy(path):
             return load_cifar10(path)
         logger.warning("%s: %s holds no %s; looking elsewhere", FOLDER_VARIABLE, path, NAME)
@@ -77,13 +77,20 @@ def load_dataset(
 
 
 def _load_given(source: str) -> Dataset:
-    path = Path(source).expanduser()
-    if not os.path.lexists(path):
+    path = _expand(source)
+    if not source or not os.path.lexists(path):
         raise DataError(
             f"{source!r}: no such file or folder; give auto, cifar10, digits, or the path of a "
             f"{NAME} folder or archive"
         )
     return load_cifar10(path)
+
+
+def _expand(path: str) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:  # ~NAME of a user that there is not
+        raise DataError(f"{path}: {error}; give the whole path") from None
 
 
 def _explain(tried: list[str], archive: PublishedFile) -> str:
