@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ OnProgress = Callable[[int, int | None], None]
 
 _ATTEMPTS = 5
 _CHUNK_BYTES = 1 << 18
+_SLOWEST_BYTES_PER_SECOND = 10_000  # at which the published archive takes five hours
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -48,7 +50,8 @@ def download(
         file: what to bring; by https, or by http from this machine itself.
         destination: the path of the finished file; its folder is made if needed.
         on_progress: called with the bytes here so far and the bytes in all.
-        timeout_seconds: how long to wait for a connection, and for each piece of the answer.
+        timeout_seconds: how long to wait for a connection, and for each piece of the answer. A
+            connection that has brought less than 10 kB a second twice that long is given up.
 
     Raises:
         DataError: the file cannot be reached or stored, or is not the published one.
@@ -115,7 +118,7 @@ def _add(
                 f"{file.size_bytes:,}; it is not the published one"
             )
         with part.open("ab" if done else "wb") as out:
-            for chunk in _read_chunks(response):
+            for chunk in _read_chunks(response, patience_seconds=2 * timeout_seconds):
                 done += len(chunk)
                 if done > file.size_bytes:
                     part.unlink()
@@ -136,6 +139,8 @@ def _connect(
         request.add_header("Range", f"bytes={start}-")
     try:
         return urllib.request.build_opener(_SafeRedirects).open(request, timeout=timeout_seconds)
+    except DataError:
+        raise
     except urllib.error.HTTPError as error:
         error.close()
         if error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
@@ -144,19 +149,26 @@ def _connect(
         raise DataError(f"{url}: the server answered {error.code} {error.reason}") from None
     except urllib.error.URLError as error:
         raise DataError(f"{url}: cannot be reached: {error.reason}") from None
-    except (OSError, http.client.HTTPException) as error:
+    # ValueError: a redirect to what is no address.
+    except (OSError, http.client.HTTPException, ValueError) as error:
         raise DataError(f"{url}: cannot be reached: {_describe(error)}") from None
 
 
-def _read_chunks(response: IO[bytes]) -> Iterator[bytes]:
+def _read_chunks(response: http.client.HTTPResponse, *, patience_seconds: float) -> Iterator[bytes]:
+    started, done = time.monotonic(), 0
     # Only the reading is guarded: an OSError of the disk is not one of the network.
     while True:
         try:
-            chunk = response.read(_CHUNK_BYTES)
+            # What is there, not a whole chunk: a byte now and then would never fill one.
+            chunk = response.read1(_CHUNK_BYTES)
         except (OSError, http.client.HTTPException) as error:
             raise _BrokenError(f"the connection broke: {_describe(error)}") from None
         if not chunk:
             return
+        done += len(chunk)
+        seconds = time.monotonic() - started
+        if seconds > patience_seconds and done < _SLOWEST_BYTES_PER_SECOND * seconds:
+            raise _BrokenError(f"the connection brought {done:,} bytes in {seconds:.0f} s")
         yield chunk
 
 
@@ -172,13 +184,15 @@ class _SafeRedirects(urllib.request.HTTPRedirectHandler):
         headers: http.client.HTTPMessage,
         newurl: str,
     ) -> urllib.request.Request | None:
-        _require_safe(newurl)
+        # Not from a server that proved who it is to one on this machine that did not.
+        _require_safe(newurl, encrypted=urlsplit(req.full_url).scheme == "https")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def _require_safe(url: str) -> None:
+def _require_safe(url: str, *, encrypted: bool = False) -> None:
     address = urlsplit(url)
-    if address.scheme == "https" or (address.scheme == "http" and address.hostname in _LOOPBACK):
+    is_local = address.scheme == "http" and address.hostname in _LOOPBACK
+    if address.scheme == "https" or (is_local and not encrypted):
         return
     raise DataError(f"{url}: only https addresses are downloaded from")
 
