@@ -12,9 +12,14 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from cae.data.images import ImageSet
 from cae.errors import DataError
+from cae.incoming import open_plain
 
 # As RGB this takes 192 MB; a small file can claim far more pixels than the memory holds.
 _MOST_PIXELS = 64_000_000
+_MOST_BYTES = 512 * 2**20
+# Of Pillow's formats those that hold pixels and nothing else: EPS, for one, is a program, which
+# Pillow has Ghostscript run.
+_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")
 _MODES = {1: "L", 3: "RGB"}
 _SIXTEEN_BIT_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N")
 
@@ -29,7 +34,8 @@ def load_pictures(
     of that size keeps its pixels. Of an animation the first frame is taken.
 
     Args:
-        paths: files of any format that Pillow reads, of at most 64 million pixels each.
+        paths: files of any common format (PNG, JPEG, WebP, GIF, BMP, TIFF, PPM, JPEG 2000, AVIF),
+            of at most 64 million pixels each.
         image_shape: [height, width, channels] to return, with 1 or 3 channels.
         class_names: the classes that the pictures may be of.
 
@@ -55,11 +61,13 @@ def _read_pixels(path: Path, *, mode: str, size: tuple[int, int]) -> NDArray[np.
     try:
         if path.is_dir():
             raise DataError(f"{path}: is a folder; name the images in it")
-        if path.exists() and not path.is_file():  # Reading a pipe could wait for ever.
-            raise DataError(f"{path}: is not a plain file; name an image")
         # The size is checked below, before any pixel is decoded, and what Pillow warns of (odd
         # metadata, mostly) changes no pixel.
-        with warnings.catch_warnings(action="ignore"), Image.open(path) as picture:
+        with (
+            open_plain(path, most_bytes=_MOST_BYTES) as file,
+            warnings.catch_warnings(action="ignore"),
+            Image.open(file, formats=_FORMATS) as picture,
+        ):
             if picture.width * picture.height > _MOST_PIXELS:
                 raise DataError(
                     f"{path}: {picture.width} x {picture.height} pixels, more than the "
@@ -73,7 +81,7 @@ def _read_pixels(path: Path, *, mode: str, size: tuple[int, int]) -> NDArray[np.
         raise DataError(f"{path}: no such file; check the name") from None
     except UnidentifiedImageError:
         raise DataError(
-            f"{path}: not an image of a known format; give a PNG, JPEG or other picture"
+            f"{path}: not an image of a known format; give one of {', '.join(_FORMATS)}"
         ) from None
     except Image.DecompressionBombError:
         raise DataError(
