@@ -18,6 +18,9 @@ from cae.errors import ConfigError
 # Everything that takes time to import is imported by the command that needs it, so that help is
 # there at once.
 
+# Paths are `readable=False`: whether a file can be read is told by who reads it, with the exit code
+# of what it is, and not by typer's 2.
+
 # Plain help: typer's frames leave it half the width, and call every switch a <bool>.
 app = typer.Typer(
     name="cae",
@@ -204,6 +207,7 @@ def finetune(
         typer.Option(
             "--encoder",
             metavar="FILE",
+            readable=False,
             help="The pretrained encoder: encoder_NAME.json, as cae pretrain or cae run wrote it.",
         ),
     ] = None,
@@ -263,7 +267,9 @@ def finetune(
 def evaluate(
     model: Annotated[
         Path,
-        typer.Argument(metavar="MODEL", help="A saved model: models/classifier_NAME.json."),
+        typer.Argument(
+            metavar="MODEL", readable=False, help="A saved model: models/classifier_NAME.json."
+        ),
     ],
     source: Annotated[
         str | None,
@@ -295,13 +301,16 @@ def evaluate(
 def predict(
     pictures: Annotated[
         list[Path],
-        typer.Argument(metavar="PICTURE", help="Image files of any format and size."),
+        typer.Argument(
+            metavar="PICTURE", readable=False, help="Image files of any format and size."
+        ),
     ],
     model: Annotated[
         Path | None,
         typer.Option(
             "--model",
             metavar="MODEL",
+            readable=False,
             help="A saved classifier: models/classifier_NAME.json.  [default: the newest in "
             "models/ and runs/*/models/]",
         ),

@@ -47,7 +47,7 @@ def failures_told(*, debug: bool) -> Generator[None]:
         raise typer.Exit(1) from None
     except Exception as error:  # noqa: BLE001 - this is the boundary where every error is told
         if debug:
-            traceback.print_exc()
+            tell(traceback.format_exc().rstrip("\n"))
         tell_error(_describe(error, debug=debug))
         raise typer.Exit(error.exit_code if isinstance(error, CaeError) else 1) from None
 

@@ -108,9 +108,16 @@ def _require_class_names(saved: cae.SavedModel) -> tuple[str, ...]:
     return saved.class_names
 
 
+def _read_age(path: Path) -> float:
+    try:
+        return -path.stat().st_mtime
+    except OSError:  # A link to nothing: whoever reads it says so.
+        return 0.0
+
+
 def _find_newest_classifier() -> cae.SavedModel:
     found = [*Path("models").glob("*.json"), *RUNS.glob("*/models/*.json")]
-    for path in sorted(found, key=lambda path: path.stat().st_mtime, reverse=True):
+    for path in sorted(found, key=_read_age):
         try:
             saved = cae.read_model(path)
         except CheckpointError as error:

@@ -7,6 +7,13 @@ from typing import Annotated
 
 import typer
 
+
+def _parse_folder(text: str) -> Path:
+    if not text:
+        raise typer.BadParameter("names no folder; leave it out for the default one")
+    return Path(text)
+
+
 Data = Annotated[
     str,
     typer.Option(
@@ -57,6 +64,7 @@ Out = Annotated[
     typer.Option(
         "--out",
         metavar="FOLDER",
+        parser=_parse_folder,
         help="Where models, histories, plots and figures go.  [default: runs/DATA-PRESET]",
     ),
 ]

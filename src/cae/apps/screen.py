@@ -5,16 +5,49 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.panel import Panel
+from rich.segment import Segment
 from rich.text import Text
 
-# Neither interprets `[...]` in what it prints: shapes, paths and messages stay as they are.
-answers = Console(markup=False, highlight=False, emoji=False)
-notes = Console(stderr=True, markup=False, highlight=False, emoji=False)
+# Control characters are shown by the pictures that Unicode has of them; the later ones, and what
+# turns the direction of writing or breaks lines, by the sign for "no such character".
+_DIRECTIONS = (0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+_HARMLESS: dict[int, int] = {
+    **{code: 0x2400 + code for code in range(0x20)},
+    0x7F: 0x2421,
+    **dict.fromkeys((*range(0x80, 0xA0), 0x2028, 0x2029, *_DIRECTIONS), 0xFFFD),
+}
+_HARMLESS_LINES = {code: sign for code, sign in _HARMLESS.items() if chr(code) not in "\t\n"}
+
+
+class SafeConsole(Console):
+    """A console that shows control characters of names and messages instead of obeying them.
+
+    A file, class or key may be named by anybody; its name must not move the cursor, change the
+    window's title or hide what comes after it. Rich's own styles are added after this.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        # `[...]` is not interpreted either: shapes, paths and messages stay as they are.
+        super().__init__(markup=False, highlight=False, emoji=False, **options)
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """Yield what `renderable` is made of, every text in it harmless."""
+        for segment in super().render(renderable, options):
+            text = segment.text.translate(_HARMLESS_LINES)
+            yield (
+                segment if segment.control or text == segment.text else segment._replace(text=text)
+            )
+
+
+answers = SafeConsole()
+notes = SafeConsole(stderr=True)
 
 
 def set_up_streams() -> None:
@@ -36,13 +69,13 @@ def tell(text: str | Text, *, style: str = "", console: Console = notes) -> None
 
 
 def tell_warning(message: str) -> None:
-    """Write a warning to stderr."""
-    tell(Text.assemble(("warning: ", "bold yellow"), message))
+    """Write a warning to stderr, in one line."""
+    tell(Text.assemble(("warning: ", "bold yellow"), message.translate(_HARMLESS)))
 
 
 def tell_error(message: str) -> None:
-    """Write the one message that a failed command ends with to stderr."""
-    tell(Text.assemble(("error: ", "bold red"), message))
+    """Write the one message that a failed command ends with to stderr, in one line."""
+    tell(Text.assemble(("error: ", "bold red"), message.translate(_HARMLESS)))
 
 
 def tell_loudly(message: str, *, title: str) -> None:
