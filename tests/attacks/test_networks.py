@@ -1,0 +1,89 @@
+"""A configuration that asks for a network of terabytes is refused before a byte of it is taken."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import resource
+import time
+
+import pytest
+
+from cae.checkpoints.weights import load_model, read_model
+from cae.errors import CheckpointError
+
+HUGE = [
+    {"init_num_filters": 1_000_000},
+    {"init_num_filters": 65_536, "conv_blocks": 8, "layers_per_block": 100},
+    {"image_shape": [1_000_000, 1_000_000, 3]},
+    {"image_shape": [1_000_000, 8, 1_000_000]},
+    {"layers_per_block": 1_000_000},
+    {"layers_per_block": 10**12},
+    {"conv_blocks": 64},
+]
+
+
+def peak_mib() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+@pytest.mark.parametrize("values", HUGE, ids=str)
+def test_a_models_json_cannot_ask_for_it(values, tiny_model, call_cae):
+    content = json.loads(tiny_model.json.read_text())
+    for section in ("autoencoder_config", "classifier_config"):
+        content[section] |= {key: values[key] for key in values if key in content[section]}
+    tiny_model.json.write_text(json.dumps(content))
+    before, started = peak_mib(), time.process_time()
+    answer = call_cae("predict", "none.png", "--model", tiny_model.json)
+    assert answer.code == 4
+    assert next(iter(values)) in answer.err
+    assert answer.err.count("\n") == 1
+    assert time.process_time() - started < 1
+    assert peak_mib() - before < 100
+
+
+@pytest.mark.parametrize("values", HUGE, ids=str)
+def test_a_setting_cannot_ask_for_it(values, call_cae):
+    settings = [f"--set={key}={json.dumps(value)}" for key, value in values.items()]
+    before, started = peak_mib(), time.process_time()
+    answer = call_cae("run", "--data", "digits", "--preset", "base", *settings)
+    assert answer.code == 2
+    assert next(iter(values)) in answer.err
+    assert time.process_time() - started < 1
+    assert peak_mib() - before < 100
+
+
+def test_a_network_of_gigabytes_is_not_made_for_a_file_of_kilobytes(tiny_model):
+    """Below the bound of every configuration, the weights that are there decide."""
+    content = json.loads(tiny_model.json.read_text())
+    content["autoencoder_config"] |= {"init_num_filters": 4096, "layers_per_block": 3}
+    tiny_model.json.write_text(json.dumps(content))
+    before, started = peak_mib(), time.process_time()
+    with pytest.raises(CheckpointError, match="do not fit the configured model"):
+        load_model(read_model(tiny_model.json))
+    assert time.process_time() - started < 1
+    assert peak_mib() - before < 100
+
+
+def test_a_million_class_names_are_not_given_a_million_outputs(tiny_model):
+    content = json.loads(tiny_model.json.read_text())
+    content["class_names"] = [str(n) for n in range(1_000_000)]
+    tiny_model.json.write_text(json.dumps(content))
+    with pytest.raises(CheckpointError, match=r"head\.output\.weight has shape \[2, "):
+        load_model(read_model(tiny_model.json))
+
+
+def test_weights_that_are_all_one_memory_are_refused(tiny_model):
+    """Zero bytes cannot stand for a tensor of any size."""
+    header = {
+        name: {"dtype": "F32", "shape": list(value.shape), "data_offsets": [0, 0]}
+        for name, value in load_model(read_model(tiny_model.json)).state_dict().items()
+    }
+    text = json.dumps(header).encode()
+    data = len(text).to_bytes(8, "little") + text
+    tiny_model.weights.write_bytes(data)
+    content = json.loads(tiny_model.json.read_text())
+    content["weights_sha256"] = hashlib.sha256(data).hexdigest()
+    tiny_model.json.write_text(json.dumps(content))
+    with pytest.raises(CheckpointError, match="not a whole safetensors file"):
+        load_model(read_model(tiny_model.json))
