@@ -30,10 +30,10 @@ class Runs:
 
 def make_attacks(trace: Path) -> dict[str, object]:
     """Return objects whose unpickling makes the folder `trace`, one way each."""
-    command, code = f"mkdir '{trace}'", f"__import__('os').mkdir({str(trace)!r})"
+    code = f"__import__('os').mkdir({str(trace)!r})"
     mkdir = Runs(os.mkdir, str(trace))
     return {
-        "os.system": Runs(os.system, command),
+        "os.system": Runs(vars(os)["system"], f"mkdir '{trace}'"),
         "os.mkdir": mkdir,
         "builtins.eval": Runs(eval, code),
         "builtins.exec": Runs(exec, code),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -111,8 +112,8 @@ def _require_class_names(saved: cae.SavedModel) -> tuple[str, ...]:
 def _read_age(path: Path) -> float:
     try:
         return -path.stat().st_mtime
-    except OSError:  # A link to nothing: whoever reads it says so.
-        return 0.0
+    except OSError:  # A link to nothing comes first: whoever reads it says so.
+        return -math.inf
 
 
 def _find_newest_classifier() -> cae.SavedModel:

@@ -110,7 +110,7 @@ def _add(
         if response.status != HTTPStatus.PARTIAL_CONTENT:
             done = 0
         elif not (response.headers["Content-Range"] or "").startswith(f"bytes {done}-"):
-            part.unlink()
+            part.unlink(missing_ok=True)
             raise _BrokenError(f"the server sent another range than the one from byte {done}")
         if response.length is not None and done + response.length != file.size_bytes:
             raise DataError(
@@ -144,7 +144,7 @@ def _connect(
     except urllib.error.HTTPError as error:
         error.close()
         if error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-            part.unlink()
+            part.unlink(missing_ok=True)
             raise _BrokenError("the server has no such range") from None
         raise DataError(f"{url}: the server answered {error.code} {error.reason}") from None
     except urllib.error.URLError as error:
