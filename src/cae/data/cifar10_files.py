@@ -149,6 +149,12 @@ def read_archive(
                         f"{path}: {show(member.name)} points out of the archive; it may be an "
                         f"attack, {REMEDY}"
                     )
+                if member.size > _MAX_ARCHIVE_BYTES:
+                    # tarfile would skip it in small steps, far beyond the end of the file.
+                    raise DataError(
+                        f"{path}: {show(member.name)} claims {member.size:,} bytes; this is not "
+                        f"the published archive, {REMEDY}"
+                    )
                 if count == _MOST_MEMBERS:
                     raise DataError(
                         f"{path}: more than {_MOST_MEMBERS} members; this is not the published "
