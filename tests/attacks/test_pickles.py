@@ -102,7 +102,7 @@ def test_no_instruction_that_makes_objects_is_followed(content, tmp_path, monkey
     assert list(tmp_path.iterdir()) == []
 
 
-# Made of instructions that the published files use.
+# Made of plain values alone.
 EXHAUSTING = {
     # A tuple of itself twice, 60 times over: its hash takes 2 to the 60 steps.
     "time": b"}(" + EMPTY_TUPLE + b"q\x00h\x00\x86" * 60 + b"Nu",

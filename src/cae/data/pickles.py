@@ -36,8 +36,9 @@ class Call:
 def read_pickle(data: bytes, *, allowed: frozenset[Name]) -> object:
     """Return what the pickle `data` describes: values, with `Call` where code would run.
 
-    Only what Python 2 wrote of dicts with text keys, lists, tuples, text, numbers and the names in
-    `allowed` is read; text comes as bytes. Time and memory are bounded by the size of `data`.
+    Only the instructions of the published files are followed: dicts with text keys, lists, tuples,
+    text (which comes as bytes), numbers, and the names in `allowed`. Time and memory are bounded by
+    the size of `data`.
 
     Raises:
         DataError: the pickle asks for anything else.
@@ -47,14 +48,16 @@ def read_pickle(data: bytes, *, allowed: frozenset[Name]) -> object:
 
 
 class _Reader:
-    """A stack of values, the marks in it, and the values that were kept for later."""
+    """A stack of values and the marks in it.
+
+    The files number their values to refer to them, but none ever does: the numbers are passed over.
+    """
 
     def __init__(self, data: bytes, allowed: frozenset[Name]) -> None:
         self._data, self._allowed = data, allowed
         self._place = 0
         self._stack: list[object] = []
         self._marks: list[int] = []
-        self._memo: dict[int, object] = {}
 
     def read(self) -> object:
         steps, data = self._steps, self._data
@@ -71,11 +74,14 @@ class _Reader:
 
     def _take(self, count: int) -> bytes:
         end = self._place + count
-        if count < 0 or end > len(self._data):
+        if end > len(self._data):
             raise ValueError(f"it ends {end - len(self._data):,} bytes too early")
         taken = self._data[self._place : end]
         self._place = end
         return taken
+
+    def _pass_over(self, count: int) -> None:
+        self._place += count
 
     def _take_number(self, size: int, *, signed: bool = False) -> int:
         return int.from_bytes(self._take(size), "little", signed=signed)
@@ -104,12 +110,6 @@ class _Reader:
 
     def _push_number(self, size: int) -> None:
         self._stack.append(self._take_number(size, signed=size == 4))
-
-    def _keep(self, size: int) -> None:
-        self._memo[self._take_number(size)] = self._stack[-1]
-
-    def _fetch(self, size: int) -> None:
-        self._stack.append(self._memo[self._take_number(size)])
 
     def _append(self) -> None:
         values = self._pop_to_mark()
@@ -156,8 +156,8 @@ class _Reader:
     _steps: ClassVar[dict[int, Callable[[_Reader], None]]] = {
         ord("U"): lambda self: self._push_text(1),
         ord("K"): lambda self: self._push_number(1),
-        ord("r"): lambda self: self._keep(4),
-        ord("q"): lambda self: self._keep(1),
+        ord("r"): lambda self: self._pass_over(4),
+        ord("q"): lambda self: self._pass_over(1),
         ord("("): _mark,
         ord("e"): _append,
         ord("c"): _push_name,
@@ -172,11 +172,8 @@ class _Reader:
         0x85: lambda self: self._push_tuple(1),
         0x86: lambda self: self._push_tuple(2),
         0x87: lambda self: self._push_tuple(3),
-        0x88: lambda self: self._stack.append(True),
         0x89: lambda self: self._stack.append(False),
         ord("T"): lambda self: self._push_text(4),
         ord("u"): _set_items,
-        ord("h"): lambda self: self._fetch(1),
-        ord("j"): lambda self: self._fetch(4),
         0x80: _check_protocol,
     }
