@@ -302,7 +302,7 @@ def predict(
     pictures: Annotated[
         list[Path],
         typer.Argument(
-            metavar="PICTURE", readable=False, help="Image files of any format and size."
+            metavar="PICTURE", readable=False, help="Image files of any common format and size."
         ),
     ],
     model: Annotated[

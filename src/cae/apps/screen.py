@@ -60,6 +60,8 @@ def set_up_streams() -> None:
     logger = logging.getLogger("cae")
     logger.handlers = [_WarningHandler(logging.WARNING)]
     logger.propagate = False
+    # What Pillow logs of a damaged picture would stand beside our own message of it.
+    logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 def tell(text: str | Text, *, style: str = "", console: Console = notes) -> None:

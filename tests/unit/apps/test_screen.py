@@ -79,3 +79,18 @@ def test_warnings_of_the_package_are_shown(
 )
 def test_a_duration_reads_as_people_say_it(seconds: float, words: str):
     assert write_duration(seconds) == words
+
+
+def test_what_pillow_logs_of_a_picture_is_not_shown(
+    capsys: pytest.CaptureFixture[str],
+    untouched_process: None,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])  # pytest's own
+    pillow = logging.getLogger("PIL.TiffImagePlugin")
+    monkeypatch.setattr(logging.getLogger("PIL"), "handlers", [])
+    pillow.error("More samples per pixel than can be decoded")
+    assert capsys.readouterr().err != ""
+    set_up_streams()
+    pillow.error("More samples per pixel than can be decoded")
+    assert capsys.readouterr().err == ""
