@@ -9,6 +9,7 @@ PINS   := pyproject.toml constraints.txt
 RUNTIME := .venv/.runtime
 DEV     := .venv/.dev
 BENCH   := .venv/.bench
+FUZZ    := .venv/.fuzz
 
 PIP    := $(BIN)/python -m pip --disable-pip-version-check -qq
 PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal
@@ -19,7 +20,7 @@ quietly = output=$$($(1) 2>&1) || { printf '%s\n' "$$output"; exit 1; }
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup run test test-all check fix bench bench-compare notebooks
+.PHONY: help setup run test test-all fuzz check fix bench bench-compare notebooks
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -34,6 +35,9 @@ test: $(DEV)  ## run the tests that take less than two minutes
 
 test-all: $(DEV)  ## run every test, the slow ones too
 	@$(PYTEST) -m "slow or not slow" $(ARGS)
+
+fuzz: $(FUZZ)  ## try 200,000 made-up and damaged inputs, a quarter of an hour: python -m fuzzing $(ARGS)
+	@$(BIN)/python -m fuzzing --coverage 10000 $(ARGS)
 
 check: $(DEV)  ## check format, lint, types and the layers of imports
 	@$(call quietly,$(BIN)/ruff format --check .)
@@ -72,6 +76,12 @@ $(BENCH): $(PINS)
 	@echo "installing the pinned dependencies and the benchmark's peers into .venv, some minutes"
 	@$(PIP) install --constraint constraints.txt --editable '.[bench]'
 	@touch $(RUNTIME) $@
+
+$(FUZZ): $(PINS)
+	@$(make_venv)
+	@echo "installing the pinned dependencies and the fuzzer into .venv, about a minute"
+	@$(PIP) install --constraint constraints.txt --editable '.[dev,fuzz]'
+	@touch $(RUNTIME) $(DEV) $@
 
 # A .venv that does not work (broken off, or its Python is gone) is made anew.
 define make_venv
