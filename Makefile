@@ -36,7 +36,7 @@ test: $(DEV)  ## run the tests that take less than two minutes
 test-all: $(DEV)  ## run every test, the slow ones too
 	@$(PYTEST) -m "slow or not slow" $(ARGS)
 
-fuzz: $(FUZZ)  ## try 200,000 made-up and damaged inputs, a quarter of an hour: python -m fuzzing $(ARGS)
+fuzz: $(FUZZ)  ## try 200,000 made-up and damaged inputs, ten minutes: python -m fuzzing $(ARGS)
 	@$(BIN)/python -m fuzzing --coverage 10000 $(ARGS)
 
 check: $(DEV)  ## check format, lint, types and the layers of imports
