@@ -6,14 +6,16 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from cae.errors import CheckpointError
 
 _CHUNK_BYTES = 1 << 20
+_TEMPORARY = ".cae-tmp"
+_SEAL = "sha256"
 
 
 @contextmanager
@@ -23,23 +25,41 @@ def replace_whole(path: Path) -> Generator[Path]:
     If the block raises, the temporary file is removed and whatever stood at `path` is untouched.
     The temporary name keeps the suffix of `path`, because writers such as Matplotlib choose their
     format by it.
+
+    Raises:
+        CheckpointError: the file cannot be written: the disk is full, the folder read-only, and so
+            on.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(
-        dir=path.parent, prefix=f".{path.stem}-", suffix=f".tmp{path.suffix}"
-    )
-    os.close(handle)
-    temporary = Path(name)
     try:
-        yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        # mkstemp makes the file private (0600); a published result follows the user's umask.
-        temporary.chmod(0o666 & ~_read_umask())
-        temporary.replace(path)
-        _fsync_folder(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(
+            dir=path.parent, prefix=f".{path.stem}-", suffix=f"{_TEMPORARY}{path.suffix}"
+        )
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+            # mkstemp makes the file private (0600); a published result follows the user's umask.
+            temporary.chmod(0o666 & ~_read_umask())
+            temporary.replace(path)
+            _fsync_folder(path.parent)
+        finally:
+            # Where it cannot be removed either, the next run in its folder sweeps it away.
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise CheckpointError(
+            f"{path}: cannot be written: {error.strerror or error}; make room for it, or mend the "
+            "permissions of its folder, and try again"
+        ) from error
+
+
+def sweep(folder: Path) -> None:
+    """Remove the temporary files that a killed process left in `folder`; none may be at work."""
+    for path in folder.glob(f".*{_TEMPORARY}*"):
+        path.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -58,12 +78,39 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
 
 
+def write_sealed_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write the object `value` as `write_json` does, with its own checksum as its last key.
+
+    A changed digit would still be JSON; the seal makes `read_json` notice.
+    """
+    write_json(path, {**value, _SEAL: _compute_seal(value)})
+
+
 def read_json(path: Path) -> Any:
-    """Return the JSON value in `path`.
+    """Return the JSON value in `path`; of a sealed object, without the seal.
 
     Raises:
-        CheckpointError: the file is missing, unreadable or not JSON.
+        CheckpointError: the file is missing, unreadable or not JSON, or is not what was sealed.
     """
+    value: Any = _read_json(path)
+    if not isinstance(value, dict) or _SEAL not in value:
+        return cast("Any", value)
+    content = cast("dict[str, Any]", value)
+    seal = content.pop(_SEAL)
+    if seal != _compute_seal(content):
+        raise CheckpointError(
+            f"{path}: changed or damaged since it was written (its checksum differs); if the "
+            f"change was meant, remove its line {_SEAL!r}"
+        )
+    return content
+
+
+def _compute_seal(value: Mapping[str, Any]) -> str:
+    text = json.dumps(dict(value), separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

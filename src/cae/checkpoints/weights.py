@@ -20,7 +20,7 @@ from cae.config import (
     parse_classifier_config,
 )
 from cae.errors import CheckpointError, ConfigError
-from cae.files import compute_sha256, read_json, write_bytes, write_json
+from cae.files import compute_sha256, read_json, write_bytes, write_sealed_json
 from cae.models.autoencoder import Autoencoder, Encoder, make_autoencoder
 from cae.models.blocks import count_parameters
 from cae.models.classifier import Classifier, make_classifier
@@ -89,7 +89,7 @@ def write_model(
     The checksum ties the two together: a pair torn by a crash between them is refused on loading.
     """
     write_weights(files.weights, model.state_dict())
-    write_json(
+    write_sealed_json(
         files.json,
         {
             "format": _FORMAT,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cae.errors import CheckpointError
-from cae.files import read_json, write_json
+from cae.files import read_json, write_sealed_json
 
 
 @dataclass(slots=True)
@@ -37,12 +37,12 @@ class History:
     @property
     def seconds(self) -> float:
         """Wall time of all epochs, validation included."""
-        return math.fsum(self.metrics["seconds"])
+        return math.fsum(self.metrics.get("seconds", ()))
 
 
 def write_history(path: Path, history: History, *, about: Mapping[str, Any]) -> None:
     """Write a history as JSON: what it is `about`, then its best epoch, seconds and columns."""
-    write_json(
+    write_sealed_json(
         path,
         {
             **about,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -42,9 +41,17 @@ def test_a_run_in_json_is_one_object_on_stdout(train_tiny, finished_run: Path):
     assert all(Path(path).is_file() for path in listed)
 
 
-def test_a_finished_run_without_plots_is_told(train_tiny, finished_run: Path):
-    shutil.rmtree(finished_run / "plots")
-    assert "its plots are missing" in train_tiny("run").err
+def test_plots_that_are_missing_or_damaged_are_drawn_again(
+    train_tiny, snapshot, finished_run: Path
+):
+    before = snapshot(finished_run / "plots")
+    drawn = finished_run / "plots" / "confusion_matrix_digits.png"
+    drawn.write_bytes(drawn.read_bytes()[:-100])
+    (finished_run / "plots" / "reconstructions_digits.png").unlink()
+    answer = train_tiny("run")
+    assert answer.code == 0
+    assert answer.err.count("is complete already") == 2
+    assert snapshot(finished_run / "plots") == before
 
 
 def test_the_stages_one_by_one_give_the_models_of_the_run(call_cae, train_tiny, run_once: Path):
@@ -96,9 +103,14 @@ def test_from_scratch_the_encoder_is_trained_even_where_the_preset_freezes_it(tr
 
 def test_a_model_is_replaced_only_when_asked(train_tiny, snapshot, finished_run: Path):
     before = snapshot(finished_run)
-    refused = train_tiny("pretrain", "--out", finished_run)
+    refused = train_tiny("pretrain", "--out", finished_run, "--set", "autoencoder.lr=0.5")
     assert refused.code == 2
-    assert "autoencoder_digits.json: there is a model already" in refused.err
+    assert "autoencoder_digits.json: there is another model already: autoencoder.lr" in refused.err
+    assert snapshot(finished_run) == before
+
+    complete = train_tiny("pretrain", "--out", finished_run)
+    assert complete.code == 0
+    assert "autoencoder  is complete already" in complete.err
     assert snapshot(finished_run) == before
 
     replaced = train_tiny("pretrain", "--out", finished_run, "--fresh", "--seed", "5")
@@ -112,9 +124,15 @@ def test_a_model_is_replaced_only_when_asked(train_tiny, snapshot, finished_run:
 def test_a_classifier_is_replaced_only_when_asked(call_cae, snapshot, finished_run: Path):
     before = snapshot(finished_run)
     encoder = finished_run / "models" / "encoder_digits.json"
-    refused = call_cae(*FINETUNE, "--encoder", encoder, "--out", finished_run)
+    given = (*FINETUNE, "--encoder", encoder, "--out", finished_run)
+    refused = call_cae(*given, "--set", "classifier.lr=0.5")
     assert refused.code == 2
-    assert "classifier_digits.json: there is a model already" in refused.err
+    assert "classifier_digits.json: there is another model already: classifier.lr" in refused.err
+    assert snapshot(finished_run) == before
+
+    complete = call_cae(*given)
+    assert complete.code == 0
+    assert "classifier   is complete already" in complete.err
     assert snapshot(finished_run) == before
 
 
