@@ -56,10 +56,26 @@ def replace_whole(path: Path) -> Generator[Path]:
         ) from error
 
 
+def remove(path: Path) -> None:
+    """Remove the file at `path`, if there is one.
+
+    Raises:
+        CheckpointError: it cannot be removed.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise CheckpointError(
+            f"{path}: cannot be removed: {error.strerror}; remove it, or mend the permissions of "
+            "its folder, and try again"
+        ) from error
+
+
 def sweep(folder: Path) -> None:
     """Remove the temporary files that a killed process left in `folder`; none may be at work."""
     for path in folder.glob(f".*{_TEMPORARY}*"):
-        path.unlink(missing_ok=True)
+        with suppress(OSError):  # It is in nobody's way.
+            path.unlink()
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -81,36 +97,17 @@ def write_json(path: Path, value: Any) -> None:
 def write_sealed_json(path: Path, value: Mapping[str, Any]) -> None:
     """Write the object `value` as `write_json` does, with its own checksum as its last key.
 
-    A changed digit would still be JSON; the seal makes `read_json` notice.
+    A file with a changed digit would still be JSON; the seal makes readers notice.
     """
     write_json(path, {**value, _SEAL: _compute_seal(value)})
 
 
 def read_json(path: Path) -> Any:
-    """Return the JSON value in `path`; of a sealed object, without the seal.
+    """Return the JSON value in `path`.
 
     Raises:
-        CheckpointError: the file is missing, unreadable or not JSON, or is not what was sealed.
+        CheckpointError: the file is missing, unreadable or not JSON.
     """
-    value: Any = _read_json(path)
-    if not isinstance(value, dict) or _SEAL not in value:
-        return cast("Any", value)
-    content = cast("dict[str, Any]", value)
-    seal = content.pop(_SEAL)
-    if seal != _compute_seal(content):
-        raise CheckpointError(
-            f"{path}: changed or damaged since it was written (its checksum differs); if the "
-            f"change was meant, remove its line {_SEAL!r}"
-        )
-    return content
-
-
-def _compute_seal(value: Mapping[str, Any]) -> str:
-    text = json.dumps(dict(value), separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -119,6 +116,37 @@ def _read_json(path: Path) -> Any:
         raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path}: not valid JSON: {error}") from None
+
+
+def read_sealed_json(path: Path) -> dict[str, Any]:
+    """Return the JSON object in `path`, which `write_sealed_json` wrote, without its seal.
+
+    Raises:
+        CheckpointError: the file is missing, unreadable or not JSON, or is not what was sealed.
+    """
+    return break_seal(path, read_json(path))
+
+
+def break_seal(path: Path, value: Any) -> dict[str, Any]:
+    """Return the object `value`, read from `path`, without its seal, if that is intact.
+
+    Raises:
+        CheckpointError: there is no seal, or it is that of another object.
+    """
+    if not isinstance(value, dict) or _SEAL not in value:
+        raise CheckpointError(f"{path}: not as it was written: it has no {_SEAL!r} of itself")
+    content = dict(cast("dict[str, Any]", value))
+    if content.pop(_SEAL) != _compute_seal(content):
+        raise CheckpointError(
+            f"{path}: changed or damaged since it was written: its {_SEAL!r} is that of other "
+            "content; put back a copy, or make it again"
+        )
+    return content
+
+
+def _compute_seal(value: Mapping[str, Any]) -> str:
+    text = json.dumps(dict(value), separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def compute_md5(path: Path) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cae.errors import ConfigError
-from cae.files import sweep
+from cae.files import remove, sweep
 
 _FOLDERS = ("models", "history", "plots")
 _CHECKPOINTS = "checkpoints"
@@ -91,6 +91,8 @@ class RunFolder:
                 f"{self.root}: another process is at work in this folder; wait for its end, or "
                 "give another folder (--out)"
             ) from None
+        except OSError as error:
+            raise ConfigError(f"{path}: cannot be locked: {error.strerror or error}") from error
         try:
             for folder in (self.root, *(self.root / name for name in (*_FOLDERS, _CHECKPOINTS))):
                 sweep(folder)
@@ -116,10 +118,10 @@ class RunFolder:
     def drop_states(self, model: str, *, keep: int = 0) -> None:
         """Remove the states of the training of a model, but for the latest `keep`."""
         for path in self.find_states(model)[keep:]:
-            path.unlink(missing_ok=True)
-        folder = self.root / _CHECKPOINTS
-        if not keep and folder.exists() and not any(folder.iterdir()):
-            folder.rmdir()
+            remove(path)
+        # Where something else is in the folder, or it is not there, it stays as it is.
+        with suppress(OSError):
+            (self.root / _CHECKPOINTS).rmdir()
 
     def model(self, name: str) -> ModelFiles:
         """Files of the model called `name`, for callers that name their models themselves."""

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import cae
-from cae.files import read_json
+from cae.files import read_sealed_json
 
 SHAPE = (8, 8, 3)
 RUNTIME = cae.Runtime(torch.device("cpu"), "float32")
@@ -81,14 +81,14 @@ def read_result(out: Path) -> dict[str, Any]:
         for path in sorted((out / "models").iterdir())
     }
     for path in sorted((out / "history").iterdir()):
-        history = read_json(path)
+        history = read_sealed_json(path)
         history.pop("seconds")
         metrics = history.pop("metrics")
         found[f"history {path.name}"] = (
             history,
             {key: metrics[key] for key in metrics if key not in TIMES},
         )
-    evaluation = read_json(out / "evaluation.json")
+    evaluation = read_sealed_json(out / "evaluation.json")
     evaluation.pop("seconds")
     return {**found, "evaluation": evaluation}
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 from cae.apps.settings import Plan
 from cae.errors import CheckpointError
-from cae.files import read_json
+from cae.files import read_sealed_json
 
 
 def read_finished_run(plan: Plan) -> Mapping[str, Any] | None:
@@ -28,11 +28,11 @@ def read_finished_run(plan: Plan) -> Mapping[str, Any] | None:
 
     description = describe_run(plan.config, source=plan.dataset.source, name=folder.name)
     try:
-        evaluation = read_json(folder.evaluation)
-        if not isinstance(evaluation, dict) or "test" not in evaluation:
+        evaluation = read_sealed_json(folder.evaluation)
+        if "test" not in evaluation:
             raise CheckpointError(f"{folder.evaluation}: not the evaluation of a run")
-        read_json(folder.configuration)
-        read_json(folder.environment)
+        for path in (folder.configuration, folder.environment):
+            read_sealed_json(path)
     except CheckpointError as error:
         raise CheckpointError(f"{error}; give another --out, or --fresh to run again") from None
     require_same_run(folder, description)
@@ -41,4 +41,4 @@ def read_finished_run(plan: Plan) -> Mapping[str, Any] | None:
         return None
     # Why these images stand in for CIFAR-10, if they do, is a matter of today.
     reason = plan.dataset.fallback_reason
-    return {**cast("dict[str, Any]", evaluation), "fallback_reason": reason}
+    return {**evaluation, "fallback_reason": reason}

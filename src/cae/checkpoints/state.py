@@ -16,7 +16,7 @@ from torch import Tensor
 
 from cae.differences import describe_differences
 from cae.errors import CheckpointError, ConfigError
-from cae.files import write_bytes
+from cae.files import remove, write_bytes
 from cae.run_folder import RunFolder
 
 logger = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ class StateFiles:
         write_bytes(path, _pack(about, state))
         for later in self.folder.find_states(self.model):
             if later.name > path.name:  # It was damaged: training went on from one before it.
-                later.unlink(missing_ok=True)
+                remove(later)
         self.folder.drop_states(self.model, keep=_KEPT)
 
     def read(self) -> TrainingState | None:

@@ -20,7 +20,7 @@ from cae.config import (
     parse_classifier_config,
 )
 from cae.errors import CheckpointError, ConfigError
-from cae.files import compute_sha256, read_json, write_bytes, write_sealed_json
+from cae.files import break_seal, compute_sha256, read_json, write_bytes, write_sealed_json
 from cae.models.autoencoder import Autoencoder, Encoder, make_autoencoder
 from cae.models.blocks import count_parameters
 from cae.models.classifier import Classifier, make_classifier
@@ -137,6 +137,7 @@ def read_model(path: Path) -> SavedModel:
             f"{path}: not a saved model of format {_FORMAT}: its format is "
             f"{content.get('format')!r}"
         )
+    content = break_seal(path, content)
     kind = content.get("kind")
     if kind not in ("autoencoder", "encoder", "classifier"):
         raise CheckpointError(f"{path}: unknown kind of model {kind!r}")

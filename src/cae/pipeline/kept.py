@@ -12,7 +12,7 @@ from cae.config import AutoencoderConfig, ClassifierConfig
 from cae.data.images import Splits
 from cae.data.splits import describe_splits
 from cae.errors import CheckpointError
-from cae.files import read_json, write_sealed_json
+from cae.files import read_sealed_json, remove, write_sealed_json
 from cae.models.autoencoder import Autoencoder
 from cae.models.classifier import Classifier
 from cae.pipeline.stages import SILENT, finetune, pretrain, require_fitting
@@ -161,7 +161,7 @@ def start_over(folder: RunFolder, *models: str) -> None:
     _drop_evaluation(folder)
     for model in models:
         folder.drop_states(model)
-        folder.model(model).json.unlink(missing_ok=True)
+        remove(folder.model(model).json)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,11 +202,11 @@ def _train_once(
 def _drop_evaluation(folder: RunFolder) -> None:
     """Drop the figures of a run whose model is replaced; those of another run stay."""
     try:
-        evaluation = read_json(folder.evaluation)
+        evaluation = read_sealed_json(folder.evaluation)
     except CheckpointError:
         return
-    if isinstance(evaluation, dict) and evaluation.get("name") == folder.name:  # pyright: ignore[reportUnknownMemberType]
-        folder.evaluation.unlink(missing_ok=True)
+    if evaluation.get("name") == folder.name:
+        remove(folder.evaluation)
 
 
 def _write_environment(folder: RunFolder, runtime: Runtime) -> None:
@@ -215,7 +215,7 @@ def _write_environment(folder: RunFolder, runtime: Runtime) -> None:
     names = (folder.autoencoder, folder.classifier)
     goes_on = any(folder.model(name).json.exists() or folder.find_states(name) for name in names)
     if goes_on and folder.environment.exists():
-        first: dict[str, Any] = read_json(folder.environment)
+        first = read_sealed_json(folder.environment)
         continued = first.pop("continued", [])
         if now not in (first, *continued):
             continued = [*continued, now]

@@ -22,7 +22,7 @@ from cae.evaluation.samples import (
     collect_mistakes,
     collect_reconstructions,
 )
-from cae.files import read_json, write_sealed_json
+from cae.files import read_sealed_json, remove, write_sealed_json
 from cae.models.autoencoder import Autoencoder
 from cae.models.blocks import count_parameters
 from cae.models.classifier import Classifier
@@ -100,7 +100,7 @@ def run(
             require_same_run(folder, description)
             _require_no_other_models(folder, config, about)
         # While it trains, the folder must not look like that of a finished run.
-        folder.evaluation.unlink(missing_ok=True)
+        remove(folder.evaluation)
         write_sealed_json(folder.configuration, description)
         pretrained = pretrain_into(
             folder,
@@ -149,7 +149,7 @@ def require_same_run(folder: RunFolder, description: Mapping[str, Any]) -> None:
     """
     if not folder.configuration.exists():
         return
-    differences = describe_differences(read_json(folder.configuration), dict(description))
+    differences = describe_differences(read_sealed_json(folder.configuration), dict(description))
     if differences:
         raise ConfigError(
             f"{folder.root}: holds another run: {differences}; give another --out to keep it, or "

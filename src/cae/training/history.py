@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cae.errors import CheckpointError
-from cae.files import read_json, write_sealed_json
+from cae.files import break_seal, read_json, write_sealed_json
 
 
 @dataclass(slots=True)
@@ -57,9 +57,9 @@ def read_history(path: Path) -> dict[str, Any]:
     """Return the JSON object of a history file.
 
     Raises:
-        CheckpointError: the file is missing, is not JSON, or is not a history.
+        CheckpointError: the file is missing, damaged, or not a history.
     """
-    value = read_json(path)
+    value: Any = read_json(path)
     if not isinstance(value, dict) or not isinstance(value.get("metrics"), dict):  # pyright: ignore[reportUnknownMemberType]
         raise CheckpointError(f"{path}: not a training history: it has no 'metrics'")
-    return value  # pyright: ignore[reportUnknownVariableType]
+    return break_seal(path, value)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import cae
-from cae.files import read_json, write_json
+from cae.files import read_sealed_json, write_sealed_json
 
 ON_CPU = ("--device", "cpu", "--precision", "float32")
 FINETUNE = ("finetune", "--data", "digits", *ON_CPU, "--set", "epochs=1")
@@ -21,7 +21,7 @@ def test_a_run_writes_the_whole_layout_and_shows_its_results(train_tiny, snapsho
 
     assert answer.code == 0
     assert snapshot(Path("new")).keys() == snapshot(run_once).keys()
-    evaluation = read_json(Path("new/evaluation.json"))
+    evaluation = read_sealed_json(Path("new/evaluation.json"))
     accuracy = f"{evaluation['test']['classifier']['accuracy']:.1%}"
     assert "Results on the digits test set, 359 images" in answer.out
     assert accuracy in answer.out
@@ -34,7 +34,7 @@ def test_a_run_in_json_is_one_object_on_stdout(train_tiny, finished_run: Path):
     answer = train_tiny("run", "--json")
     found = json.loads(answer.out)
     paths = found.pop("paths")
-    assert found == read_json(finished_run / "evaluation.json")
+    assert found == read_sealed_json(finished_run / "evaluation.json")
     assert paths["out"] == "runs/digits-digits"
     listed = [*paths["models"], *paths["history"], *paths["plots"], paths["evaluation"]]
     assert len(listed) == 3 + 2 + 7 + 1
@@ -88,7 +88,7 @@ def test_a_classifier_stands_on_either_file_of_a_pretraining(
     given = cae.read_weights(finished_run / "models" / "encoder_digits.safetensors")
     kept = cae.read_weights(Path("new/models/classifier_digits.safetensors"))
     assert all((kept[f"encoder.{name}"] == value).all() for name, value in given.items())
-    about = read_json(Path("new/models/classifier_digits.json"))["about"]
+    about = read_sealed_json(Path("new/models/classifier_digits.json"))["about"]
     assert about["encoder_sha256"] == cae.read_model(model).weights_sha256
 
 
@@ -175,9 +175,9 @@ def test_an_encoder_of_other_images_is_pointed_out(
 ):
     path = finished_run / "models" / "encoder_digits.json"
     if change:
-        content = read_json(path)
+        content = read_sealed_json(path)
         content["about"] |= change
-        write_json(path, content)
+        write_sealed_json(path, content)
     answer = call_cae(*FINETUNE, "--encoder", path, "--out", "new", *options)
     assert answer.code == 0
     assert "warning: " in answer.err

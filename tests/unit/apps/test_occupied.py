@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cae.files import read_json, write_text
+from cae.files import read_sealed_json, write_text
 
 
 def test_a_finished_run_is_shown_and_not_repeated(train_tiny, snapshot, finished_run: Path):
@@ -41,7 +41,7 @@ def test_a_long_list_of_differences_is_cut(call_cae, finished_run: Path):
 def test_fresh_runs_again_over_a_finished_run(train_tiny, finished_run: Path):
     answer = train_tiny("run", "--fresh", "--seed", "3")
     assert answer.code == 0
-    assert read_json(finished_run / "evaluation.json")["seeds"]["classifier"] == 3
+    assert read_sealed_json(finished_run / "evaluation.json")["seeds"]["classifier"] == 3
 
 
 def test_a_run_that_stops_midway_leaves_no_figures_of_the_one_before(

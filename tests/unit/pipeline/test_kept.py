@@ -10,7 +10,7 @@ import pytest
 from cae.config import AutoencoderConfig, ClassifierConfig, DataConfig
 from cae.data.splits import make_splits
 from cae.errors import ConfigError, StoppedError
-from cae.files import read_json, write_json
+from cae.files import read_sealed_json, write_sealed_json
 from cae.pipeline.kept import Keeping, finetune_into, pretrain_into
 from cae.run_folder import RunFolder
 from cae.training.progress import SilentProgress
@@ -128,10 +128,10 @@ def test_images_that_do_not_fit_are_refused_before_fresh_drops_anything(bench: B
 
 def test_a_new_model_drops_the_figures_of_the_old_one_and_of_no_other(bench: Bench):
     bench.folder.make()
-    write_json(bench.folder.evaluation, {"name": "other", "test": {}})
+    write_sealed_json(bench.folder.evaluation, {"name": "other", "test": {}})
     bench.pretrain()
     assert bench.folder.evaluation.exists()
-    write_json(bench.folder.evaluation, {"name": "t", "test": {}})
+    write_sealed_json(bench.folder.evaluation, {"name": "t", "test": {}})
     bench.pretrain()  # It is complete: its figures stay.
     assert bench.folder.evaluation.exists()
     bench.pretrain(fresh=True)
@@ -140,11 +140,11 @@ def test_a_new_model_drops_the_figures_of_the_old_one_and_of_no_other(bench: Ben
 
 def test_conditions_that_changed_on_the_way_are_all_told(bench: Bench):
     bench.pretrain()
-    environment = read_json(bench.folder.environment)
+    environment = read_sealed_json(bench.folder.environment)
     assert "continued" not in environment
-    write_json(bench.folder.environment, {**environment, "date": "2001-01-01"})
+    write_sealed_json(bench.folder.environment, {**environment, "date": "2001-01-01"})
     bench.finetune()
-    told = read_json(bench.folder.environment)
+    told = read_sealed_json(bench.folder.environment)
     assert told["date"] == "2001-01-01"
     assert told["continued"] == [environment]
 

@@ -14,7 +14,7 @@ from cae.config import AutoencoderConfig, ClassifierConfig, DataConfig, RunConfi
 from cae.data.splits import make_splits
 from cae.errors import ConfigError
 from cae.evaluation.saved import evaluate_model
-from cae.files import read_json
+from cae.files import read_sealed_json
 from cae.pipeline.run import run
 from cae.training.history import read_history
 
@@ -64,7 +64,7 @@ def test_a_run_writes_exactly_the_files_of_the_origins_layout(finished):
 
 
 def test_the_evaluation_on_disk_is_the_one_returned(finished):
-    assert read_json(finished.folder.evaluation) == finished.evaluation
+    assert read_sealed_json(finished.folder.evaluation) == finished.evaluation
 
 
 def test_the_evaluation_says_what_was_measured_on_what(finished, dataset):
@@ -104,12 +104,12 @@ def test_the_frozen_classifier_holds_the_encoder_that_was_pretrained(finished):
 
 
 def test_configuration_and_environment_are_written_for_whoever_repeats_the_run(finished):
-    assert read_json(finished.folder.configuration) == {
+    assert read_sealed_json(finished.folder.configuration) == {
         "name": "tiny",
         "data": "noise",
         "config": dump(CONFIG),
     }
-    environment = read_json(finished.folder.environment)
+    environment = read_sealed_json(finished.folder.environment)
     assert environment["precision"] == "float32"
     assert environment["packages"]["torch"]
     assert len(environment["date"]) == 10

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from cae.errors import CheckpointError, ConfigError
-from cae.files import read_json, write_json
+from cae.files import read_sealed_json, write_sealed_json
 from cae.run_folder import RunFolder
 from cae.training.finished import (
     find_autoencoder,
@@ -105,9 +105,9 @@ def test_every_file_that_is_missing_cut_or_changed_is_noticed(trained):
 def test_a_model_of_a_version_without_these_checksums_is_still_found(trained):
     folder, below, _, autoencoder, _ = trained
     path = folder.model("autoencoder_t").json
-    content = read_json(path)
+    content = read_sealed_json(path)
     del content["about"]["other_weights_sha256"]
-    write_json(path, content)
+    write_sealed_json(path, content)
     assert_same(find_autoencoder(folder, below, about=ABOUT), autoencoder)
 
 
