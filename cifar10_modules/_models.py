@@ -16,6 +16,7 @@ from cae.evaluation.predict import predict_probabilities, reconstruct
 from cae.models.autoencoder import Autoencoder
 from cae.models.blocks import count_parameters
 from cae.models.classifier import Classifier
+from cae.training.progress import SilentProgress
 
 _TIMES = ("lr", "seconds", "images_per_second")
 
@@ -70,20 +71,20 @@ class Model:
         return f"<{kind} {self.name!r} of {count_parameters(self.network):,} parameters>"
 
 
-class EpochLines:
-    """Tells training in one printed line per epoch: a `cae.training.progress.Progress`."""
+class EpochLines(SilentProgress):
+    """Tells training in one printed line per epoch."""
 
     def __init__(self) -> None:
         self._epochs = 0
 
-    def stage_started(self, stage: str, *, epochs: int, images_per_epoch: int) -> None:
+    def stage_started(
+        self, stage: str, *, epochs: int, images_per_epoch: int, images_done: int
+    ) -> None:
         """Print what is trained on how much."""
         self._epochs = epochs
         length = "1 epoch" if epochs == 1 else f"{epochs} epochs"
-        print(f"{stage}: {length} of {images_per_epoch:,} images", flush=True)
-
-    def images_done(self, count: int) -> None:
-        """Ignore the event: a line per batch would be too many."""
+        before = f", {images_done:,} of them before" if images_done else ""
+        print(f"{stage}: {length} of {images_per_epoch:,} images{before}", flush=True)
 
     def epoch_ended(self, epoch: int, record: Mapping[str, float]) -> None:
         """Print the epoch's figures."""
@@ -92,9 +93,6 @@ class EpochLines:
         )
         number = f"{epoch:>{len(str(self._epochs))}}/{self._epochs}"
         print(f"epoch {number}: {figures} ({record['seconds']:.1f} s)", flush=True)
-
-    def stage_ended(self) -> None:
-        """Ignore the event: the last epoch's line has said it."""
 
 
 def write_report(scores: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ import cae
 from _arrays import Labels, to_numbers
 from cae.errors import ConfigError, DataError
 from cae.evaluation.metrics import compute_confusion_matrix
-from cae.files import write_json
+from cae.files import write_sealed_json
 from cae.report import figures
 from cae.report.page import open_page
 from cae.run_folder import require_plain_name
@@ -47,7 +47,7 @@ def save_history(history: History, filename: str) -> None:
     """
     path = open_folder(filename).history(filename)
     _require_metrics(history, filename)
-    write_json(path, dict(history))
+    write_sealed_json(path, dict(history))
 
 
 def plot_model_metrics(

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import struct
 import tarfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
+import torch
 from hypothesis.strategies import SearchStrategy
 from PIL import Image
 
 import cae
+from cae.checkpoints import state
 from cae.checkpoints.weights import load_model, read_model, read_weights, write_model
 from cae.config import (
     AutoencoderConfig,
@@ -30,6 +34,8 @@ from cae.data.cifar10_files import BINARY, PYTHON, read_archive
 from cae.data.cifar10_formats import decode_binary_batch, decode_python_batch
 from cae.data.pictures import load_pictures
 from cae.errors import CaeError, CheckpointError, ConfigError, DataError
+from cae.files import write_sealed_json
+from cae.incoming import parse_json
 from cae.models.classifier import make_classifier
 from cae.presets import read_config_file
 from cae.run_folder import ModelFiles
@@ -90,23 +96,27 @@ def make_targets(folder: Path) -> list[Target]:
             seeds=(config_json,),
         ),
         Target(
-            "model JSON, altered", 8, model.then(_load_model), CheckpointError,
+            "model JSON, altered", 8, model.sealed_then(_load_model), CheckpointError,
             strategy=strategies.altered(json.loads(model_json)),
         ),
         Target(
-            "model JSON, damaged", 6, model.then(_load_model), CheckpointError,
+            "model JSON, damaged", 6, model.sealed_then(_load_model), CheckpointError,
             seeds=(model_json,),
         ),
         Target(
-            "histories", 6, as_file.then(read_history), CheckpointError,
+            "histories", 6, as_file.sealed_then(read_history), CheckpointError,
             strategy=strategies.altered(json.loads(history_json)),
         ),
         Target(
-            "weights", 12, as_file.then(read_weights), CheckpointError,
+            "weights", 9, as_file.then(read_weights), CheckpointError,
             seeds=(files.weights.read_bytes(), _make_weights_of_many_types()),
         ),
+        Target(
+            "training states", 5, as_file.then(_read_state), CheckpointError,
+            seeds=(_make_state(),),
+        ),
         Target("archives", 12, as_file.then(_read_archive), DataError, seeds=tars),
-        Target("pickles", 14, _decode_pickle, DataError, seeds=(pickle,)),
+        Target("pickles", 12, _decode_pickle, DataError, seeds=(pickle,)),
         Target(
             "binary batches", 3,
             lambda data: decode_binary_batch(data, count=COUNT, place="here"), DataError,
@@ -129,6 +139,21 @@ class _FileFor:
     def then(self, read: Callable[[Path], object]) -> Callable[[bytes], object]:
         def call(data: bytes) -> object:
             self.path.write_bytes(data)
+            return read(self.path)
+
+        return call
+
+    def sealed_then(self, read: Callable[[Path], object]) -> Callable[[bytes], object]:
+        """Seal the JSON that is still one: else the seal alone would be tried."""
+
+        def call(data: bytes) -> object:
+            self.path.write_bytes(data)
+            with suppress(ValueError, RecursionError):
+                value = parse_json(data)
+                if isinstance(value, dict):
+                    content = cast("dict[str, Any]", value)
+                    content.pop("sha256", None)
+                    write_sealed_json(self.path, content)
             return read(self.path)
 
         return call
@@ -165,6 +190,21 @@ def _parse_configuration(values: dict[str, Any]) -> None:
 
 def _load_model(path: Path) -> None:
     load_model(read_model(path))
+
+
+def _read_state(path: Path) -> None:
+    """Read a state of the bytes in `path`, with the checksum that they need."""
+    body = path.read_bytes()
+    path.write_bytes(state._MAGIC + hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+    state._unpack(path)
+
+
+def _make_state() -> bytes:
+    tensors = {"model.weight": torch.arange(6.0), "random": torch.zeros(9, dtype=torch.uint8)}
+    facts = {"epoch": 2, "history": {"loss": [0.5, 0.25]}}
+    about = {"identity": {"lr": 0.1}, "conditions": {"precision": "float32"}}
+    packed = state._pack(about, state.TrainingState(7, facts, tensors))
+    return packed[state._HEAD_BYTES :]
 
 
 def _read_archive(path: Path) -> None:

@@ -33,6 +33,12 @@ class DivergedError(CaeError, ArithmeticError):
     exit_code = 5
 
 
+class StoppedError(CaeError, RuntimeError):
+    """Training was asked to stop, and has saved where it stands."""
+
+    exit_code = 130
+
+
 class MissingExtraError(CaeError, ImportError):
     """An optional dependency is needed; the message names the extra that brings it."""
 

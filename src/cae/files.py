@@ -6,15 +6,17 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from cae.errors import CheckpointError
 from cae.incoming import MOST_JSON_BYTES, parse_json, read_plain
 
 _CHUNK_BYTES = 1 << 20
+_TEMPORARY = ".cae-tmp"
+_SEAL = "sha256"
 
 
 @contextmanager
@@ -24,23 +26,57 @@ def replace_whole(path: Path) -> Generator[Path]:
     If the block raises, the temporary file is removed and whatever stood at `path` is untouched.
     The temporary name keeps the suffix of `path`, because writers such as Matplotlib choose their
     format by it.
+
+    Raises:
+        CheckpointError: the file cannot be written: the disk is full, the folder read-only, and so
+            on.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(
-        dir=path.parent, prefix=f".{path.stem}-", suffix=f".tmp{path.suffix}"
-    )
-    os.close(handle)
-    temporary = Path(name)
     try:
-        yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        # mkstemp makes the file private (0600); a published result follows the user's umask.
-        temporary.chmod(0o666 & ~_read_umask())
-        temporary.replace(path)
-        _fsync_folder(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(
+            dir=path.parent, prefix=f".{path.stem}-", suffix=f"{_TEMPORARY}{path.suffix}"
+        )
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+            # mkstemp makes the file private (0600); a published result follows the user's umask.
+            temporary.chmod(0o666 & ~_read_umask())
+            temporary.replace(path)
+            _fsync_folder(path.parent)
+        finally:
+            # Where it cannot be removed either, the next run in its folder sweeps it away.
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise CheckpointError(
+            f"{path}: cannot be written: {error.strerror or error}; make room for it, or mend the "
+            "permissions of its folder, and try again"
+        ) from error
+
+
+def remove(path: Path) -> None:
+    """Remove the file at `path`, if there is one.
+
+    Raises:
+        CheckpointError: it cannot be removed.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise CheckpointError(
+            f"{path}: cannot be removed: {error.strerror}; remove it, or mend the permissions of "
+            "its folder, and try again"
+        ) from error
+
+
+def sweep(folder: Path) -> None:
+    """Remove the temporary files that a killed process left in `folder`; none may be at work."""
+    for path in folder.glob(f".*{_TEMPORARY}*"):
+        with suppress(OSError):  # It is in nobody's way.
+            path.unlink()
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -59,6 +95,14 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
 
 
+def write_sealed_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write the object `value` as `write_json` does, with its own checksum as its last key.
+
+    A file with a changed digit would still be JSON; the seal makes readers notice.
+    """
+    write_json(path, {**value, _SEAL: _compute_seal(value)})
+
+
 def read_json(path: Path) -> Any:
     """Return the JSON value in `path`.
 
@@ -73,6 +117,37 @@ def read_json(path: Path) -> Any:
         raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path}: not valid JSON: {error}") from None
+
+
+def read_sealed_json(path: Path) -> dict[str, Any]:
+    """Return the JSON object in `path`, which `write_sealed_json` wrote, without its seal.
+
+    Raises:
+        CheckpointError: the file is missing, unreadable or not JSON, or is not what was sealed.
+    """
+    return break_seal(path, read_json(path))
+
+
+def break_seal(path: Path, value: Any) -> dict[str, Any]:
+    """Return the object `value`, read from `path`, without its seal, if that is intact.
+
+    Raises:
+        CheckpointError: there is no seal, or it is that of another object.
+    """
+    if not isinstance(value, dict) or _SEAL not in value:
+        raise CheckpointError(f"{path}: not as it was written: it has no {_SEAL!r} of itself")
+    content = dict(cast("dict[str, Any]", value))
+    if content.pop(_SEAL) != _compute_seal(content):
+        raise CheckpointError(
+            f"{path}: changed or damaged since it was written: its {_SEAL!r} is that of other "
+            "content; put back a copy, or make it again"
+        )
+    return content
+
+
+def _compute_seal(value: Mapping[str, Any]) -> str:
+    text = json.dumps(dict(value), separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def compute_md5(path: Path) -> str:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from cae.errors import ConfigError
+from cae.files import remove, sweep
 
 _FOLDERS = ("models", "history", "plots")
+_CHECKPOINTS = "checkpoints"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,63 @@ class RunFolder:
                     f"{folder}: cannot be written: {error.strerror}; give another folder (--out), "
                     "or make way for this one"
                 ) from None
+
+    @contextmanager
+    def lock(self) -> Generator[None]:
+        """Make the folder, and keep other processes from working in it for the block.
+
+        The lock ends with its process, however that ends. What temporary files a killed process
+        left are removed. Within one process the lock may be taken again.
+
+        Raises:
+            ConfigError: another process is at work there, or the folder cannot be written.
+        """
+        from filelock import FileLock, Timeout  # Not needed by who only reads.
+
+        self.make()
+        path = self.root.resolve() / ".lock"
+        lock = FileLock(path, timeout=0, is_singleton=True)
+        if lock.is_locked:  # By this very process, further out.
+            yield
+            return
+        try:
+            lock.acquire()
+        except Timeout:
+            raise ConfigError(
+                f"{self.root}: another process is at work in this folder; wait for its end, or "
+                "give another folder (--out)"
+            ) from None
+        except OSError as error:
+            raise ConfigError(f"{path}: cannot be locked: {error.strerror or error}") from error
+        try:
+            for folder in (self.root, *(self.root / name for name in (*_FOLDERS, _CHECKPOINTS))):
+                sweep(folder)
+            yield
+        finally:
+            # Still held, so that a process which is about to lock this very file sees it gone.
+            with suppress(OSError):
+                path.unlink()
+            lock.release()
+
+    def state(self, model: str, *, step: int) -> Path:
+        """The state of the training of a model after so many optimizer steps."""
+        require_plain_name(model)
+        return self.root / _CHECKPOINTS / f"{model}-{step:09}.state"
+
+    def find_states(self, model: str) -> list[Path]:
+        """The states of the training of a model that there are, the latest first."""
+        require_plain_name(model)
+        pattern = re.compile(re.escape(model) + r"-[0-9]{9,}\.state")
+        paths = (self.root / _CHECKPOINTS).glob("*.state")
+        return sorted((path for path in paths if pattern.fullmatch(path.name)), reverse=True)
+
+    def drop_states(self, model: str, *, keep: int = 0) -> None:
+        """Remove the states of the training of a model, but for the latest `keep`."""
+        for path in self.find_states(model)[keep:]:
+            remove(path)
+        # Where something else is in the folder, or it is not there, it stays as it is.
+        with suppress(OSError):
+            (self.root / _CHECKPOINTS).rmdir()
 
     def model(self, name: str) -> ModelFiles:
         """Files of the model called `name`, for callers that name their models themselves."""

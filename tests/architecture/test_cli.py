@@ -13,7 +13,7 @@ from cae import errors
 from cae.apps import cli, failures
 
 SHARED = {"--data", "--device", "--precision", "--debug"}
-TRAINING = SHARED | {"--preset", "--set", "--seed", "--out", "--name", "--fresh"}
+TRAINING = SHARED | {"--preset", "--set", "--seed", "--out", "--name", "--fresh", "--save-every"}
 OPTIONS = {
     "run": TRAINING | {"--json"},
     "data": {"--data", "--set", "--seed", "--json", "--debug"},
@@ -30,6 +30,7 @@ EXIT_CODES = {
     "CheckpointError": 4,
     "DivergedError": 5,
     "MissingExtraError": 6,
+    "StoppedError": 130,
 }
 # Processor time, not wall time: the machine may be busy with other things.
 MOST_SECONDS_FOR_HELP = 0.4

@@ -17,6 +17,7 @@ from cae.apps.cli import main
 from cae.checkpoints.weights import write_model
 from cae.config import AutoencoderConfig, ClassifierConfig
 from cae.data.cifar10_files import PYTHON, BatchFile, Version
+from cae.files import read_sealed_json, write_sealed_json
 from cae.models.classifier import make_classifier
 from cae.run_folder import ModelFiles
 
@@ -96,6 +97,16 @@ def tiny_model(tmp_path: Path) -> ModelFiles:
         about={"data": "cifar10"},
     )
     return files
+
+
+@pytest.fixture(scope="session")
+def alter() -> Callable[..., None]:
+    """A function that changes values of a sealed JSON file and seals it again, as anybody can."""
+
+    def change(path: Path, **values: object) -> None:
+        write_sealed_json(path, read_sealed_json(path) | values)
+
+    return change
 
 
 @pytest.fixture

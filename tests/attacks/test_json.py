@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from cae.checkpoints.weights import read_model
 from cae.config import parse_autoencoder_config
 from cae.errors import CaeError, CheckpointError, ConfigError
+from cae.files import write_sealed_json
 from cae.presets import read_config_file
 from cae.training.history import read_history
 
@@ -54,10 +54,6 @@ def test_a_bomb_is_refused_at_once(name, reader, tmp_path):
     assert len(str(caught.value)) < 1000
 
 
-def change(path: Path, **changes: object) -> None:
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
-
-
 @pytest.mark.parametrize(
     "changes",
     [
@@ -72,8 +68,8 @@ def change(path: Path, **changes: object) -> None:
     ],
     ids=",".join,
 )
-def test_what_a_model_says_reaches_no_message_as_it_is(changes, tiny_model):
-    change(tiny_model.json, **changes)
+def test_what_a_model_says_reaches_no_message_as_it_is(changes, tiny_model, alter):
+    alter(tiny_model.json, **changes)
     started = time.process_time()
     with pytest.raises(CheckpointError) as caught:
         read_model(tiny_model.json)
@@ -88,8 +84,8 @@ def test_a_number_that_python_will_not_write_is_refused_by_its_key():
 
 
 @pytest.mark.parametrize("name", ["../../outside", "/etc/passwd", "..", "a/../../b", "~root/x"])
-def test_a_name_in_a_models_json_leads_nowhere(name, tiny_model, tmp_path, snapshot):
-    change(tiny_model.json, name=name, weights=name, weights_path=name)
+def test_a_name_in_a_models_json_leads_nowhere(name, tiny_model, snapshot, alter):
+    alter(tiny_model.json, name=name, weights=name, weights_path=name)
     before = snapshot()
     saved = read_model(tiny_model.json)
     assert saved.weights_path == tiny_model.weights
@@ -97,8 +93,8 @@ def test_a_name_in_a_models_json_leads_nowhere(name, tiny_model, tmp_path, snaps
 
 
 @pytest.mark.parametrize("names", [["cat", "cat"], ["", ""], ["a", "b", "a"]])
-def test_class_names_that_repeat_are_a_damaged_model(names, tiny_model, call_cae):
-    change(tiny_model.json, class_names=names)
+def test_class_names_that_repeat_are_a_damaged_model(names, tiny_model, call_cae, alter):
+    alter(tiny_model.json, class_names=names)
     answer = call_cae("predict", "none.png", "--model", tiny_model.json)
     assert answer.code == 4
     assert "holds a name more than once" in answer.err
@@ -110,6 +106,6 @@ def test_class_names_that_repeat_are_a_damaged_model(names, tiny_model, call_cae
 )
 def test_columns_that_are_no_history_are_refused(metrics, tmp_path):
     path = tmp_path / "h.json"
-    path.write_text(json.dumps({"metrics": metrics}))
+    write_sealed_json(path, {"metrics": metrics})
     with pytest.raises(CheckpointError, match=r"h\.json: not a training history"):
         read_history(path)

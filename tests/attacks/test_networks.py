@@ -11,6 +11,7 @@ import pytest
 
 from cae.checkpoints.weights import load_model, read_model
 from cae.errors import CheckpointError
+from cae.files import read_json
 
 HUGE = [
     {"init_num_filters": 1_000_000},
@@ -28,11 +29,12 @@ def peak_mib() -> float:
 
 
 @pytest.mark.parametrize("values", HUGE, ids=str)
-def test_a_models_json_cannot_ask_for_it(values, tiny_model, call_cae):
-    content = json.loads(tiny_model.json.read_text())
-    for section in ("autoencoder_config", "classifier_config"):
-        content[section] |= {key: values[key] for key in values if key in content[section]}
-    tiny_model.json.write_text(json.dumps(content))
+def test_a_models_json_cannot_ask_for_it(values, tiny_model, call_cae, alter):
+    content = read_json(tiny_model.json)
+    sections = {name: content[name] for name in ("autoencoder_config", "classifier_config")}
+    for section in sections.values():
+        section |= {key: values[key] for key in values if key in section}
+    alter(tiny_model.json, **sections)
     before, started = peak_mib(), time.process_time()
     answer = call_cae("predict", "none.png", "--model", tiny_model.json)
     assert answer.code == 4
@@ -53,11 +55,11 @@ def test_a_setting_cannot_ask_for_it(values, call_cae):
     assert peak_mib() - before < 100
 
 
-def test_a_network_of_gigabytes_is_not_made_for_a_file_of_kilobytes(tiny_model):
+def test_a_network_of_gigabytes_is_not_made_for_a_file_of_kilobytes(tiny_model, alter):
     """Below the bound of every configuration, the weights that are there decide."""
-    content = json.loads(tiny_model.json.read_text())
-    content["autoencoder_config"] |= {"init_num_filters": 4096, "layers_per_block": 3}
-    tiny_model.json.write_text(json.dumps(content))
+    config = read_json(tiny_model.json)["autoencoder_config"]
+    large = {"init_num_filters": 4096, "layers_per_block": 3}
+    alter(tiny_model.json, autoencoder_config=config | large)
     before, started = peak_mib(), time.process_time()
     with pytest.raises(CheckpointError, match="do not fit the configured model"):
         load_model(read_model(tiny_model.json))
@@ -65,15 +67,13 @@ def test_a_network_of_gigabytes_is_not_made_for_a_file_of_kilobytes(tiny_model):
     assert peak_mib() - before < 100
 
 
-def test_a_million_class_names_are_not_given_a_million_outputs(tiny_model):
-    content = json.loads(tiny_model.json.read_text())
-    content["class_names"] = [str(n) for n in range(1_000_000)]
-    tiny_model.json.write_text(json.dumps(content))
+def test_a_million_class_names_are_not_given_a_million_outputs(tiny_model, alter):
+    alter(tiny_model.json, class_names=[str(n) for n in range(1_000_000)])
     with pytest.raises(CheckpointError, match=r"head\.output\.weight has shape \[2, "):
         load_model(read_model(tiny_model.json))
 
 
-def test_weights_that_are_all_one_memory_are_refused(tiny_model):
+def test_weights_that_are_all_one_memory_are_refused(tiny_model, alter):
     """Zero bytes cannot stand for a tensor of any size."""
     header = {
         name: {"dtype": "F32", "shape": list(value.shape), "data_offsets": [0, 0]}
@@ -82,8 +82,6 @@ def test_weights_that_are_all_one_memory_are_refused(tiny_model):
     text = json.dumps(header).encode()
     data = len(text).to_bytes(8, "little") + text
     tiny_model.weights.write_bytes(data)
-    content = json.loads(tiny_model.json.read_text())
-    content["weights_sha256"] = hashlib.sha256(data).hexdigest()
-    tiny_model.json.write_text(json.dumps(content))
+    alter(tiny_model.json, weights_sha256=hashlib.sha256(data).hexdigest())
     with pytest.raises(CheckpointError, match="not a whole safetensors file"):
         load_model(read_model(tiny_model.json))

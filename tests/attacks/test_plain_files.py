@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from cae.checkpoints.state import StateFiles
 from cae.errors import CaeError, CheckpointError, ConfigError
 from cae.presets import read_config_file
+from cae.run_folder import RunFolder
 from cae.training.history import read_history
 
 
@@ -133,6 +135,16 @@ def test_as_a_configuration_or_a_history(make, read, error: type[CaeError], tmp_
     make(tmp_path / "a.json")
     with pytest.raises(error, match=r"a\.json: "):
         read(tmp_path / "a.json")
+
+
+@wrong
+def test_as_a_training_state(make, call_cae, tmp_path):
+    """A run that was broken off, whose latest state has become something else."""
+    (tmp_path / "out" / "checkpoints").mkdir(parents=True)
+    make(tmp_path / "out" / "checkpoints" / "autoencoder_base-000000007.state")
+    files = StateFiles(RunFolder(tmp_path / "out", "base"), "autoencoder_base", {}, {})
+    with pytest.raises(CheckpointError, match=r"000000007\.state: cannot be read"):
+        files.read()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

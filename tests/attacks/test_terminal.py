@@ -99,10 +99,8 @@ def test_a_pictures_name_is_shown_and_not_obeyed(name, call_cae, tiny_model, tmp
 
 
 @pytest.mark.parametrize("word", [*ESCAPES.values(), *MARKUP])
-def test_a_class_name_is_shown_and_not_obeyed(word, call_cae, tiny_model, tmp_path):
-    content = json.loads(tiny_model.json.read_text())
-    content["class_names"] = [f"cat{word}", f"dog{word}"]
-    tiny_model.json.write_text(json.dumps(content))
+def test_a_class_name_is_shown_and_not_obeyed(word, call_cae, tiny_model, tmp_path, alter):
+    alter(tiny_model.json, class_names=[f"cat{word}", f"dog{word}"])
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
     table = call_cae("predict", "a.png", "--model", tiny_model.json)
     assert table.code == 0, table.err

@@ -9,6 +9,7 @@ import time
 
 import pytest
 import torch
+from safetensors.torch import save
 
 from cae.checkpoints.weights import load_model, read_model, read_weights
 from cae.errors import CheckpointError
@@ -76,28 +77,30 @@ def test_a_header_that_lies_is_never_parsed_while_its_checksum_is_not_the_models
             load_model(read_model(tiny_model.json))
 
 
-def forge(files, weights: dict[str, torch.Tensor]) -> None:
-    """Put other weights into the model's place, with the checksum in its JSON made to fit."""
-    from safetensors.torch import save
+@pytest.fixture
+def forge(tiny_model, alter):
+    """A function that puts other weights into the model's place, checksums made to fit."""
 
-    files.weights.write_bytes(save(weights))
-    content = json.loads(files.json.read_text())
-    content["weights_sha256"] = hashlib.sha256(files.weights.read_bytes()).hexdigest()
-    files.json.write_text(json.dumps(content))
+    def put(weights: dict[str, torch.Tensor]) -> None:
+        tiny_model.weights.write_bytes(save(weights))
+        checksum = hashlib.sha256(tiny_model.weights.read_bytes()).hexdigest()
+        alter(tiny_model.json, weights_sha256=checksum)
+
+    return put
 
 
-def test_weights_of_another_type_are_not_taken_for_the_models(tiny_model):
+def test_weights_of_another_type_are_not_taken_for_the_models(tiny_model, forge):
     weights = read_weights(tiny_model.weights)
     name = "head.output.weight"
     for dtype in (torch.float64, torch.int8, torch.bfloat16, torch.bool):
-        forge(tiny_model, weights | {name: weights[name].to(dtype)})
+        forge(weights | {name: weights[name].to(dtype)})
         with pytest.raises(CheckpointError, match=f"{name} has type {dtype}, expected torch.float"):
             load_model(read_model(tiny_model.json))
 
 
-def test_a_name_of_a_tensor_reaches_no_message_as_it_is(tiny_model):
+def test_a_name_of_a_tensor_reaches_no_message_as_it_is(tiny_model, forge):
     weights = read_weights(tiny_model.weights)
-    forge(tiny_model, weights | {"\x1b[2J\n" + "x" * 10_000: torch.zeros(1)})
+    forge(weights | {"\x1b[2J\n" + "x" * 10_000: torch.zeros(1)})
     with pytest.raises(CheckpointError, match="is unexpected") as caught:
         load_model(read_model(tiny_model.json))
     assert str(caught.value).isprintable()

@@ -14,7 +14,6 @@ import pytest
 import torch
 from torch import nn
 
-from cae import pipeline
 from cae.config import AutoencoderConfig, ClassifierConfig
 from cae.data.augment import make_augmentation
 from cae.data.batches import Batch, Batches
@@ -22,6 +21,7 @@ from cae.data.images import ImageSet
 from cae.models.autoencoder import make_autoencoder
 from cae.models.blocks import ByteDropout, GaussianNoise
 from cae.models.classifier import make_classifier
+from cae.pipeline import stages
 from cae.runtime.device import Runtime
 from cae.training.objectives import (
     ClassificationObjective,
@@ -147,7 +147,7 @@ def observe_autoencoder(config: AutoencoderConfig) -> Observation:
     model, objective = make_autoencoder(config), ReconstructionObjective(config)
     batch = Batch(torch.from_numpy(val.images).float() / 255, None)
     progress = Counting()
-    trained = pipeline.pretrain(train, val, config, runtime=RUNTIME, progress=progress)
+    trained = stages.pretrain(train, val, config, runtime=RUNTIME, progress=progress)
     return {
         "encoder layers": list_layers(model.encoder),
         "decoder layers": list_layers(model.decoder),
@@ -174,7 +174,7 @@ def observe_classifier(below: AutoencoderConfig, config: ClassifierConfig) -> Ob
     )
     batch = Batch(torch.from_numpy(val.images).float() / 255, torch.from_numpy(val.labels))
     progress = Counting()
-    trained = pipeline.finetune(
+    trained = stages.finetune(
         train, val, below, config, encoder_weights=None, runtime=RUNTIME, progress=progress
     )
     last = trained.fit.last_weights

@@ -27,10 +27,13 @@ class Cae:
 
     folder: Path
 
-    def start(self, *arguments: str | Path, **environment: str) -> subprocess.Popen[str]:
+    def start(
+        self, *arguments: str | Path, through: tuple[str, ...] = (), **environment: str
+    ) -> subprocess.Popen[str]:
+        """Start the command, or a program that becomes it."""
         inherited = {name: value for name, value in os.environ.items() if name != "CAE_DATA_DIR"}
         return subprocess.Popen(
-            [CAE, *arguments],
+            [*through, CAE, *arguments],
             cwd=self.folder,
             env=inherited | {"PYTHONWARNINGS": "error"} | environment,
             stdin=subprocess.DEVNULL,
@@ -42,7 +45,7 @@ class Cae:
     def __call__(
         self, *arguments: str | Path, **environment: str
     ) -> subprocess.CompletedProcess[str]:
-        with self.start(*arguments, **environment) as process:
+        with self.start(*arguments, through=(), **environment) as process:
             out, err = process.communicate()
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 

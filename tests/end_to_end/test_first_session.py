@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
-import time
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -58,34 +55,3 @@ def test_an_explicit_cifar10_never_falls_back(cae):
     assert result.stderr.startswith("error: CIFAR-10 was neither found nor downloaded. Tried: ")
     assert result.stderr.count("\n") == 1
     assert list(cae.folder.iterdir()) == []
-
-
-def wait_for(path: Path, *, seconds: float = 120) -> None:
-    end = time.monotonic() + seconds
-    while not path.exists():
-        assert time.monotonic() < end, f"{path} did not appear"
-        time.sleep(0.05)
-
-
-def test_ctrl_c_ends_a_run_cleanly(cae):
-    process = cae.start("run", "--data", "digits", "--out", "out")
-    wait_for(cae.folder / "out" / "environment.json")
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate()
-    assert process.returncode == 130
-    assert out == ""
-    assert err.endswith("stopped by Ctrl-C\n")
-    assert "Traceback" not in err
-    assert not (cae.folder / "out" / "evaluation.json").exists()
-    assert not list(cae.folder.rglob("*.tmp*"))
-
-
-def test_sigterm_ends_a_run_cleanly(cae):
-    process = cae.start("run", "--data", "digits", "--out", "out")
-    wait_for(cae.folder / "out" / "environment.json")
-    process.terminate()
-    _, err = process.communicate()
-    assert process.returncode == 143
-    assert err.endswith("stopped by SIGTERM\n")
-    assert "Traceback" not in err
-    assert not list(cae.folder.rglob("*.tmp*"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import time
 from pathlib import Path
 from random import Random
@@ -17,7 +18,8 @@ from fuzzing.watch import Watch
 INPUTS = 150
 NAMES = (
     "configurations", "--set", "configuration files", "model JSON, altered", "model JSON, damaged",
-    "histories", "weights", "archives", "pickles", "binary batches", "pictures", "command lines",
+    "histories", "weights", "training states", "archives", "pickles", "binary batches", "pictures",
+    "command lines",
 )  # fmt: skip
 
 
@@ -135,14 +137,16 @@ def test_what_does_not_end_is_stopped_and_a_finding(monkeypatch):
 
 def test_memory_is_a_finding(monkeypatch):
     monkeypatch.setattr("fuzzing.watch.MIB_ALLOWED", 1)
-    kept: list[bytes] = []
+    kept: list[mmap.mmap] = []
 
     def call(_: bytes) -> None:
         # The peak is the process's: more than all that was ever taken is needed to raise it.
         lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
         peak = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
         now = next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
-        kept.append(b"x" * 1024 * (peak - now + 8 * 1024))
+        kept.append(mmap.mmap(-1, 1024 * (peak - now + 8 * 1024)))
+        for page in range(0, len(kept[-1]), mmap.PAGESIZE):
+            kept[-1][page] = 1
 
     found = watch(call).findings
     assert any("MiB" in finding.what for finding in found)

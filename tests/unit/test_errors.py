@@ -12,6 +12,7 @@ TABLE = [
     (errors.DataError, ValueError, 3),
     (errors.CheckpointError, RuntimeError, 4),
     (errors.DivergedError, ArithmeticError, 5),
+    (errors.StoppedError, RuntimeError, 130),
     (errors.MissingExtraError, ImportError, 6),
 ]
 

@@ -94,14 +94,15 @@ def run(
     out: options.Out = None,
     name: options.Name = None,
     fresh: options.Fresh = False,
+    save_every: options.SaveEvery = 30.0,
     as_json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
     """Run the whole experiment and show its results.
 
     Trains the autoencoder, trains the classifier on its encoder, measures both on the test
-    images, and writes models, histories, plots and figures. A run that is there already is
-    shown, not repeated.
+    images, and writes models, histories, plots and figures. A run that was interrupted goes on
+    where it stopped; one that is there already, complete, is shown, not repeated.
 
     \b
     Examples:
@@ -124,6 +125,7 @@ def run(
             out=out,
             name=name,
             fresh=fresh,
+            save_every=save_every,
         )
         run(request, as_json=as_json)
 
@@ -170,6 +172,7 @@ def pretrain(
     out: options.Out = None,
     name: options.Name = None,
     fresh: options.Fresh = False,
+    save_every: options.SaveEvery = 30.0,
     debug: options.Debug = False,
 ) -> None:
     """Train an autoencoder alone.
@@ -196,6 +199,7 @@ def pretrain(
             out=out,
             name=name,
             fresh=fresh,
+            save_every=save_every,
         )
         pretrain(request)
 
@@ -227,6 +231,7 @@ def finetune(
     out: options.Out = None,
     name: options.Name = None,
     fresh: options.Fresh = False,
+    save_every: options.SaveEvery = 30.0,
     debug: options.Debug = False,
 ) -> None:
     """Train a classifier on a pretrained encoder.
@@ -259,6 +264,7 @@ def finetune(
             out_ending="-scratch" if from_scratch else "",
             name=name,
             fresh=fresh,
+            save_every=save_every,
         )
         finetune(request, encoder=encoder)
 

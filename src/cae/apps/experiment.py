@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import cae
-from cae.apps.occupied import (
-    drop_evaluation,
-    read_finished_run,
-    refuse_to_replace,
-    require_room,
-)
+from cae.apps.occupied import read_finished_run
 from cae.apps.progress import TrainingProgress
 from cae.apps.screen import answer_json, answers, tell, tell_warning
 from cae.apps.settings import Plan, Request, make_plan
+from cae.apps.stopping import StopRequest
 from cae.apps.tables import make_places_table, make_results_table, make_training_table
 from cae.errors import CheckpointError
-from cae.files import write_json
 from cae.report.names import name_data
 
 # PyTorch and Matplotlib come in with the functions that need them, so that a mistake in the
@@ -33,15 +28,11 @@ def run(request: Request, *, as_json: bool) -> None:
     plan = make_plan(request)
     folder = plan.folder
     evaluation = None if request.fresh else read_finished_run(plan)
-    if evaluation is None and not request.fresh:
-        require_room(plan)
     if evaluation is not None:
         tell(f"{folder.root} holds this run already, complete; --fresh runs it again")
-        if len(_find_plots(folder)) == 0:
-            tell_warning(f"{folder.root}: its plots are missing; --fresh makes them again")
     else:
         _tell_plan(plan)
-        with TrainingProgress() as progress:
+        with folder.lock(), _training(request) as (progress, keeping):
             result = cae.run(
                 plan.config,
                 plan.dataset,
@@ -49,6 +40,8 @@ def run(request: Request, *, as_json: bool) -> None:
                 name=folder.name,
                 runtime=plan.runtime,
                 progress=progress,
+                keeping=keeping,
+                fresh=request.fresh,
             )
             cae.draw_run(folder, result.evaluation, result.reconstructions, result.mistakes)
         evaluation = result.evaluation
@@ -66,18 +59,21 @@ def run(request: Request, *, as_json: bool) -> None:
 def pretrain(request: Request) -> None:
     """Train an autoencoder and write it."""
     plan = make_plan(request)
-    from cae.data.splits import describe_splits
     from cae.report.run_plots import draw_training
 
-    folder, config = plan.folder, plan.config.autoencoder
-    _start_stage(plan, folder.autoencoder, fresh=request.fresh)
+    folder = plan.folder
     splits = cae.make_splits(plan.dataset, plan.config.data)
-    with TrainingProgress() as progress:
-        trained = cae.pretrain(
-            splits.train, splits.val, config, runtime=plan.runtime, progress=progress
+    _tell_plan(plan)
+    with folder.lock(), _training(request) as (progress, keeping):
+        trained = cae.pretrain_into(
+            folder,
+            splits,
+            plan.config.autoencoder,
+            runtime=plan.runtime,
+            progress=progress,
+            keeping=keeping,
+            fresh=request.fresh,
         )
-        drop_evaluation(folder)
-        cae.save_autoencoder(folder, trained, config, about=describe_splits(splits))
         plots = draw_training(folder, folder.autoencoder)
     answers.print(make_training_table(trained.fit, stage="autoencoder", data=splits.source))
     _show_places(
@@ -96,34 +92,26 @@ def finetune(request: Request, *, encoder: Path | None) -> None:
             request, autoencoder=saved.autoencoder_config, sections=("data", "classifier")
         )
     plan = make_plan(request)
-    from cae.data.splits import describe_splits
     from cae.report.run_plots import draw_training
 
     folder, config = plan.folder, plan.config
     weights = None if saved is None else _load_encoder_weights(saved)
-    _start_stage(plan, folder.classifier, fresh=request.fresh)
     splits = cae.make_splits(plan.dataset, config.data)
-    about = describe_splits(splits)
     if saved is not None:
-        _compare_data(saved, about)
-    with TrainingProgress() as progress:
-        trained = cae.finetune(
-            splits.train,
-            splits.val,
+        _compare_data(saved, splits)
+    _tell_plan(plan)
+    with folder.lock(), _training(request) as (progress, keeping):
+        trained = cae.finetune_into(
+            folder,
+            splits,
             config.autoencoder,
             config.classifier,
             encoder_weights=weights,
+            encoder_sha256=None if saved is None else saved.weights_sha256,
             runtime=plan.runtime,
             progress=progress,
-        )
-        drop_evaluation(folder)
-        cae.save_classifier(
-            folder,
-            trained,
-            config.autoencoder,
-            config.classifier,
-            class_names=splits.train.class_names,
-            about={**about, "encoder_sha256": None if saved is None else saved.weights_sha256},
+            keeping=keeping,
+            fresh=request.fresh,
         )
         plots = draw_training(folder, folder.classifier)
     answers.print(make_training_table(trained.fit, stage="classifier", data=splits.source))
@@ -134,25 +122,19 @@ def finetune(request: Request, *, encoder: Path | None) -> None:
     )
 
 
+@contextmanager
+def _training(request: Request) -> Generator[tuple[TrainingProgress, cae.Keeping]]:
+    """Show what is trained in the block, and let a signal stop it after a step."""
+    with TrainingProgress() as progress, StopRequest(is_training=progress.is_training) as stop:
+        yield progress, cae.Keeping(request.save_every, stop)
+
+
 def _tell_plan(plan: Plan) -> None:
     runtime = plan.runtime
     tell(
         f"{name_data(plan.dataset.source)} on {runtime.device} in {runtime.precision}, into "
         f"{plan.folder.root}"
     )
-
-
-def _start_stage(plan: Plan, model: str, *, fresh: bool) -> None:
-    """Refuse to replace a model unasked, and see early that the folder can be written."""
-    from cae.runtime.device import describe_environment
-
-    folder = plan.folder
-    if not fresh:
-        refuse_to_replace(folder.model(model).json)
-    folder.make()
-    _tell_plan(plan)
-    date = datetime.now(UTC).date().isoformat()
-    write_json(folder.environment, {"date": date, **describe_environment(plan.runtime)})
 
 
 def _read_encoder(path: Path) -> cae.SavedModel:
@@ -170,8 +152,11 @@ def _load_encoder_weights(saved: cae.SavedModel) -> Any:
     return getattr(model, "encoder", model).state_dict()
 
 
-def _compare_data(saved: cae.SavedModel, about: Mapping[str, Any]) -> None:
+def _compare_data(saved: cae.SavedModel, splits: cae.Splits) -> None:
     """Warn where the encoder was pretrained on other images than the classifier is trained on."""
+    from cae.data.splits import describe_splits
+
+    about = describe_splits(splits)
     if saved.about.get("data") != about["data"]:
         tell_warning(
             f"{saved.path} was pretrained on {saved.about.get('data')}, not on {about['data']}"

@@ -13,7 +13,7 @@ from types import FrameType
 import typer
 
 from cae.apps.screen import tell, tell_error
-from cae.errors import CaeError
+from cae.errors import CaeError, StoppedError
 
 # 128 and the signal's number, as shells report it.
 INTERRUPTED = 130
@@ -41,6 +41,9 @@ def failures_told(*, debug: bool) -> Generator[None]:
     except KeyboardInterrupt:
         tell("stopped by Ctrl-C", style="bold red")
         raise typer.Exit(INTERRUPTED) from None
+    except StoppedError as error:
+        tell(str(error), style="bold red")
+        raise typer.Exit(error.exit_code) from None
     except BrokenPipeError:
         # Whoever read stdout has seen enough. Python flushes it once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

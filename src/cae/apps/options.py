@@ -76,6 +76,20 @@ Name = Annotated[
         help="What the models are called: classifier_NAME and so on.  [default: the preset's]",
     ),
 ]
-Fresh = Annotated[bool, typer.Option("--fresh", help="Replace what lies in the folder already.")]
+Fresh = Annotated[
+    bool,
+    typer.Option(
+        "--fresh", help="Start over, and replace what lies in the folder under this name already."
+    ),
+]
+SaveEvery = Annotated[
+    float,
+    typer.Option(
+        "--save-every",
+        metavar="SECONDS",
+        min=0,
+        help="How often the state of the training is saved, for the same command to go on from.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Write the answer to stdout as one JSON value.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]

@@ -46,8 +46,9 @@ class TrainingProgress:
         self._bar: _StageBar | None = None
         self._waiting: Status | None = None
         self._stage = ""
-        self._epoch = 0
+        self._epoch = self._epochs_before = 0
         self._started = 0.0
+        self._is_training = False
         self._record: Mapping[str, float] = {}
 
     def __enter__(self) -> Self:
@@ -62,13 +63,26 @@ class TrainingProgress:
     ) -> None:
         self._clear()
 
-    def stage_started(self, stage: str, *, epochs: int, images_per_epoch: int) -> None:
+    def is_training(self) -> bool:
+        """Whether a stage is under way."""
+        return self._is_training
+
+    def stage_started(
+        self, stage: str, *, epochs: int, images_per_epoch: int, images_done: int
+    ) -> None:
         """Start the stage's bar, or say that it starts."""
         self._clear()
-        self._stage, self._epoch, self._record = stage, 0, {}
+        self._is_training = True
+        self._stage, self._record = stage, {}
+        self._epoch = self._epochs_before = images_done // images_per_epoch
         self._started = time.perf_counter()
+        if images_done:
+            words = f"goes on in epoch {min(self._epoch + 1, epochs)}"
+            tell(Text.assemble((f"{stage:<13}", "bold"), words), console=self._console)
         if self._console.is_terminal:
-            self._bar = _StageBar(self._console, stage, epochs=epochs, images=images_per_epoch)
+            self._bar = _StageBar(
+                self._console, stage, epochs=epochs, images=images_per_epoch, done=images_done
+            )
             self._bar.start()
         else:
             words = f"{stage:<13}{_count_epochs(epochs)} of {images_per_epoch:,} images"
@@ -88,11 +102,20 @@ class TrainingProgress:
     def stage_ended(self) -> None:
         """Put one line in the place of the bar."""
         self._clear()
+        self._is_training = False
         duration = write_duration(time.perf_counter() - self._started)
         figures = _write_figures(self._record)
-        words = f"{_count_epochs(self._epoch)} in {duration}  {figures}"
+        now = self._epoch - self._epochs_before
+        share = f", {now} of them now," if self._epochs_before else ""
+        words = f"{_count_epochs(self._epoch)}{share} in {duration}  {figures}"
         tell(Text.assemble((f"{self._stage:<13}", "bold"), words), console=self._console)
         self._wait("saving and measuring")
+
+    def stage_skipped(self, stage: str) -> None:
+        """Say that the stage's model is there already."""
+        self._clear()
+        tell(Text.assemble((f"{stage:<13}", "bold"), "is complete already"), console=self._console)
+        self._wait("measuring")
 
     def _wait(self, words: str) -> None:
         """Show a sign of life while nothing is trained."""
@@ -158,7 +181,9 @@ class Loading:
 class _StageBar(Progress):
     """The bar of one stage, and under it the figures of the last epoch."""
 
-    def __init__(self, console: Console, stage: str, *, epochs: int, images: int) -> None:
+    def __init__(
+        self, console: Console, stage: str, *, epochs: int, images: int, done: int
+    ) -> None:
         self._figures = ""  # Rich draws once while it is set up.
         super().__init__(
             TextColumn("[bold]{task.description:<13}"),
@@ -171,7 +196,10 @@ class _StageBar(Progress):
             expand=True,
         )
         self._epochs = epochs
-        self._task = self.add_task(stage, total=epochs * images, epoch=1, epochs=epochs)
+        epoch = min(done // images + 1, epochs)
+        self._task = self.add_task(
+            stage, total=epochs * images, completed=done, epoch=epoch, epochs=epochs
+        )
 
     def get_renderables(self) -> Iterable[RenderableType]:
         """Return the bar and the line under it."""

@@ -35,7 +35,8 @@ class Request:
         device, precision: for `choose_runtime`.
         out: folder of the run; None for one under runs/, whose name ends with `out_ending`.
         name: of the models; None for the preset's.
-        fresh: replace what lies there.
+        fresh: start over, and replace what lies there.
+        save_every: seconds between two saved states of a training.
     """
 
     command: str
@@ -52,6 +53,7 @@ class Request:
     out_ending: str = ""
     name: str | None
     fresh: bool
+    save_every: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ from cae.config import (
     require_matching_stages,
 )
 from cae.errors import CheckpointError, ConfigError
-from cae.files import compute_sha256, read_json, write_bytes, write_json
+from cae.files import break_seal, compute_sha256, read_json, write_bytes, write_sealed_json
 from cae.incoming import read_plain
 from cae.models.autoencoder import Autoencoder, Encoder, make_autoencoder
 from cae.models.blocks import count_parameters
@@ -87,7 +87,7 @@ def write_model(
     The checksum ties the two together: a pair torn by a crash between them is refused on loading.
     """
     write_weights(files.weights, model.state_dict())
-    write_json(
+    write_sealed_json(
         files.json,
         {
             "format": _FORMAT,
@@ -140,6 +140,7 @@ def read_model(path: Path) -> SavedModel:
             f"{path}: not a saved model of format {_FORMAT}: its format is "
             f"{show(content.get('format'))}"
         )
+    content = break_seal(path, content)
     kind = content.get("kind")
     if kind not in ("autoencoder", "encoder", "classifier"):
         raise CheckpointError(f"{path}: unknown kind of model {show(kind)}")

@@ -68,17 +68,26 @@ class Batches:
         """How many batches an epoch has."""
         return len(self._bounds())
 
-    def epoch(self, epoch: int) -> Iterator[Batch]:
-        """Yield the batches of an epoch; the last may be smaller, or larger by one: never alone."""
+    def count_images(self, *, batches: int) -> int:
+        """How many images the first so many batches of an epoch hold."""
+        return self._bounds()[batches - 1][1] if batches else 0
+
+    def epoch(self, epoch: int, *, first: int = 0) -> Iterator[Batch]:
+        """Yield the batches of an epoch; the last may be smaller, or larger by one: never alone.
+
+        Args:
+            epoch: number of the epoch.
+            first: index of the batch to begin with.
+        """
         if self._seed is None:
-            for start, stop in self._bounds():
+            for start, stop in self._bounds()[first:]:
                 yield self._make(slice(start, stop), maps=None)
             return
         order = torch.from_numpy(
             make_permutation(self.num_images, seed=derive_seed(self._seed, "order", epoch))
         ).to(self._pixels.device)
         maps = None if self._augmentation is None else self._draw_maps(self._augmentation, epoch)
-        for start, stop in self._bounds():
+        for start, stop in self._bounds()[first:]:
             yield self._make(order[start:stop], maps=maps)
 
     def _draw_maps(self, augmentation: Augmentation, epoch: int) -> Tensor:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from cae.evaluation.samples import MistakeSamples, ReconstructionSamples
 from cae.report.figures import (
     plot_confident_mistakes,
@@ -19,6 +21,7 @@ from cae.run_folder import RunFolder
 from cae.training.history import read_history
 
 _CURVES = {"autoencoder": ("loss",), "classifier": ("loss", "accuracy")}
+_PICTURES = ("reconstructions", "confusion_matrix", "per_class_recall", "confident_mistakes")
 
 
 def draw_run(
@@ -72,6 +75,16 @@ def draw_run(
     ]
 
 
+def find_damaged_plots(folder: RunFolder) -> list[Path]:
+    """Return those of the pictures that `draw_run` draws which are missing or damaged."""
+    names = [
+        *(f"{folder.autoencoder}_{metric}" for metric in _CURVES["autoencoder"]),
+        *(f"{folder.classifier}_{metric}" for metric in _CURVES["classifier"]),
+        *(f"{picture}_{folder.name}" for picture in _PICTURES),
+    ]
+    return [path for path in map(folder.plot, names) if not _is_whole(path)]
+
+
 def draw_training(folder: RunFolder, model: str) -> list[Path]:
     """Draw the training curves of the model called `model` from its history; return the PNGs.
 
@@ -89,3 +102,12 @@ def draw_training(folder: RunFolder, model: str) -> list[Path]:
         )
         for metric in _CURVES[stage]
     ]
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        with Image.open(path) as picture:
+            picture.verify()  # A PNG holds a checksum of each of its parts.
+    except (OSError, SyntaxError, ValueError):
+        return False
+    return True

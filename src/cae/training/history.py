@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from cae.errors import CheckpointError
-from cae.files import read_json, write_json
+from cae.files import break_seal, read_json, write_sealed_json
 
 
 @dataclass(slots=True)
@@ -37,12 +37,12 @@ class History:
     @property
     def seconds(self) -> float:
         """Wall time of all epochs, validation included."""
-        return math.fsum(self.metrics["seconds"])
+        return math.fsum(self.metrics.get("seconds", ()))
 
 
 def write_history(path: Path, history: History, *, about: Mapping[str, Any]) -> None:
     """Write a history as JSON: what it is `about`, then its best epoch, seconds and columns."""
-    write_json(
+    write_sealed_json(
         path,
         {
             **about,
@@ -57,14 +57,13 @@ def read_history(path: Path) -> dict[str, Any]:
     """Return the JSON object of a history file, its columns of equal length.
 
     Raises:
-        CheckpointError: the file is missing, is not JSON, or is not a history.
+        CheckpointError: the file is missing, damaged, or not a history.
     """
     value = read_json(path)
-    content = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
-    metrics = content.get("metrics")
-    if not isinstance(metrics, dict):
+    if not isinstance(value, dict) or not isinstance(value.get("metrics"), dict):  # pyright: ignore[reportUnknownMemberType]
         raise CheckpointError(f"{path}: not a training history: it has no 'metrics'")
-    columns = list(cast("dict[str, object]", metrics).values())
+    content = break_seal(path, value)
+    columns = list(cast("dict[str, object]", content["metrics"]).values())
     if not all(map(_is_column, columns)) or len({len(cast("list[Any]", c)) for c in columns}) > 1:
         raise CheckpointError(
             f"{path}: not a training history: expected under 'metrics' lists of numbers, as long "

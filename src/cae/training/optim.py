@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -52,6 +52,31 @@ def make_optimizer(
         lr = torch.tensor(config.lr, device=trained[0].device)
         return kind(trained, lr=lr, capturable=True, **options)
     return kind(trained, lr=config.lr, **options)
+
+
+def copy_optimizer_state(optimizer: optim.Optimizer) -> dict[str, Tensor]:
+    """Return the optimizer's state, step counts and moments, by "INDEX.NAME"."""
+    state: dict[int, dict[str, Tensor]] = optimizer.state_dict()["state"]
+    return {
+        f"{index}.{name}": value
+        for index, values in state.items()
+        for name, value in values.items()
+        if value is not None  # pyright: ignore[reportUnnecessaryComparison] - SGD's, unused
+    }
+
+
+def restore_optimizer_state(optimizer: optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """Give a new optimizer the state that `copy_optimizer_state` returned of another."""
+    state: dict[int, dict[str, Tensor]] = {}
+    parameters = [value for group in optimizer.param_groups for value in group["params"]]
+    for key, value in tensors.items():
+        index, _, name = key.partition(".")
+        like = parameters[int(index)]
+        # A moment lies in memory as its parameter does: one pass runs over both.
+        kept = torch.empty_like(like).copy_(value) if value.shape == like.shape else value
+        state.setdefault(int(index), {})[name] = kept
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
 
 
 def set_learning_rate(optimizer: optim.Optimizer, lr: float) -> None:

@@ -10,6 +10,7 @@ from torch import nn
 
 from cae.checkpoints.weights import write_model, write_weights
 from cae.config import AutoencoderConfig, ClassifierConfig, dump
+from cae.files import compute_sha256
 from cae.models.autoencoder import Autoencoder
 from cae.models.classifier import Classifier
 from cae.run_folder import ModelFiles, RunFolder
@@ -48,10 +49,13 @@ def save_autoencoder(
     """
     model_files = folder.model(name or folder.autoencoder)
     encoder_files = folder.model(encoder_name or folder.encoder)
-    details = {**about, **_describe_fit(trained.fit)}
-    write_model(model_files, trained.model, autoencoder_config=config, about=details)
+    # The model's own file is the last: where it is whole, so is the rest.
+    rest = _write_rest(
+        folder, model_files, trained.fit, stage="autoencoder", config=config, about=about
+    )
+    details = {**about, **rest}
     write_model(encoder_files, trained.model.encoder, autoencoder_config=config, about=details)
-    _write_rest(folder, model_files, trained.fit, stage="autoencoder", config=config, about=about)
+    write_model(model_files, trained.model, autoencoder_config=config, about=details)
 
 
 def save_classifier(
@@ -76,23 +80,15 @@ def save_classifier(
         name: of the model; the folder's own name for it if None.
     """
     files = folder.model(name or folder.classifier)
+    rest = _write_rest(folder, files, trained.fit, stage="classifier", config=config, about=about)
     write_model(
         files,
         trained.model,
         autoencoder_config=autoencoder_config,
         classifier_config=config,
         class_names=class_names,
-        about={**about, **_describe_fit(trained.fit)},
+        about={**about, **rest},
     )
-    _write_rest(folder, files, trained.fit, stage="classifier", config=config, about=about)
-
-
-def _describe_fit(result: FitResult) -> dict[str, Any]:
-    return {
-        "weights": result.chosen,
-        "epochs": result.history.epochs,
-        "best_epoch": result.history.best_epoch,
-    }
 
 
 def _write_rest(
@@ -103,8 +99,8 @@ def _write_rest(
     stage: str,
     config: AutoencoderConfig | ClassifierConfig,
     about: Mapping[str, Any],
-) -> None:
-    """Write the weights that were not chosen, and the history."""
+) -> dict[str, Any]:
+    """Write the weights that were not chosen, and the history; return what there is to say."""
     best, last = result.best_weights, result.last_weights
     which, weights = ("last", last) if result.chosen == "best" else ("best", best)
     write_weights(files.other_weights(which), weights)
@@ -119,3 +115,9 @@ def _write_rest(
             "config": dump(config),
         },
     )
+    return {
+        "weights": result.chosen,
+        "epochs": result.history.epochs,
+        "best_epoch": result.history.best_epoch,
+        "other_weights_sha256": compute_sha256(files.other_weights(which)),
+    }

@@ -26,6 +26,11 @@ _STEPS_BEFORE_CAPTURE = 3
 class Step(Protocol):
     """Takes optimizer steps."""
 
+    @property
+    def optimizer(self) -> optim.Optimizer:
+        """The optimizer that takes them."""
+        ...
+
     def __call__(self, batch: Batch, *, lr: float) -> Measured:
         """Take a step on `batch` at the learning rate `lr`; return what was measured before it.
 
@@ -67,7 +72,7 @@ class PlainStep:
         runtime: Runtime,
     ) -> None:
         self._measure = partial(objective.measure, model)
-        self._optimizer = optimizer
+        self.optimizer = optimizer
         self._runtime = runtime
 
     def __call__(self, batch: Batch, *, lr: float) -> Measured:
@@ -77,15 +82,15 @@ class PlainStep:
 
     def set_learning_rate(self, lr: float) -> None:
         """Let the next steps be taken at the rate `lr`."""
-        set_learning_rate(self._optimizer, lr)
+        set_learning_rate(self.optimizer, lr)
 
     def take(self, batch: Batch) -> Measured:
         """Take a step at the rate that was set; nothing in it waits for the device."""
         with self._runtime.autocast():
             measured = self._measure(batch)
-        self._optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad(set_to_none=True)
         measured.loss.backward()
-        self._optimizer.step()
+        self.optimizer.step()
         return measured
 
 
@@ -104,6 +109,11 @@ class GraphStep:
         self._stream = torch.cuda.Stream(device)
         self._taken = 0
         self._recording: tuple[torch.cuda.CUDAGraph, Batch, Measured] | None = None
+
+    @property
+    def optimizer(self) -> optim.Optimizer:
+        """The optimizer of the plain step."""
+        return self._step.optimizer
 
     def __call__(self, batch: Batch, *, lr: float) -> Measured:
         """Take a step; see `Step`."""

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Generic
 
 import torch
 from torch import Tensor, nn
 
+from cae.checkpoints.state import StateFiles, TrainingState
 from cae.config import AutoencoderConfig, ClassifierConfig
 from cae.data.batches import Batches
-from cae.errors import DivergedError
+from cae.errors import CheckpointError, DivergedError, StoppedError
 from cae.runtime.device import Runtime
 from cae.seeding import derive_seed
 from cae.training.history import History
 from cae.training.objectives import Model, Objective
-from cae.training.optim import make_learning_rates
+from cae.training.optim import (
+    copy_optimizer_state,
+    make_learning_rates,
+    restore_optimizer_state,
+)
 from cae.training.progress import Progress
 from cae.training.step import make_step
+from cae.training.sums import Sums
+
+logger = logging.getLogger(__name__)
 
 Weights = dict[str, Tensor]
 
@@ -29,12 +40,31 @@ class FitResult:
 
     Attributes:
         chosen: "best" or "last": which of them the model holds now.
+        earlier_seconds: the part of the training's time that was spent before it was interrupted.
     """
 
     history: History
     best_weights: Weights
     last_weights: Weights
     chosen: str
+    earlier_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoints:
+    """Where a training keeps its state, and who may ask it to stop.
+
+    Attributes:
+        files: where states are written.
+        latest: the state to go on from; None: begin.
+        every_seconds: how often a state is saved, at most.
+        stop_requested: asked after each step; once it returns true, training saves and stops.
+    """
+
+    files: StateFiles
+    latest: TrainingState | None
+    every_seconds: float
+    stop_requested: Callable[[], bool]
 
 
 def fit(
@@ -46,6 +76,7 @@ def fit(
     config: AutoencoderConfig | ClassifierConfig,
     runtime: Runtime,
     progress: Progress,
+    checkpoints: Checkpoints | None = None,
 ) -> FitResult:
     """Train `model` in place on `train`, watching `val`; return what happened.
 
@@ -54,63 +85,48 @@ def fit(
     `early_stopping_delta` below its best for `early_stopping_patience` epochs. Without callbacks
     the model ends with its last weights.
 
+    With `checkpoints`, training saves its state and can go on from one. On the CPU it then ends
+    with the very bytes that it would have ended with had it never stopped.
+
     Raises:
-        DivergedError: a loss is not finite at the end of an epoch.
+        DivergedError: a loss or a weight is not finite; looked at when an epoch ends and before
+            a state is saved.
+        StoppedError: training was asked to stop, and its state is saved.
+        CheckpointError: the state to go on from does not fit.
     """
     runtime.place(model)
-    step = make_step(model, objective, config, runtime=runtime)
-    rates = make_learning_rates(config, steps=config.epochs * len(train))
-    history, stopping = History(), _EarlyStopping(config)
-    best_weights: Weights = {}
-    progress.stage_started(objective.stage, epochs=config.epochs, images_per_epoch=train.num_images)
+    training = _Training(model, objective, train, val, config, runtime, progress, checkpoints)
     devices = [runtime.device] if runtime.device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
-        for epoch in range(1, config.epochs + 1):
-            # Dropout and noise draw from torch's own state; seeded here, they too are a function
-            # of (seed, epoch), and nothing needs saving to go on from the end of an epoch.
-            torch.manual_seed(derive_seed(config.seed, objective.stage, "noise", epoch))
-            started = time.perf_counter()
-            model.train()
-            sums = _Sums(objective.metrics)
-            rates_of_epoch = rates[(epoch - 1) * len(train) : epoch * len(train)]
-            for batch, lr in zip(train.epoch(epoch), rates_of_epoch, strict=True):
-                measured = step(batch, lr=lr)
-                sums.add(measured.totals, measured.weights)
-                progress.images_done(len(batch))
-            trained = sums.read()
-            training_seconds = time.perf_counter() - started
-            validated = evaluate_objective(model, objective, val, runtime=runtime)
-            record = {
-                **trained,
-                **{f"val_{name}": value for name, value in validated.items()},
-                "lr": rates_of_epoch[-1],
-                "seconds": round(time.perf_counter() - started, 4),
-                "images_per_second": round(train.num_images / training_seconds, 2),
-            }
-            _require_finite(record, stage=objective.stage, epoch=epoch, config=config)
-            history.append(record)
-            progress.epoch_ended(epoch, record)
-            if history.best_epoch == epoch:
-                best_weights = copy_weights(model)
-            if stopping.update(record["val_loss"]):
-                break
-    progress.stage_ended()
+        training.run()
     last_weights = copy_weights(model)
     if config.callbacks:
-        model.load_state_dict(best_weights, strict=True)
-    return FitResult(history, best_weights, last_weights, "best" if config.callbacks else "last")
+        model.load_state_dict(training.best_weights, strict=True)
+    return FitResult(
+        training.history,
+        training.best_weights,
+        last_weights,
+        "best" if config.callbacks else "last",
+        training.earlier_seconds,
+    )
 
 
 def evaluate_objective(
-    model: Model, objective: Objective[Model], batches: Batches, *, runtime: Runtime
+    model: Model,
+    objective: Objective[Model],
+    batches: Batches,
+    *,
+    runtime: Runtime,
+    after_batch: Callable[[], None] = lambda: None,
 ) -> dict[str, float]:
     """Return the objective's metrics over all batches, the model in evaluation mode."""
     model.eval()
-    sums = _Sums(objective.metrics)
+    sums = Sums(objective.metrics, device=runtime.device)
     with torch.no_grad(), runtime.autocast():
         for batch in batches.epoch(0):
             measured = objective.measure(model, batch)
             sums.add(measured.totals, measured.weights)
+            after_batch()
     return sums.read()
 
 
@@ -119,53 +135,182 @@ def copy_weights(model: nn.Module) -> Weights:
     return {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
 
 
-class _Sums:
-    """Metrics added up on the device and read once."""
+class _Training(Generic[Model]):
+    """A training under way. Whenever it is saved, it stands between two optimizer steps."""
 
-    def __init__(self, names: tuple[str, ...]) -> None:
-        self._names = names
-        self._totals: Tensor | None = None
-        self._weights: Tensor | None = None
+    def __init__(
+        self,
+        model: Model,
+        objective: Objective[Model],
+        train: Batches,
+        val: Batches,
+        config: AutoencoderConfig | ClassifierConfig,
+        runtime: Runtime,
+        progress: Progress,
+        checkpoints: Checkpoints | None,
+    ) -> None:
+        self.history = History()
+        self.best_weights: Weights = {}
+        self.earlier_seconds = 0.0
+        self._model, self._objective, self._config = model, objective, config
+        self._train, self._val = train, val
+        self._runtime, self._progress, self._checkpoints = runtime, progress, checkpoints
+        self._step = make_step(model, objective, config, runtime=runtime)
+        self._rates = make_learning_rates(config, steps=config.epochs * len(train))
+        # Where it stands: the epoch under way, how many of its batches are done, what they
+        # measured, and when it would have started had it never been interrupted.
+        self._epoch, self._batch, self._sums = 1, 0, self._make_sums()
+        self._epoch_started = self._saved_at = time.perf_counter()
 
-    def add(self, totals: Tensor, weights: Tensor) -> None:
-        # float64: half a million float32 additions would drift in the fourth digit.
-        totals, weights = totals.double(), weights.double()
-        self._totals = totals if self._totals is None else self._totals + totals
-        self._weights = weights if self._weights is None else self._weights + weights
+    def run(self) -> None:
+        """Train to the end, from the latest saved state if there is one."""
+        if self._checkpoints is not None and self._checkpoints.latest is not None:
+            self._restore(self._checkpoints.latest)
+        images = self._train.num_images
+        self._progress.stage_started(
+            self._objective.stage,
+            epochs=self._config.epochs,
+            images_per_epoch=images,
+            images_done=(self._epoch - 1) * images + self._train.count_images(batches=self._batch),
+        )
+        while self._epoch <= self._config.epochs and not _should_stop(self.history, self._config):
+            self._run_epoch()
+            self._keep()
+        self._progress.stage_ended()
 
-    def read(self) -> dict[str, float]:
-        assert self._totals is not None and self._weights is not None
-        values = (self._totals / self._weights).unbind()
-        return {name: value.item() for name, value in zip(self._names, values, strict=True)}
+    def _run_epoch(self) -> None:
+        if self._batch == 0:
+            # Dropout and noise draw from torch's own state; seeded here, they too are a function
+            # of (seed, epoch).
+            seed = derive_seed(self._config.seed, self._objective.stage, "noise", self._epoch)
+            torch.manual_seed(seed)
+            self._epoch_started = time.perf_counter()
+        self._model.train()
+        first_step = (self._epoch - 1) * len(self._train)
+        for batch in self._train.epoch(self._epoch, first=self._batch):
+            measured = self._step(batch, lr=self._rates[first_step + self._batch])
+            self._sums.add(measured.totals, measured.weights)
+            self._batch += 1
+            self._progress.images_done(len(batch))
+            self._keep()
+        trained = self._sums.read()
+        training_seconds = time.perf_counter() - self._epoch_started
+        validated = evaluate_objective(
+            self._model,
+            self._objective,
+            self._val,
+            runtime=self._runtime,
+            after_batch=self._stop_if_asked,
+        )
+        record = {
+            **trained,
+            **{f"val_{name}": value for name, value in validated.items()},
+            "lr": self._rates[first_step + len(self._train) - 1],
+            "seconds": round(time.perf_counter() - self._epoch_started, 4),
+            "images_per_second": round(self._train.num_images / training_seconds, 2),
+        }
+        self._require_finite(record)
+        self.history.append(record)
+        self._progress.epoch_ended(self._epoch, record)
+        if self.history.best_epoch == self._epoch:
+            self.best_weights = copy_weights(self._model)
+        self._epoch, self._batch, self._sums = self._epoch + 1, 0, self._make_sums()
 
+    def _make_sums(self) -> Sums:
+        return Sums(self._objective.metrics, device=self._runtime.device)
 
-class _EarlyStopping:
-    def __init__(self, config: AutoencoderConfig | ClassifierConfig) -> None:
-        self._active = config.callbacks and config.early_stopping
-        self._delta = config.early_stopping_delta
-        self._patience = config.early_stopping_patience
-        self._best = math.inf
-        self._waited = 0
+    def _keep(self) -> None:
+        """Save the state if it is time to, and stop if asked to."""
+        self._stop_if_asked()
+        if self._checkpoints is None:
+            return
+        if time.perf_counter() - self._saved_at >= self._checkpoints.every_seconds:
+            try:
+                self._save(self._checkpoints)
+            except CheckpointError as error:  # What is in memory is worth more than the file.
+                logger.warning("training goes on, but its state is not saved: %s", error)
+            self._saved_at = time.perf_counter()
 
-    def update(self, loss: float) -> bool:
-        """Return whether to stop after an epoch with this validation loss."""
-        if loss < self._best - self._delta:
-            self._best, self._waited = loss, 0
-        else:
-            self._waited += 1
-        return self._active and self._waited >= max(self._patience, 1)
-
-
-def _require_finite(
-    record: dict[str, float],
-    *,
-    stage: str,
-    epoch: int,
-    config: AutoencoderConfig | ClassifierConfig,
-) -> None:
-    for name, value in record.items():
-        if not math.isfinite(value):
-            raise DivergedError(
-                f"{stage}: {name} is {value} after epoch {epoch}; training diverged: lower lr "
-                f"(now {config.lr}), or use --precision float32"
+    def _stop_if_asked(self) -> None:
+        if self._checkpoints is not None and self._checkpoints.stop_requested():
+            self._save(self._checkpoints)
+            raise StoppedError(
+                f"{self._objective.stage}: stopped in epoch {min(self._epoch, self._config.epochs)}"
+                f" of {self._config.epochs}, and saved; the same command goes on from there"
             )
+
+    def _save(self, checkpoints: Checkpoints) -> None:
+        model, sums = copy_weights(self._model), self._sums.copy()
+        if not all(bool(value.isfinite().all()) for value in (sums, *model.values())):
+            raise self._describe_divergence("the loss or a weight is not finite")
+        tensors = {
+            **_prefix("model", model),
+            **_prefix("best", self.best_weights),
+            **_prefix("optimizer", copy_optimizer_state(self._step.optimizer)),
+            "sums": sums,
+            "random.cpu": torch.get_rng_state(),
+        }
+        if self._runtime.device.type == "cuda":
+            tensors["random.cuda"] = torch.cuda.get_rng_state(self._runtime.device)
+        facts = {
+            "epoch": self._epoch,
+            "batch": self._batch,
+            "seconds": time.perf_counter() - self._epoch_started if self._batch else 0.0,
+            "history": self.history.metrics,
+        }
+        step = (self._epoch - 1) * len(self._train) + self._batch
+        checkpoints.files.write(TrainingState(step, facts, tensors))
+
+    def _restore(self, state: TrainingState) -> None:
+        tensors, facts = state.tensors, state.facts
+        try:
+            self.history.metrics.update(facts["history"])
+            self._epoch, self._batch = facts["epoch"], facts["batch"]
+            self._epoch_started = time.perf_counter() - facts["seconds"]
+            self.earlier_seconds = facts["seconds"] + self.history.seconds
+            self.best_weights = _select("best", tensors)
+            self._model.load_state_dict(_select("model", tensors), strict=True)
+            restore_optimizer_state(self._step.optimizer, _select("optimizer", tensors))
+            self._sums.restore(tensors["sums"])
+            torch.set_rng_state(tensors["random.cpu"])
+            if self._runtime.device.type == "cuda" and "random.cuda" in tensors:
+                torch.cuda.set_rng_state(tensors["random.cuda"], self._runtime.device)
+        except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
+            raise CheckpointError(
+                f"{self._objective.stage}: the saved state is not one of this version of the "
+                f"program ({error}); --fresh starts over"
+            ) from error
+
+    def _require_finite(self, record: Mapping[str, float]) -> None:
+        for name, value in record.items():
+            if not math.isfinite(value):
+                raise self._describe_divergence(f"{name} is {value}")
+
+    def _describe_divergence(self, what: str) -> DivergedError:
+        kept = "" if self._checkpoints is None else "the state before it is kept; "
+        return DivergedError(
+            f"{self._objective.stage}: {what} in epoch {self._epoch}; training diverged: {kept}"
+            f"lower lr (now {self._config.lr}), or use --precision float32"
+        )
+
+
+def _should_stop(history: History, config: AutoencoderConfig | ClassifierConfig) -> bool:
+    """Return whether the validation losses so far end training early."""
+    if not (config.callbacks and config.early_stopping):
+        return False
+    best, waited = math.inf, 0
+    for loss in history.metrics.get("val_loss", ()):
+        if loss < best - config.early_stopping_delta:
+            best, waited = loss, 0
+        else:
+            waited += 1
+    return waited >= max(config.early_stopping_patience, 1)
+
+
+def _prefix(prefix: str, tensors: Mapping[str, Tensor]) -> Weights:
+    return {f"{prefix}.{name}": value for name, value in tensors.items()}
+
+
+def _select(prefix: str, tensors: Mapping[str, Tensor]) -> Weights:
+    start = f"{prefix}."
+    return {name[len(start) :]: value for name, value in tensors.items() if name.startswith(start)}

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 
 import cae
-from cae.files import read_json, write_json
+from cae.files import read_sealed_json, write_sealed_json
 
 ON_CPU = ("--device", "cpu", "--precision", "float32")
 FINETUNE = ("finetune", "--data", "digits", *ON_CPU, "--set", "epochs=1")
@@ -22,7 +21,7 @@ def test_a_run_writes_the_whole_layout_and_shows_its_results(train_tiny, snapsho
 
     assert answer.code == 0
     assert snapshot(Path("new")).keys() == snapshot(run_once).keys()
-    evaluation = read_json(Path("new/evaluation.json"))
+    evaluation = read_sealed_json(Path("new/evaluation.json"))
     accuracy = f"{evaluation['test']['classifier']['accuracy']:.1%}"
     assert "Results on the digits test set, 359 images" in answer.out
     assert accuracy in answer.out
@@ -35,16 +34,24 @@ def test_a_run_in_json_is_one_object_on_stdout(train_tiny, finished_run: Path):
     answer = train_tiny("run", "--json")
     found = json.loads(answer.out)
     paths = found.pop("paths")
-    assert found == read_json(finished_run / "evaluation.json")
+    assert found == read_sealed_json(finished_run / "evaluation.json")
     assert paths["out"] == "runs/digits-digits"
     listed = [*paths["models"], *paths["history"], *paths["plots"], paths["evaluation"]]
     assert len(listed) == 3 + 2 + 7 + 1
     assert all(Path(path).is_file() for path in listed)
 
 
-def test_a_finished_run_without_plots_is_told(train_tiny, finished_run: Path):
-    shutil.rmtree(finished_run / "plots")
-    assert "its plots are missing" in train_tiny("run").err
+def test_plots_that_are_missing_or_damaged_are_drawn_again(
+    train_tiny, snapshot, finished_run: Path
+):
+    before = snapshot(finished_run / "plots")
+    drawn = finished_run / "plots" / "confusion_matrix_digits.png"
+    drawn.write_bytes(drawn.read_bytes()[:-100])
+    (finished_run / "plots" / "reconstructions_digits.png").unlink()
+    answer = train_tiny("run")
+    assert answer.code == 0
+    assert answer.err.count("is complete already") == 2
+    assert snapshot(finished_run / "plots") == before
 
 
 def test_the_stages_one_by_one_give_the_models_of_the_run(call_cae, train_tiny, run_once: Path):
@@ -81,7 +88,7 @@ def test_a_classifier_stands_on_either_file_of_a_pretraining(
     given = cae.read_weights(finished_run / "models" / "encoder_digits.safetensors")
     kept = cae.read_weights(Path("new/models/classifier_digits.safetensors"))
     assert all((kept[f"encoder.{name}"] == value).all() for name, value in given.items())
-    about = read_json(Path("new/models/classifier_digits.json"))["about"]
+    about = read_sealed_json(Path("new/models/classifier_digits.json"))["about"]
     assert about["encoder_sha256"] == cae.read_model(model).weights_sha256
 
 
@@ -96,9 +103,14 @@ def test_from_scratch_the_encoder_is_trained_even_where_the_preset_freezes_it(tr
 
 def test_a_model_is_replaced_only_when_asked(train_tiny, snapshot, finished_run: Path):
     before = snapshot(finished_run)
-    refused = train_tiny("pretrain", "--out", finished_run)
+    refused = train_tiny("pretrain", "--out", finished_run, "--set", "autoencoder.lr=0.5")
     assert refused.code == 2
-    assert "autoencoder_digits.json: there is a model already" in refused.err
+    assert "autoencoder_digits.json: there is another model already: autoencoder.lr" in refused.err
+    assert snapshot(finished_run) == before
+
+    complete = train_tiny("pretrain", "--out", finished_run)
+    assert complete.code == 0
+    assert "autoencoder  is complete already" in complete.err
     assert snapshot(finished_run) == before
 
     replaced = train_tiny("pretrain", "--out", finished_run, "--fresh", "--seed", "5")
@@ -112,9 +124,15 @@ def test_a_model_is_replaced_only_when_asked(train_tiny, snapshot, finished_run:
 def test_a_classifier_is_replaced_only_when_asked(call_cae, snapshot, finished_run: Path):
     before = snapshot(finished_run)
     encoder = finished_run / "models" / "encoder_digits.json"
-    refused = call_cae(*FINETUNE, "--encoder", encoder, "--out", finished_run)
+    given = (*FINETUNE, "--encoder", encoder, "--out", finished_run)
+    refused = call_cae(*given, "--set", "classifier.lr=0.5")
     assert refused.code == 2
-    assert "classifier_digits.json: there is a model already" in refused.err
+    assert "classifier_digits.json: there is another model already: classifier.lr" in refused.err
+    assert snapshot(finished_run) == before
+
+    complete = call_cae(*given)
+    assert complete.code == 0
+    assert "classifier   is complete already" in complete.err
     assert snapshot(finished_run) == before
 
 
@@ -157,9 +175,9 @@ def test_an_encoder_of_other_images_is_pointed_out(
 ):
     path = finished_run / "models" / "encoder_digits.json"
     if change:
-        content = read_json(path)
+        content = read_sealed_json(path)
         content["about"] |= change
-        write_json(path, content)
+        write_sealed_json(path, content)
     answer = call_cae(*FINETUNE, "--encoder", path, "--out", "new", *options)
     assert answer.code == 0
     assert "warning: " in answer.err

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import cae
-from cae.files import read_json, write_json
+from cae.files import read_sealed_json, write_sealed_json
 
 ON_CPU = ("--device", "cpu", "--precision", "float32")
 
@@ -71,7 +71,7 @@ def test_a_setting_of_training_has_no_place_in_data(call_cae):
 def test_a_saved_classifier_scores_what_it_scored_in_its_run(call_cae, finished_run: Path):
     answer = call_cae("evaluate", classifier_of(finished_run), *ON_CPU, "--json")
     found = json.loads(answer.out)
-    scores = read_json(finished_run / "evaluation.json")["test"]["classifier"]
+    scores = read_sealed_json(finished_run / "evaluation.json")["test"]["classifier"]
     assert {name: found[name] for name in scores} == scores
     assert (found["kind"], found["data"]) == ("classifier", "digits")
     assert found["model"] == str(classifier_of(finished_run))
@@ -83,15 +83,15 @@ def test_a_saved_classifier_scores_what_it_scored_in_its_run(call_cae, finished_
 def test_a_saved_autoencoder_scores_what_it_scored_in_its_run(call_cae, finished_run: Path):
     path = finished_run / "models" / "autoencoder_digits.json"
     found = json.loads(call_cae("evaluate", path, *ON_CPU, "--json").out)
-    scores = read_json(finished_run / "evaluation.json")["test"]["autoencoder"]
+    scores = read_sealed_json(finished_run / "evaluation.json")["test"]["autoencoder"]
     assert {name: found[name] for name in scores} == scores
     assert f"{scores['psnr']:.1f} dB" in call_cae("evaluate", path, *ON_CPU).out
 
 
 def test_a_model_of_unknown_data_wants_to_be_told_which(call_cae, finished_run: Path):
-    content = read_json(classifier_of(finished_run))
+    content = read_sealed_json(classifier_of(finished_run))
     del content["about"]["data"]
-    write_json(classifier_of(finished_run), content)
+    write_sealed_json(classifier_of(finished_run), content)
     answer = call_cae("evaluate", classifier_of(finished_run), *ON_CPU)
     assert answer.code == 2
     assert "--data cifar10, digits or a path" in answer.err

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cae.files import read_json, write_text
+from cae.files import read_sealed_json, write_text
 
 
 def test_a_finished_run_is_shown_and_not_repeated(train_tiny, snapshot, finished_run: Path):
@@ -41,7 +41,7 @@ def test_a_long_list_of_differences_is_cut(call_cae, finished_run: Path):
 def test_fresh_runs_again_over_a_finished_run(train_tiny, finished_run: Path):
     answer = train_tiny("run", "--fresh", "--seed", "3")
     assert answer.code == 0
-    assert read_json(finished_run / "evaluation.json")["seeds"]["classifier"] == 3
+    assert read_sealed_json(finished_run / "evaluation.json")["seeds"]["classifier"] == 3
 
 
 def test_a_run_that_stops_midway_leaves_no_figures_of_the_one_before(
@@ -50,7 +50,7 @@ def test_a_run_that_stops_midway_leaves_no_figures_of_the_one_before(
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("cae.pipeline.pretrain", stop)
+    monkeypatch.setattr("cae.pipeline.kept.pretrain", stop)
     assert train_tiny("run", "--fresh").code == 130
     assert not (finished_run / "evaluation.json").exists()
 
@@ -90,7 +90,7 @@ def test_a_run_without_all_of_its_models_is_not_called_complete(
     (finished_run / "models" / f"{model}_digits.{ending}").unlink()
     answer = train_tiny("run")
     assert answer.code == 4
-    assert "not all of its models" in answer.err
+    assert "not all of its files" in answer.err
     assert "--fresh" in answer.err
 
 
@@ -107,7 +107,7 @@ def test_models_that_another_command_wrote_are_not_replaced_unasked(train_tiny, 
     before = snapshot(Path("mine"))
     answer = train_tiny("run", "--out", "mine", "--seed", "9")
     assert answer.code == 2
-    assert "mine/models/autoencoder_digits.json: there is a model already" in answer.err
+    assert "mine/models/autoencoder_digits.json: there is another model already: " in answer.err
     assert snapshot(Path("mine")) == before
     assert train_tiny("run", "--out", "mine", "--seed", "9", "--fresh").code == 0
 

@@ -24,7 +24,7 @@ def make_console(*, terminal: bool) -> tuple[Console, io.StringIO]:
 
 
 def train(progress: Progress, *, epochs: int = 2, stage: str = "classifier") -> None:
-    progress.stage_started(stage, epochs=epochs, images_per_epoch=1000)
+    progress.stage_started(stage, epochs=epochs, images_per_epoch=1000, images_done=0)
     for epoch in range(1, epochs + 1):
         for _ in range(10):
             progress.images_done(100)
@@ -58,7 +58,7 @@ def test_on_a_terminal_the_bar_shows_epoch_rate_time_left_and_figures():
 def test_the_bar_shows_the_rate_and_the_last_figures_under_it():
     console, _ = make_console(terminal=True)
     progress = TrainingProgress(console)
-    progress.stage_started("classifier", epochs=4, images_per_epoch=1000)
+    progress.stage_started("classifier", epochs=4, images_per_epoch=1000, images_done=0)
     for _ in range(50):
         progress.images_done(20)
     progress.epoch_ended(1, RECORD)
@@ -79,7 +79,7 @@ def test_the_bar_shows_the_rate_and_the_last_figures_under_it():
 def test_a_stage_that_stops_early_tells_how_many_epochs_it_took():
     console, written = make_console(terminal=False)
     with TrainingProgress(console) as progress:
-        progress.stage_started("autoencoder", epochs=50, images_per_epoch=10)
+        progress.stage_started("autoencoder", epochs=50, images_per_epoch=10, images_done=0)
         progress.epoch_ended(1, {"loss": 1.0, "val_loss": 2.0})
         progress.stage_ended()
     assert "autoencoder  1 epoch in " in written.getvalue()
@@ -91,7 +91,7 @@ def test_a_training_that_fails_leaves_the_terminal_as_it_was():
 
     def fail() -> None:
         with TrainingProgress(console) as progress:
-            progress.stage_started("autoencoder", epochs=2, images_per_epoch=10)
+            progress.stage_started("autoencoder", epochs=2, images_per_epoch=10, images_done=0)
             progress.images_done(5)
             raise FloatingPointError("diverged")
 

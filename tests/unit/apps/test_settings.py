@@ -24,6 +24,7 @@ REQUEST = Request(
     out=None,
     name=None,
     fresh=False,
+    save_every=30.0,
 )
 
 
@@ -130,7 +131,7 @@ from cae.apps.settings import Request
 from cae.errors import CaeError
 for change in ({"settings": ["epoch=3"]}, {"preset": "quik"}, {"name": "../x"}, {}):
     given = dict(command="run", source="/nowhere", preset=None, settings=(), seed=None,
-                 device="auto", precision="auto", out=None, name=None, fresh=False)
+                 device="auto", precision="auto", out=None, name=None, fresh=False, save_every=30.0)
     try:
         run(Request(**(given | change)), as_json=False)
     except CaeError:

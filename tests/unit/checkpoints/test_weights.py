@@ -21,6 +21,7 @@ from cae.checkpoints.weights import (
 )
 from cae.config import AutoencoderConfig, ClassifierConfig, dump
 from cae.errors import CheckpointError
+from cae.files import read_sealed_json, write_sealed_json
 from cae.models.autoencoder import make_autoencoder
 from cae.models.blocks import count_parameters
 from cae.models.classifier import make_classifier
@@ -60,13 +61,13 @@ def save(folder: Path, kind: str, name: str = "m") -> ModelFiles:
 
 
 def change_json(files: ModelFiles, **changes: object) -> None:
-    content = json.loads(files.json.read_text())
+    content = read_sealed_json(files.json)
     for key, value in changes.items():
         if value is ...:
             del content[key]
         else:
             content[key] = value
-    files.json.write_text(json.dumps(content))
+    write_sealed_json(files.json, content)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -15,7 +15,7 @@ from PIL import Image
 
 from cae.errors import CheckpointError
 from cae.evaluation.samples import MistakeSamples, ReconstructionSamples
-from cae.files import write_json
+from cae.files import write_sealed_json
 from cae.report import run_plots
 from cae.report.run_plots import draw_run, draw_training
 from cae.run_folder import RunFolder
@@ -29,7 +29,7 @@ def write_run(root: Path, *, data: str = "cifar10") -> RunFolder:
     curve = [0.5, 0.25]
     metrics = {"loss": curve, "val_loss": curve, "accuracy": curve, "val_accuracy": curve}
     for stage, model in (("autoencoder", folder.autoencoder), ("classifier", folder.classifier)):
-        write_json(
+        write_sealed_json(
             folder.history(model),
             {"name": model, "stage": stage, "data": data, "metrics": metrics},
         )

@@ -21,8 +21,9 @@ def test_silence_has_exactly_the_events_of_the_interface():
 
 def test_silence_says_nothing(capsys):
     progress: Progress = SilentProgress()
-    progress.stage_started("autoencoder", epochs=2, images_per_epoch=10)
+    progress.stage_started("autoencoder", epochs=2, images_per_epoch=10, images_done=0)
     progress.images_done(5)
     progress.epoch_ended(1, {"loss": 0.5})
     progress.stage_ended()
+    progress.stage_skipped("classifier")
     assert capsys.readouterr() == ("", "")

@@ -7,6 +7,7 @@ import torch
 
 from cae.checkpoints.weights import load_model, read_model, read_weights
 from cae.config import dump
+from cae.files import compute_sha256
 from cae.run_folder import RunFolder
 from cae.training.history import read_history
 from cae.training.saving import Trained, save_autoencoder, save_classifier
@@ -36,6 +37,7 @@ def test_an_autoencoder_is_saved_with_its_encoder_and_its_history(
         "weights": chosen,
         "epochs": 3,
         "best_epoch": result.history.best_epoch,
+        "other_weights_sha256": compute_sha256(folder.model("autoencoder_t").other_weights(other)),
     }
     weights = {"best": result.best_weights, "last": result.last_weights}
     assert not same(weights["best"], weights["last"])

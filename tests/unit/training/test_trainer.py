@@ -18,6 +18,7 @@ from cae.models.classifier import make_classifier
 from cae.runtime.device import Runtime
 from cae.seeding import derive_seed, make_permutation
 from cae.training.objectives import Measured, ReconstructionObjective
+from cae.training.progress import SilentProgress
 from cae.training.trainer import evaluate_objective
 
 CPU = torch.device("cpu")
@@ -231,7 +232,7 @@ def test_early_stopping_ends_when_keras_would(laboratory, name, patience, delta)
 @pytest.mark.parametrize("where", ["loss", "val_loss"])
 def test_a_loss_that_is_not_finite_ends_training_with_an_error(laboratory, where, bad):
     epoch, keys = (1, {"train_loss": bad}) if where == "loss" else (2, {})
-    message = rf"autoencoder: {where} is {bad} after epoch {epoch}; .* lower lr \(now 1\.0\)"
+    message = rf"autoencoder: {where} is {bad} in epoch {epoch}; .* lower lr \(now 1\.0\)"
     with pytest.raises(DivergedError, match=message):
         laboratory.follow([1.0, 1.0 if keys else bad, 1.0], **keys)
 
@@ -259,13 +260,15 @@ def test_the_training_loss_is_the_mean_over_images_of_batches_of_any_size(
 
 
 @dataclass
-class Diary:
+class Diary(SilentProgress):
     """Progress that writes down what it was told."""
 
     events: list[tuple[object, ...]] = field(default_factory=list[tuple[object, ...]])
 
-    def stage_started(self, stage: str, *, epochs: int, images_per_epoch: int) -> None:
-        self.events.append(("started", stage, epochs, images_per_epoch))
+    def stage_started(
+        self, stage: str, *, epochs: int, images_per_epoch: int, images_done: int
+    ) -> None:
+        self.events.append(("started", stage, epochs, images_per_epoch, images_done))
 
     def images_done(self, count: int) -> None:
         self.events.append(("images", count))
@@ -282,7 +285,7 @@ def test_progress_hears_of_every_batch_and_epoch(laboratory, script, counter, au
     laboratory.fit(counter, script([1.0, 1.0, 0.5, 0.5]), config, progress=diary)
     batches = [("images", 4), ("images", 4), ("images", 2)]
     assert diary.events == [
-        ("started", "autoencoder", 2, 10),
+        ("started", "autoencoder", 2, 10, 0),
         *batches,
         ("epoch", 1, 1.0),
         *batches,

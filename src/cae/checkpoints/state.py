@@ -1,0 +1,148 @@
+"""The state of a training under way: one file, renamed into place, the one before it kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from cae.differences import describe_differences
+from cae.errors import CheckpointError, ConfigError
+from cae.files import remove, write_bytes
+from cae.incoming import parse_json, read_plain
+from cae.run_folder import RunFolder
+
+logger = logging.getLogger(__name__)
+
+# The first line of the file: what it is, its version, and the SHA-256 of all that follows.
+_MAGIC = b"cae-state 1 "
+_HEAD_BYTES = len(_MAGIC) + 64 + 1
+_FACTS_BYTES = 8  # how long the facts are, before them
+_KEPT = 2
+_MOST_BYTES = 32 * 2**30  # the largest network's weights, three times again for its optimizer
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingState:
+    """Where a training stands after one of its optimizer steps.
+
+    Attributes:
+        step: how many steps were taken.
+        facts: JSON values.
+        tensors: by name.
+    """
+
+    step: int
+    facts: Mapping[str, Any]
+    tensors: Mapping[str, Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class StateFiles:
+    """The states of the training of one model in a run folder.
+
+    Attributes:
+        folder: of the run.
+        model: name of the model that is trained.
+        identity: what decides the training's result; states of another are refused.
+        conditions: under which it is carried out; a change of them is told.
+    """
+
+    folder: RunFolder
+    model: str
+    identity: Mapping[str, Any]
+    conditions: Mapping[str, Any]
+
+    def write(self, state: TrainingState) -> None:
+        """Write a state and remove all but it and the one before it.
+
+        Raises:
+            CheckpointError: it cannot be written; the states that were there are kept.
+        """
+        about = {"identity": dict(self.identity), "conditions": dict(self.conditions)}
+        path = self.folder.state(self.model, step=state.step)
+        write_bytes(path, _pack(about, state))
+        for later in self.folder.find_states(self.model):
+            if later.name > path.name:  # It was damaged: training went on from one before it.
+                remove(later)
+        self.folder.drop_states(self.model, keep=_KEPT)
+
+    def read(self) -> TrainingState | None:
+        """Return the latest state that is whole, or None if there is no state at all.
+
+        Raises:
+            ConfigError: it is of another training.
+            CheckpointError: there are states, but none that is whole.
+        """
+        problems: list[str] = []
+        for path in self.folder.find_states(self.model):
+            try:
+                about, state = _unpack(path)
+            except CheckpointError as error:
+                problems.append(str(error))
+                continue
+            self._require_same(about["identity"], path)
+            for problem in problems:
+                logger.warning("%s; going on from the state before it", problem)
+            self._compare(about["conditions"], path)
+            return state
+        if problems:
+            raise CheckpointError(
+                f"{'; '.join(problems)}; no state is left to go on from: --fresh starts over"
+            )
+        return None
+
+    def drop(self) -> None:
+        """Remove all states: the training is over."""
+        self.folder.drop_states(self.model)
+
+    def _require_same(self, identity: object, path: Path) -> None:
+        differences = describe_differences(identity, dict(self.identity))
+        if differences:
+            raise ConfigError(
+                f"{path}: another training of {self.model} stopped there: {differences}; give "
+                "another --out to keep it, or --fresh to replace it"
+            )
+
+    def _compare(self, conditions: object, path: Path) -> None:
+        differences = describe_differences(conditions, dict(self.conditions))
+        if differences:
+            logger.warning(
+                "%s: going on under other conditions, which may change the last digits: %s",
+                path,
+                differences,
+            )
+
+
+def _pack(about: Mapping[str, Any], state: TrainingState) -> bytes:
+    text = json.dumps({**about, "step": state.step, "facts": dict(state.facts)}, allow_nan=False)
+    facts = text.encode()
+    tensors = {name: value.detach().cpu().contiguous() for name, value in state.tensors.items()}
+    body = len(facts).to_bytes(_FACTS_BYTES, "little") + facts + save(tensors)
+    return _MAGIC + hashlib.sha256(body).hexdigest().encode() + b"\n" + body
+
+
+def _unpack(path: Path) -> tuple[Mapping[str, Any], TrainingState]:
+    """Return what the state at `path` is about, and the state. Reading it can run no code."""
+    try:
+        data = read_plain(path, most_bytes=_MOST_BYTES)
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from error
+    head, body = data[:_HEAD_BYTES], data[_HEAD_BYTES:]
+    if head != _MAGIC + hashlib.sha256(body).hexdigest().encode() + b"\n":
+        raise CheckpointError(f"{path}: not a whole training state (its checksum differs)")
+    try:
+        end = _FACTS_BYTES + int.from_bytes(body[:_FACTS_BYTES], "little")
+        stored = cast("dict[str, Any]", parse_json(body[_FACTS_BYTES:end]))
+        about = {key: dict(stored[key]) for key in ("identity", "conditions")}
+        return about, TrainingState(int(stored["step"]), dict(stored["facts"]), load(body[end:]))
+    except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise CheckpointError(f"{path}: not a training state: {error}") from None

@@ -1,0 +1,223 @@
+"""The two stages in a run folder: they go on where they stopped, and are not repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from cae.checkpoints.state import StateFiles
+from cae.config import AutoencoderConfig, ClassifierConfig
+from cae.data.images import Splits
+from cae.data.splits import describe_splits
+from cae.errors import CheckpointError
+from cae.files import read_sealed_json, remove, write_sealed_json
+from cae.models.autoencoder import Autoencoder
+from cae.models.classifier import Classifier
+from cae.pipeline.stages import SILENT, finetune, pretrain, require_fitting
+from cae.run_folder import RunFolder
+from cae.runtime.device import Runtime, describe_environment
+from cae.training.finished import find_autoencoder, find_classifier, identify
+from cae.training.progress import Progress
+from cae.training.saving import Network, Trained, save_autoencoder, save_classifier
+from cae.training.trainer import Checkpoints, Weights
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """How a training in a run folder is kept.
+
+    Attributes:
+        every_seconds: how often its state is saved, at most.
+        stop_requested: asked after each step; once it returns true, training saves and stops.
+    """
+
+    every_seconds: float = 30.0
+    stop_requested: Callable[[], bool] = lambda: False
+
+
+KEEPING = Keeping()
+
+
+def pretrain_into(
+    folder: RunFolder,
+    splits: Splits,
+    config: AutoencoderConfig,
+    *,
+    runtime: Runtime,
+    progress: Progress = SILENT,
+    keeping: Keeping = KEEPING,
+    fresh: bool = False,
+) -> Trained[Autoencoder]:
+    """Return the folder's autoencoder: read if it is finished there, else trained and written.
+
+    A training that was interrupted goes on from its latest state, and ends with the bytes that it
+    would have ended with uninterrupted (on the CPU).
+
+    Args:
+        folder: of the run.
+        splits: images.
+        config: of the autoencoder.
+        runtime: device and precision.
+        progress: told what happens.
+        keeping: how the training is kept.
+        fresh: start over, and replace what the folder holds under that name.
+
+    Raises:
+        ConfigError: the folder holds another autoencoder of that name, or the state of another.
+        CheckpointError: what the folder holds is damaged, or cannot be written.
+        StoppedError: `keeping.stop_requested` returned true; the state is saved.
+        CaeError: see also `cae.pretrain`.
+    """
+    require_fitting(config, splits.train, splits.val, section="autoencoder")
+    about = describe_splits(splits)
+
+    def train(checkpoints: Checkpoints) -> Trained[Autoencoder]:
+        return pretrain(
+            splits.train,
+            splits.val,
+            config,
+            runtime=runtime,
+            progress=progress,
+            checkpoints=checkpoints,
+        )
+
+    with folder.lock():
+        if fresh:
+            start_over(folder, folder.autoencoder, folder.encoder)
+        return _train_once(
+            _Stage("autoencoder", folder, folder.autoencoder, runtime, progress, keeping),
+            identity=identify(config, None, about=about),
+            find=lambda: find_autoencoder(folder, config, about=about),
+            train=train,
+            save=lambda trained: save_autoencoder(folder, trained, config, about=about),
+        )
+
+
+def finetune_into(
+    folder: RunFolder,
+    splits: Splits,
+    autoencoder_config: AutoencoderConfig,
+    config: ClassifierConfig,
+    *,
+    encoder_weights: Weights | None,
+    encoder_sha256: str | None,
+    runtime: Runtime,
+    progress: Progress = SILENT,
+    keeping: Keeping = KEEPING,
+    fresh: bool = False,
+) -> Trained[Classifier]:
+    """Return the folder's classifier: read if it is finished there, else trained and written.
+
+    Args:
+        folder: of the run.
+        splits: labelled images.
+        autoencoder_config: what the encoder is built by.
+        config: of the classifier.
+        encoder_weights: the pretrained encoder's, or None for the control from scratch.
+        encoder_sha256: of the file that they come from: a classifier on another encoder is another.
+        runtime: device and precision.
+        progress: told what happens.
+        keeping: how the training is kept.
+        fresh: start over, and replace what the folder holds under that name.
+
+    Raises:
+        CaeError: as `pretrain_into` and `cae.finetune`.
+    """
+    require_fitting(config, splits.train, splits.val, section="classifier")
+    about = {**describe_splits(splits), "encoder_sha256": encoder_sha256}
+
+    def train(checkpoints: Checkpoints) -> Trained[Classifier]:
+        return finetune(
+            splits.train,
+            splits.val,
+            autoencoder_config,
+            config,
+            encoder_weights=encoder_weights,
+            runtime=runtime,
+            progress=progress,
+            checkpoints=checkpoints,
+        )
+
+    def save(trained: Trained[Classifier]) -> None:
+        names = splits.train.class_names
+        save_classifier(folder, trained, autoencoder_config, config, class_names=names, about=about)
+
+    with folder.lock():
+        if fresh:
+            start_over(folder, folder.classifier)
+        return _train_once(
+            _Stage("classifier", folder, folder.classifier, runtime, progress, keeping),
+            identity=identify(autoencoder_config, config, about=about),
+            find=lambda: find_classifier(folder, autoencoder_config, config, about=about),
+            train=train,
+            save=save,
+        )
+
+
+def start_over(folder: RunFolder, *models: str) -> None:
+    """Remove what makes the folder hold these models or trainings of them."""
+    _drop_evaluation(folder)
+    for model in models:
+        folder.drop_states(model)
+        remove(folder.model(model).json)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    name: str
+    folder: RunFolder
+    model: str
+    runtime: Runtime
+    progress: Progress
+    keeping: Keeping
+
+
+def _train_once(
+    stage: _Stage,
+    *,
+    identity: Mapping[str, Any],
+    find: Callable[[], Trained[Network] | None],
+    train: Callable[[Checkpoints], Trained[Network]],
+    save: Callable[[Trained[Network]], None],
+) -> Trained[Network]:
+    """Return the finished training if there is one; else go on with it, or begin it."""
+    folder, keeping = stage.folder, stage.keeping
+    states = StateFiles(folder, stage.model, identity, describe_environment(stage.runtime))
+    latest = states.read()
+    if latest is None:
+        finished = find()
+        if finished is not None:
+            stage.progress.stage_skipped(stage.name)
+            return finished
+    _write_environment(folder, stage.runtime)
+    trained = train(Checkpoints(states, latest, keeping.every_seconds, keeping.stop_requested))
+    _drop_evaluation(folder)
+    save(trained)
+    states.drop()  # Not before everything is written: until then they are what there is.
+    return trained
+
+
+def _drop_evaluation(folder: RunFolder) -> None:
+    """Drop the figures of a run whose model is replaced; those of another run stay."""
+    try:
+        evaluation = read_sealed_json(folder.evaluation)
+    except CheckpointError:
+        return
+    if evaluation.get("name") == folder.name:
+        remove(folder.evaluation)
+
+
+def _write_environment(folder: RunFolder, runtime: Runtime) -> None:
+    """Write date and conditions; where work goes on under others, add them to the first ones."""
+    now = {"date": datetime.now(UTC).date().isoformat(), **describe_environment(runtime)}
+    names = (folder.autoencoder, folder.classifier)
+    goes_on = any(folder.model(name).json.exists() or folder.find_states(name) for name in names)
+    if goes_on and folder.environment.exists():
+        first = read_sealed_json(folder.environment)
+        continued = first.pop("continued", [])
+        if now not in (first, *continued):
+            continued = [*continued, now]
+        now = {**first, "continued": continued} if continued else first
+    write_sealed_json(folder.environment, now)

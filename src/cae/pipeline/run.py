@@ -1,0 +1,231 @@
+"""The whole experiment: both stages in one folder, then measured on the test images."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cae.checkpoints.weights import read_model
+from cae.config import RunConfig, dump
+from cae.data.images import Dataset, ImageSet
+from cae.data.splits import describe_splits, find_thinned_classes, make_splits
+from cae.differences import describe_differences
+from cae.errors import ConfigError
+from cae.evaluation.metrics import evaluate_classification, evaluate_reconstruction
+from cae.evaluation.predict import predict_probabilities, reconstruct
+from cae.evaluation.samples import (
+    MistakeSamples,
+    ReconstructionSamples,
+    collect_mistakes,
+    collect_reconstructions,
+)
+from cae.files import read_sealed_json, remove, write_sealed_json
+from cae.models.autoencoder import Autoencoder
+from cae.models.blocks import count_parameters
+from cae.models.classifier import Classifier
+from cae.pipeline.kept import KEEPING, Keeping, finetune_into, pretrain_into, start_over
+from cae.pipeline.stages import SILENT, require_fitting
+from cae.run_folder import RunFolder
+from cae.runtime.device import Runtime
+from cae.training.finished import find_autoencoder, find_classifier
+from cae.training.progress import Progress
+from cae.training.saving import Trained
+from cae.training.trainer import FitResult
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RunResult:
+    """What a run found.
+
+    Attributes:
+        folder: where everything lies.
+        evaluation: the content of evaluation.json.
+        reconstructions: some test images beside their reconstructions.
+        mistakes: the test images on which the classifier was most surely wrong.
+    """
+
+    folder: RunFolder
+    evaluation: Mapping[str, Any]
+    reconstructions: ReconstructionSamples
+    mistakes: MistakeSamples
+
+
+def run(
+    config: RunConfig,
+    dataset: Dataset,
+    *,
+    out: Path,
+    name: str,
+    runtime: Runtime,
+    progress: Progress = SILENT,
+    keeping: Keeping = KEEPING,
+    fresh: bool = False,
+) -> RunResult:
+    """Run the whole experiment and write its models, histories and evaluation under `out`.
+
+    Where the folder holds the same run, interrupted, it goes on; stages that ended there are not
+    repeated.
+
+    Args:
+        config: what decides the result.
+        dataset: from `load_dataset`.
+        out: folder of the run; made if missing.
+        name: ends the names of the models: `autoencoder_NAME`, `encoder_NAME`, `classifier_NAME`.
+        runtime: device and precision.
+        progress: told what happens.
+        keeping: how often the state is saved, and who may stop the training.
+        fresh: start over, and replace what the folder holds under that name.
+
+    Raises:
+        ConfigError: `out` cannot be written, another process works in it, or it holds another run.
+        CheckpointError: what the folder holds is damaged, or cannot be written.
+        StoppedError: `keeping.stop_requested` returned true; the state is saved.
+        CaeError: see also `pretrain` and `finetune`.
+    """
+    started = time.perf_counter()
+    folder = RunFolder(out, name)
+    splits = make_splits(dataset, config.data)
+    # What will be refused is refused before anything is written or dropped.
+    for section, stage in (("autoencoder", config.autoencoder), ("classifier", config.classifier)):
+        require_fitting(stage, splits.train, splits.val, section=section)
+    about = describe_splits(splits)
+    description = describe_run(config, source=splits.source, name=name)
+    with folder.lock():
+        if fresh:
+            start_over(folder, folder.autoencoder, folder.encoder, folder.classifier)
+        else:
+            require_same_run(folder, description)
+            _require_no_other_models(folder, config, about)
+        # While it trains, the folder must not look like that of a finished run.
+        remove(folder.evaluation)
+        write_sealed_json(folder.configuration, description)
+        pretrained = pretrain_into(
+            folder,
+            splits,
+            config.autoencoder,
+            runtime=runtime,
+            progress=progress,
+            keeping=keeping,
+        )
+        finetuned = finetune_into(
+            folder,
+            splits,
+            config.autoencoder,
+            config.classifier,
+            encoder_weights=pretrained.model.encoder.state_dict(),
+            encoder_sha256=read_model(folder.model(folder.encoder).json).weights_sha256,
+            runtime=runtime,
+            progress=progress,
+            keeping=keeping,
+        )
+        facts = {
+            "name": name,
+            **about,
+            "fallback_reason": dataset.fallback_reason,
+            "thinned_classes": list(find_thinned_classes(dataset, config.data)),
+            "seeds": {section: values["seed"] for section, values in dump(config).items()},
+            "parameters": count_parameters(finetuned.model),
+        }
+        # From here on the test images are read, once; nothing is chosen any more.
+        return _evaluate(
+            folder, facts, pretrained, finetuned, splits.test, runtime=runtime, started=started
+        )
+
+
+def describe_run(config: RunConfig, *, source: str, name: str) -> dict[str, Any]:
+    """Return what decides a run's result, as run.json holds it: equal for equal runs."""
+    return {"name": name, "data": source, "config": dump(config)}
+
+
+def require_same_run(folder: RunFolder, description: Mapping[str, Any]) -> None:
+    """Refuse a folder that holds a run other than the one described, finished or begun.
+
+    Raises:
+        ConfigError: telling what differs.
+        CheckpointError: what the folder says of its run is damaged.
+    """
+    if not folder.configuration.exists():
+        return
+    differences = describe_differences(read_sealed_json(folder.configuration), dict(description))
+    if differences:
+        raise ConfigError(
+            f"{folder.root}: holds another run: {differences}; give another --out to keep it, or "
+            "--fresh to replace it"
+        )
+
+
+def _require_no_other_models(
+    folder: RunFolder, config: RunConfig, about: Mapping[str, Any]
+) -> None:
+    """Refuse models that another command left there now, and not after hours of training."""
+    if folder.configuration.exists():
+        return  # It is this run, and its models are its own.
+    pretrained = find_autoencoder(folder, config.autoencoder, about=about)
+    encoder = None
+    if pretrained is not None:
+        encoder = read_model(folder.model(folder.encoder).json).weights_sha256
+    find_classifier(
+        folder,
+        config.autoencoder,
+        config.classifier,
+        about={**about, "encoder_sha256": encoder},
+    )
+
+
+def _evaluate(
+    folder: RunFolder,
+    facts: Mapping[str, Any],
+    pretrained: Trained[Autoencoder],
+    finetuned: Trained[Classifier],
+    test: ImageSet,
+    *,
+    runtime: Runtime,
+    started: float,
+) -> RunResult:
+    """Measure both models on the test images and write what was found."""
+    evaluating = time.perf_counter()
+    reconstructions = reconstruct(pretrained.model, test, runtime=runtime)
+    probabilities = predict_probabilities(finetuned.model, test, runtime=runtime)
+    assert test.labels is not None
+    stages = {"pretrain": pretrained.fit, "finetune": finetuned.fit}
+    evaluation = {
+        **facts,
+        "test": {
+            "classifier": evaluate_classification(probabilities, test.labels, test.class_names),
+            "autoencoder": evaluate_reconstruction(test.images, reconstructions),
+        },
+        "validation": {
+            "classifier": _read_chosen_epoch(finetuned.fit),
+            "autoencoder": _read_chosen_epoch(pretrained.fit),
+        },
+        "seconds": {
+            **{stage: round(fit.history.seconds, 1) for stage, fit in stages.items()},
+            "evaluate": round(time.perf_counter() - evaluating, 1),
+            # What was trained before an interruption counts; what it cost besides does not.
+            "total": round(
+                time.perf_counter() - started + sum(fit.earlier_seconds for fit in stages.values()),
+                1,
+            ),
+        },
+    }
+    write_sealed_json(folder.evaluation, evaluation)
+    return RunResult(
+        folder=folder,
+        evaluation=evaluation,
+        reconstructions=collect_reconstructions(test, reconstructions),
+        mistakes=collect_mistakes(test, probabilities),
+    )
+
+
+def _read_chosen_epoch(result: FitResult) -> dict[str, float]:
+    """Return the validation metrics of the epoch whose weights were chosen."""
+    history = result.history
+    epoch = history.best_epoch if result.chosen == "best" else history.epochs
+    return {
+        name.removeprefix("val_"): values[epoch - 1]
+        for name, values in history.metrics.items()
+        if name.startswith("val_")
+    }

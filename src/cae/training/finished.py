@@ -1,0 +1,132 @@
+"""Trainings that are over: found again in their run folder, whole, or not taken for finished."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from typing import Any, cast
+
+from cae.checkpoints.weights import SavedModel, load_model, read_model, read_weights
+from cae.config import AutoencoderConfig, ClassifierConfig, dump
+from cae.differences import describe_differences
+from cae.errors import CheckpointError, ConfigError
+from cae.files import compute_sha256
+from cae.models.autoencoder import Autoencoder
+from cae.models.classifier import Classifier
+from cae.run_folder import ModelFiles, RunFolder
+from cae.training.history import History, read_history
+from cae.training.saving import Trained
+from cae.training.trainer import FitResult, Weights, copy_weights
+
+
+def identify(
+    autoencoder_config: AutoencoderConfig,
+    classifier_config: ClassifierConfig | None,
+    *,
+    about: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return, as JSON values, what decides the result of a training: equal for equal trainings.
+
+    Args:
+        autoencoder_config: of the autoencoder, or of the encoder below the classifier.
+        classifier_config: None for an autoencoder.
+        about: what it is trained on, as it is given to `save_autoencoder`.
+    """
+    config = {"autoencoder": dump(autoencoder_config)}
+    if classifier_config is not None:
+        config["classifier"] = dump(classifier_config)
+    return {"config": config, **about}
+
+
+def find_autoencoder(
+    folder: RunFolder, config: AutoencoderConfig, *, about: Mapping[str, Any]
+) -> Trained[Autoencoder] | None:
+    """Return the folder's finished autoencoder, or None if there is none.
+
+    Args:
+        folder: of the run.
+        config: that it must have been trained with.
+        about: what it must have been trained on, as it was given to `save_autoencoder`.
+
+    Raises:
+        ConfigError: the folder holds another one.
+        CheckpointError: one of its files is missing or damaged.
+    """
+    files = folder.model(folder.autoencoder)
+    if not files.json.exists():
+        return None
+    saved = _read_same(files, identify(config, None, about=about))
+    with _remedy_told(files):
+        load_model(read_model(folder.model(folder.encoder).json))
+        model = cast("Autoencoder", load_model(saved))
+        return Trained(model, _read_fit(folder, files, saved, copy_weights(model)))
+
+
+def find_classifier(
+    folder: RunFolder,
+    autoencoder_config: AutoencoderConfig,
+    config: ClassifierConfig,
+    *,
+    about: Mapping[str, Any],
+) -> Trained[Classifier] | None:
+    """Return the folder's finished classifier, or None if there is none; see `find_autoencoder`."""
+    files = folder.model(folder.classifier)
+    if not files.json.exists():
+        return None
+    saved = _read_same(files, identify(autoencoder_config, config, about=about))
+    with _remedy_told(files):
+        model = cast("Classifier", load_model(saved))
+        return Trained(model, _read_fit(folder, files, saved, copy_weights(model)))
+
+
+def require_whole_run(folder: RunFolder) -> None:
+    """Refuse a run of which a model, a history or any weights are missing or damaged.
+
+    Raises:
+        CheckpointError: naming the file.
+    """
+    for name in (folder.autoencoder, folder.classifier):
+        files = folder.model(name)
+        with _remedy_told(files):
+            saved = read_model(files.json)
+            _read_fit(folder, files, saved, copy_weights(load_model(saved)))
+    encoder = folder.model(folder.encoder)
+    with _remedy_told(encoder):
+        load_model(read_model(encoder.json))
+
+
+def _read_same(files: ModelFiles, identity: Mapping[str, Any]) -> SavedModel:
+    """Return the saved model, if it is the one with that identity."""
+    with _remedy_told(files):
+        saved = read_model(files.json)
+    kept = {key: saved.about.get(key) for key in identity if key != "config"}
+    found = identify(saved.autoencoder_config, saved.classifier_config, about=kept)
+    differences = describe_differences(found, identity)
+    if differences:
+        raise ConfigError(
+            f"{files.json}: there is another model already: {differences}; give another --out or "
+            "--name to keep it, or --fresh to replace it"
+        )
+    return saved
+
+
+def _read_fit(folder: RunFolder, files: ModelFiles, saved: SavedModel, model: Weights) -> FitResult:
+    history = History(read_history(folder.history(files.name))["metrics"])
+    chosen = str(saved.about.get("weights"))
+    other = files.other_weights("last" if chosen == "best" else "best")
+    weights = read_weights(other)
+    if saved.about.get("other_weights_sha256") not in (None, compute_sha256(other)):
+        raise CheckpointError(f"{other}: changed or damaged since it was written")
+    best, last = (model, weights) if chosen == "best" else (weights, model)
+    return FitResult(history, best, last, chosen, earlier_seconds=history.seconds)
+
+
+@contextmanager
+def _remedy_told(files: ModelFiles) -> Generator[None]:
+    try:
+        yield
+    except CheckpointError as error:
+        raise CheckpointError(
+            f"{files.name} is there, but not all of its files are whole: {error}; put them back, "
+            "or give --fresh to train again"
+        ) from None

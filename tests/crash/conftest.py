@@ -1,0 +1,109 @@
+"""A small data set, and a run that is stopped after any number of steps and gone on with."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import cae
+from cae.files import read_sealed_json
+
+SHAPE = (8, 8, 3)
+RUNTIME = cae.Runtime(torch.device("cpu"), "float32")
+# What a clock measured is no part of the result.
+TIMES = {"seconds", "images_per_second"}
+
+
+def draw_images(count: int, *, seed: int) -> cae.ImageSet:
+    random = np.random.default_rng(seed)
+    pixels = random.integers(0, 256, (count, 3, 8, 8), dtype=np.uint8)
+    labels = random.permutation(np.arange(count, dtype=np.int64) % 4)
+    return cae.ImageSet(pixels, labels, ("bird", "cat", "deer", "dog"), "noise")
+
+
+def make_config(autoencoder: dict[str, Any], classifier: dict[str, Any]) -> cae.RunConfig:
+    both = {"image_shape": SHAPE, "batch_size": 8, "epochs": 3}
+    return cae.RunConfig.model_validate(
+        {
+            "autoencoder": {**both, "init_num_filters": 2, **autoencoder},
+            "classifier": {**both, **classifier},
+        }
+    )
+
+
+@dataclass
+class Countdown:
+    """Asks for a stop once so many steps were taken; each step asks once."""
+
+    steps: int
+    asked: int = field(default=0)
+
+    def __call__(self) -> bool:
+        self.asked += 1
+        return self.asked > self.steps
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Runs on noise, under a configuration of its own."""
+
+    dataset: cae.Dataset
+
+    def run(
+        self, config: cae.RunConfig, out: Path, *, steps: int | None = None, every: float = 1e9
+    ) -> bool:
+        """Run or go on, at most so many steps; return whether it ended."""
+        stop = Countdown(steps) if steps is not None else (lambda: False)
+        try:
+            cae.run(
+                config,
+                self.dataset,
+                out=out,
+                name="t",
+                runtime=RUNTIME,
+                keeping=cae.Keeping(every, stop),
+            )
+        except cae.StoppedError:
+            return False
+        return True
+
+
+def read_result(out: Path) -> dict[str, Any]:
+    """Return all that a run says: weights by checksum, and every figure that no clock measured."""
+    found: dict[str, Any] = {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted((out / "models").iterdir())
+    }
+    for path in sorted((out / "history").iterdir()):
+        history = read_sealed_json(path)
+        history.pop("seconds")
+        metrics = history.pop("metrics")
+        found[f"history {path.name}"] = (
+            history,
+            {key: metrics[key] for key in metrics if key not in TIMES},
+        )
+    evaluation = read_sealed_json(out / "evaluation.json")
+    evaluation.pop("seconds")
+    return {**found, "evaluation": evaluation}
+
+
+@pytest.fixture(scope="session")
+def experiment() -> Experiment:
+    train, test = draw_images(60, seed=1), draw_images(12, seed=2)
+    return Experiment(cae.Dataset(train, test, ("bird", "deer"), source="noise"))
+
+
+@pytest.fixture(scope="session")
+def config_of():
+    return make_config
+
+
+@pytest.fixture(scope="session")
+def result_of():
+    return read_result

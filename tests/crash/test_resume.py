@@ -1,0 +1,126 @@
+"""A training that was stopped and went on ends with the bytes of one that never stopped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop", "adagrad", "adadelta", "adamax", "nadam")
+
+# Everything that draws random numbers or remembers something from step to step.
+LIVELY_AUTOENCODER = {
+    "dropout": True,
+    "dropout_value": 0.3,
+    "gaussian_noise_input": True,
+    "gaussian_noise_hidden": True,
+    "activity_regularizer": True,
+    "kernel_regularizer": True,
+    "callbacks": True,
+}
+LIVELY_CLASSIFIER = {
+    "dropout": True,
+    "data_augmentation": True,
+    "class_weights": True,
+    "weighted_metrics": ["accuracy"],
+    "freeze_encoder": False,
+}
+
+
+def go_to_the_end(experiment, config, out: Path, *, steps: int) -> int:
+    """Run in sittings of so many steps each; return how many there were."""
+    for sitting in range(1, 500):
+        if experiment.run(config, out, steps=steps):
+            return sitting
+    pytest.fail("it does not get on")
+
+
+def assert_equal_by_sittings(experiment, result_of, config, folder: Path, *, steps: int) -> None:
+    assert experiment.run(config, folder / "whole")
+    assert go_to_the_end(experiment, config, folder / "parts", steps=steps) > 2
+    assert result_of(folder / "parts") == result_of(folder / "whole")
+    assert not (folder / "parts" / "checkpoints").exists()
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_with_every_optimizer_and_everything_random(
+    experiment, config_of, result_of, tmp_path, optimizer: str
+):
+    config = config_of(
+        {"optimizer": optimizer, **LIVELY_AUTOENCODER},
+        {"optimizer": optimizer, **LIVELY_CLASSIFIER},
+    )
+    assert_equal_by_sittings(experiment, result_of, config, tmp_path, steps=4)
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine", "one_cycle"])
+@pytest.mark.parametrize("frozen", [True, False])
+def test_with_every_schedule_and_a_frozen_encoder(
+    experiment, config_of, result_of, tmp_path, schedule, frozen
+):
+    keys = {"lr_schedule": schedule}
+    config = config_of(keys, {**keys, "freeze_encoder": frozen, "data_augmentation": not frozen})
+    assert_equal_by_sittings(experiment, result_of, config, tmp_path, steps=5)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 7])
+def test_wherever_it_is_stopped(experiment, config_of, result_of, tmp_path, steps: int):
+    """In the middle of an epoch, at its end, and between the batches of validation."""
+    config = config_of(LIVELY_AUTOENCODER, LIVELY_CLASSIFIER)
+    assert_equal_by_sittings(experiment, result_of, config, tmp_path, steps=steps)
+
+
+@pytest.mark.parametrize("patience", [1, 2])
+def test_early_stopping_stops_at_the_same_epoch(
+    experiment, config_of, result_of, tmp_path, patience: int
+):
+    keys = {
+        "callbacks": True,
+        "early_stopping": True,
+        "early_stopping_delta": 0.01,
+        "early_stopping_patience": patience,
+        "epochs": 12,
+    }
+    config = config_of(keys, keys)
+    assert_equal_by_sittings(experiment, result_of, config, tmp_path, steps=9)
+    for name in ("autoencoder_t.json", "classifier_t.json"):
+        _, metrics = result_of(tmp_path / "parts")[f"history {name}"]
+        assert patience < len(metrics["loss"]) < 12
+
+
+def test_what_was_saved_on_the_way_is_gone_on_from_after_a_crash(
+    experiment, config_of, result_of, tmp_path, monkeypatch
+):
+    """Without a request to stop: the last state is some steps old, and the steps are repeated."""
+    config = config_of(LIVELY_AUTOENCODER, LIVELY_CLASSIFIER)
+    assert experiment.run(config, tmp_path / "whole")
+
+    from cae.training.trainer import evaluate_objective
+
+    calls = iter(range(100))
+
+    def crash_now_and_then(*arguments, **keywords):
+        if next(calls) % 2 == 1:
+            raise MemoryError
+        return evaluate_objective(*arguments, **keywords)
+
+    monkeypatch.setattr("cae.training.trainer.evaluate_objective", crash_now_and_then)
+    crashes = 0
+    while True:
+        try:
+            assert experiment.run(config, tmp_path / "parts", every=0)
+            break
+        except MemoryError:
+            crashes += 1
+    assert crashes >= 3
+    assert result_of(tmp_path / "parts") == result_of(tmp_path / "whole")
+
+
+def test_a_finished_stage_is_not_repeated(experiment, config_of, tmp_path):
+    config = config_of({}, {})
+    # The autoencoder's three epochs of 6 steps and a validation each, and some of the classifier's.
+    assert not experiment.run(config, tmp_path, steps=26)
+    weights = tmp_path / "models" / "autoencoder_t.safetensors"
+    before = weights.stat()
+    assert experiment.run(config, tmp_path)
+    assert weights.stat() == before
