@@ -25,7 +25,7 @@ from fuzzing.targets import make_targets
 def main() -> None:
     """Try all targets; exit with 1 if anything was found."""
     parser = argparse.ArgumentParser(prog="python -m fuzzing", description=__doc__)
-    parser.add_argument("--inputs", type=int, default=130_000, help="shared out over the targets")
+    parser.add_argument("--inputs", type=int, default=60_000, help="shared out over the targets")
     parser.add_argument(
         "--coverage",
         type=int,

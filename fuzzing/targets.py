@@ -19,6 +19,7 @@ from hypothesis.strategies import SearchStrategy
 from PIL import Image
 
 import cae
+from cae import files as json_files
 from cae.checkpoints import state
 from cae.checkpoints.weights import load_model, read_model, read_weights, write_model
 from cae.config import (
@@ -34,7 +35,6 @@ from cae.data.cifar10_files import BINARY, PYTHON, read_archive
 from cae.data.cifar10_formats import decode_binary_batch, decode_python_batch
 from cae.data.pictures import load_pictures
 from cae.errors import CaeError, CheckpointError, ConfigError, DataError
-from cae.files import write_sealed_json
 from cae.incoming import parse_json
 from cae.models.classifier import make_classifier
 from cae.presets import read_config_file
@@ -153,7 +153,9 @@ class _FileFor:
                 if isinstance(value, dict):
                     content = cast("dict[str, Any]", value)
                     content.pop("sha256", None)
-                    write_sealed_json(self.path, content)
+                    sealed = content | {"sha256": json_files._compute_seal(content)}
+                    # Not by `write_sealed_json`, which waits for the disk each time.
+                    self.path.write_text(json.dumps(sealed))
             return read(self.path)
 
         return call

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import resource
 import signal
 import time
@@ -47,6 +48,8 @@ class Watch:
     def try_input(self, value: Any) -> None:
         """Give the target one input and judge what comes of it."""
         self.inputs += 1
+        # A pass through all that Hypothesis remembers takes seconds, and is no input's fault.
+        gc.disable()
         before, started = _peak_mib(), time.process_time()
         try:
             with _stopped_after(_SECONDS_UNTIL_STOPPED):
@@ -60,6 +63,7 @@ class Watch:
             place = traceback.extract_tb(error.__traceback__)[-1]
             self._find(f"{type(error).__name__}: {error} ({place.name}, {place.line})", value)
         seconds, mib = time.process_time() - started, _peak_mib() - before
+        gc.enable()
         self.slowest_seconds = max(self.slowest_seconds, seconds)
         if seconds > SECONDS_ALLOWED:
             self._find(f"took {seconds:.1f} s", value)
