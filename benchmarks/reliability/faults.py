@@ -43,13 +43,13 @@ class Saboteur:
 
     failing: int | None
     code: int
-    count: int = 0
+    calls: list[str] = field(default_factory=list[str])
     failed: str | None = None
 
     def meet(self, name: str, path: object) -> None:
         """Count a call; raise if it is the one."""
-        self.count += 1
-        if self.count == self.failing:
+        self.calls.append(name)
+        if len(self.calls) == self.failing:
             self.failed = name
             raise OSError(self.code, os.strerror(self.code), str(path))
 
@@ -129,7 +129,11 @@ class Tally:
 
 
 def fail_every_call(
-    *, draws: bool, names: tuple[str, ...] = tuple(ERRORS), stride: int = 1
+    *,
+    draws: bool,
+    names: tuple[str, ...] = tuple(ERRORS),
+    stride: int = 1,
+    only: str | None = None,
 ) -> Tally:
     """Let each writing call of a run fail once with each of the errors; return what happened.
 
@@ -137,6 +141,7 @@ def fail_every_call(
         draws: whether the run draws its plots, which takes most of its time.
         names: of the errors.
         stride: let only every so many-th call fail.
+        only: let only calls of this name fail.
     """
     tally = Tally()
     logging.getLogger("cae").setLevel(logging.ERROR)  # What goes on says so each time.
@@ -145,8 +150,10 @@ def fail_every_call(
         with counting.at_work():
             _run(Path(folder) / "whole", draws=draws)
         expected = read_result(Path(folder) / "whole")
+        numbered = enumerate(counting.calls, start=1)
+        failing = [call for call, kind in numbered if only in (None, kind)]
         for name in names:
-            for call in range(1, counting.count + 1, stride):
+            for call in failing[::stride]:
                 out = Path(folder) / f"{name}-{call}"
                 _fail_once(out, tally, call, name, draws=draws)
                 problem = _find_difference(out, expected, draws=draws)

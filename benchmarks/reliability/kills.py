@@ -107,8 +107,11 @@ def _kill_until_through(out: Path, draw: random.Random, tally: Tally, *, longest
         if code == 0:
             return
         tally.kills[number.name] += 1
-        tally.during[_find_stage(said)] += 1
-        if code != _EXIT_CODES[number] or "Traceback" in said:
+        over = (out / "evaluation.json").exists()
+        tally.during["the end" if over else _find_stage(said)] += 1
+        # Once Python takes itself down, signals do what they do without it.
+        expected = {_EXIT_CODES[number], -number} if over else {_EXIT_CODES[number]}
+        if code not in expected or "Traceback" in said:
             tally.problems.append(f"{number.name}: exit code {code}: {said}")
         tally.problems += find_torn(out)
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 import torch
 
 import cae
+from cae.checkpoints.state import TrainingState, _unpack
 from cae.files import read_sealed_json
 
 SHAPE = (8, 8, 3)
-RUNTIME = cae.Runtime(torch.device("cpu"), "float32")
 # What a clock measured is no part of the result.
 TIMES = {"seconds", "images_per_second"}
 
@@ -56,7 +56,13 @@ class Experiment:
     dataset: cae.Dataset
 
     def run(
-        self, config: cae.RunConfig, out: Path, *, steps: int | None = None, every: float = 1e9
+        self,
+        config: cae.RunConfig,
+        out: Path,
+        *,
+        steps: int | None = None,
+        every: float = 1e9,
+        precision: Literal["float32", "bfloat16"] = "float32",
     ) -> bool:
         """Run or go on, at most so many steps; return whether it ended."""
         stop = Countdown(steps) if steps is not None else (lambda: False)
@@ -66,7 +72,7 @@ class Experiment:
                 self.dataset,
                 out=out,
                 name="t",
-                runtime=RUNTIME,
+                runtime=cae.Runtime(torch.device("cpu"), precision),
                 keeping=cae.Keeping(every, stop),
             )
         except cae.StoppedError:
@@ -102,6 +108,19 @@ def experiment() -> Experiment:
 @pytest.fixture(scope="session")
 def config_of():
     return make_config
+
+
+def read_state(out: Path, model: str) -> TrainingState:
+    """Return the latest state of a model's training, whatever training it is of."""
+    path = cae.RunFolder(out, "t").find_states(model)[0]
+    about, state = _unpack(path)
+    assert about.keys() == {"identity", "conditions"}
+    return state
+
+
+@pytest.fixture(scope="session")
+def state_of():
+    return read_state
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+import cae
+from cae.files import read_sealed_json
+from cae.run_folder import RunFolder
+
 OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop", "adagrad", "adadelta", "adamax", "nadam")
 
 # Everything that draws random numbers or remembers something from step to step.
@@ -124,3 +128,26 @@ def test_a_finished_stage_is_not_repeated(experiment, config_of, tmp_path):
     before = weights.stat()
     assert experiment.run(config, tmp_path)
     assert weights.stat() == before
+
+
+def test_a_training_that_diverges_keeps_no_state_with_a_number_that_is_none(
+    experiment, config_of, state_of, tmp_path
+):
+    config = config_of({"lr": 1e30, "optimizer": "sgd", "batch_norm": False}, {})
+    with pytest.raises(cae.DivergedError, match="the state before it is kept; lower lr"):
+        experiment.run(config, tmp_path, every=0)
+    assert RunFolder(tmp_path, "t").find_states("autoencoder_t")
+    state = state_of(tmp_path, "autoencoder_t")
+    assert all(bool(value.isfinite().all()) for value in state.tensors.values())
+
+
+def test_a_training_can_go_on_in_another_precision_and_says_so(
+    experiment, config_of, tmp_path, caplog
+):
+    config = config_of({}, {})
+    assert not experiment.run(config, tmp_path, steps=3)
+    assert experiment.run(config, tmp_path, precision="bfloat16")
+    assert "precision is 'float32' there and 'bfloat16' now" in caplog.text
+    environment = read_sealed_json(tmp_path / "environment.json")
+    assert environment["precision"] == "float32"
+    assert [each["precision"] for each in environment["continued"]] == ["bfloat16"]
