@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import random
+from collections.abc import Iterator
 
 import pytest
 
@@ -10,6 +12,15 @@ from benchmarks.reliability import faults
 from benchmarks.reliability.damage import damage, damage_finished_run, damage_states
 from benchmarks.reliability.faults import fail_every_call
 from benchmarks.reliability.kills import kill_again_and_again
+
+
+@pytest.fixture(autouse=True)
+def untouched_logger() -> Iterator[None]:
+    """Take back that the mistreatment keeps the package's warnings to itself."""
+    logger = logging.getLogger("cae")
+    level = logger.level
+    yield
+    logger.setLevel(level)
 
 
 def test_calls_that_fail_lose_nothing():
