@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.record import RESULTS
+from benchmarks.reliability.table import write_rows
+
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reliability.md"
 FUZZ = json.loads((ROOT / "benchmarks" / "results" / "fuzz.json").read_text(encoding="utf-8"))
@@ -42,6 +45,13 @@ def test_the_table_of_inputs_shows_the_run():
     assert total[2] == f"{inputs:,}"
     assert inputs >= 100_000
     assert int(total[4]) == sum(len(row["findings"]) for row in FUZZ["targets"]) == 0
+
+
+def test_the_table_of_mistreated_runs_shows_their_records():
+    assert [f"| {' | '.join(row)} |" for row in read_rows("what was done")] == write_rows()
+    for part in ("kills", "faults", "damage"):
+        found = json.loads((RESULTS / f"reliability_{part}.json").read_text(encoding="utf-8"))
+        assert found["date"] in PAGE.read_text(encoding="utf-8")
 
 
 def test_the_conditions_are_those_of_the_run():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +23,8 @@ from cae.training.finished import find_autoencoder, find_classifier, identify
 from cae.training.progress import Progress
 from cae.training.saving import Network, Trained, save_autoencoder, save_classifier
 from cae.training.trainer import Checkpoints, Weights
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,10 +217,21 @@ def _write_environment(folder: RunFolder, runtime: Runtime) -> None:
     now = {"date": datetime.now(UTC).date().isoformat(), **describe_environment(runtime)}
     names = (folder.autoencoder, folder.classifier)
     goes_on = any(folder.model(name).json.exists() or folder.find_states(name) for name in names)
-    if goes_on and folder.environment.exists():
-        first = read_sealed_json(folder.environment)
+    first = _read_first_environment(folder) if goes_on else None
+    if first is not None:
         continued = first.pop("continued", [])
         if now not in (first, *continued):
             continued = [*continued, now]
         now = {**first, "continued": continued} if continued else first
     write_sealed_json(folder.environment, now)
+
+
+def _read_first_environment(folder: RunFolder) -> dict[str, Any] | None:
+    """Return what is written of the conditions so far, if it is there and whole."""
+    if not folder.environment.exists():
+        return None
+    try:
+        return read_sealed_json(folder.environment)
+    except CheckpointError as error:  # No reason to keep a training from going on.
+        logger.warning("%s; writing the conditions of today alone", error)
+        return None

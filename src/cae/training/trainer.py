@@ -152,6 +152,7 @@ class _Training(Generic[Model]):
         self.history = History()
         self.best_weights: Weights = {}
         self.earlier_seconds = 0.0
+        self._is_saved = checkpoints is not None and checkpoints.latest is not None
         self._model, self._objective, self._config = model, objective, config
         self._train, self._val = train, val
         self._runtime, self._progress, self._checkpoints = runtime, progress, checkpoints
@@ -260,6 +261,7 @@ class _Training(Generic[Model]):
         }
         step = (self._epoch - 1) * len(self._train) + self._batch
         checkpoints.files.write(TrainingState(step, facts, tensors))
+        self._is_saved = True
 
     def _restore(self, state: TrainingState) -> None:
         tensors, facts = state.tensors, state.facts
@@ -287,7 +289,7 @@ class _Training(Generic[Model]):
                 raise self._describe_divergence(f"{name} is {value}")
 
     def _describe_divergence(self, what: str) -> DivergedError:
-        kept = "" if self._checkpoints is None else "the state before it is kept; "
+        kept = "the state before it is kept; " if self._is_saved else ""
         return DivergedError(
             f"{self._objective.stage}: {what} in epoch {self._epoch}; training diverged: {kept}"
             f"lower lr (now {self._config.lr}), or use --precision float32"

@@ -149,6 +149,14 @@ def test_conditions_that_changed_on_the_way_are_all_told(bench: Bench):
     assert told["continued"] == [environment]
 
 
+def test_damaged_conditions_keep_no_training_from_going_on(bench: Bench, caplog):
+    bench.pretrain()
+    bench.folder.environment.write_text("{", encoding="utf-8")
+    bench.finetune()
+    assert "writing the conditions of today alone" in caplog.text
+    assert read_sealed_json(bench.folder.environment)["precision"] == "float32"
+
+
 def test_while_somebody_works_in_the_folder_nobody_else_does(bench: Bench, tmp_path):
     import subprocess
     import sys
