@@ -24,8 +24,8 @@ def untouched_logger() -> Iterator[None]:
 
 
 def test_calls_that_fail_lose_nothing():
-    tally = fail_every_call(draws=False, names=("ENOSPC",), stride=31)
-    assert tally.cases > 9
+    tally = fail_every_call(draws=False, names=("ENOSPC",), stride=47)
+    assert tally.cases > 5
     assert tally.problems == []
     assert len(tally.failed) > 2
 
@@ -37,7 +37,7 @@ def test_a_file_written_carelessly_would_be_found(monkeypatch):
             file.write(data)
 
     monkeypatch.setattr("cae.files.write_bytes", write_carelessly)
-    tally = fail_every_call(draws=False, names=("EIO",), only="write")
+    tally = fail_every_call(draws=False, names=("EIO",), only="write", stride=3)
     assert any("not valid JSON" in problem for problem in tally.problems)
 
 

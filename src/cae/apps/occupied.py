@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from cae.apps.settings import Plan
+from cae.apps.tables import make_results_table
 from cae.errors import CheckpointError
 from cae.files import read_sealed_json
 
@@ -29,8 +31,7 @@ def read_finished_run(plan: Plan) -> Mapping[str, Any] | None:
     description = describe_run(plan.config, source=plan.dataset.source, name=folder.name)
     try:
         evaluation = read_sealed_json(folder.evaluation)
-        if "test" not in evaluation:
-            raise CheckpointError(f"{folder.evaluation}: not the evaluation of a run")
+        _require_complete(evaluation, folder.evaluation)
         for path in (folder.configuration, folder.environment):
             read_sealed_json(path)
     except CheckpointError as error:
@@ -42,3 +43,11 @@ def read_finished_run(plan: Plan) -> Mapping[str, Any] | None:
     # Why these images stand in for CIFAR-10, if they do, is a matter of today.
     reason = plan.dataset.fallback_reason
     return {**evaluation, "fallback_reason": reason}
+
+
+def _require_complete(evaluation: Mapping[str, Any], path: Path) -> None:
+    """Refuse, sealed or not, what the table of results could not be made of."""
+    try:
+        make_results_table(evaluation)
+    except (LookupError, TypeError, ValueError, AttributeError):
+        raise CheckpointError(f"{path}: not the evaluation of a run") from None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cae.files import read_sealed_json, write_text
+from cae.files import read_sealed_json, write_sealed_json, write_text
 
 
 def test_a_finished_run_is_shown_and_not_repeated(train_tiny, snapshot, finished_run: Path):
@@ -71,6 +71,24 @@ def test_why_digits_stand_in_is_told_by_todays_reason(
     assert "This is not CIFAR-10" in answer.err
     assert "These figures are of the built-in digits" in answer.out
     assert "These figures" not in train_tiny("run").out
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {},
+        {"test": {}},
+        {"test": 3},
+        {"test": {"classifier": {"accuracy": "high"}}, "name": "digits"},
+    ],
+)
+def test_figures_of_another_shape_are_not_shown_even_where_they_are_sealed(
+    train_tiny, finished_run: Path, content: dict[str, object]
+):
+    write_sealed_json(finished_run / "evaluation.json", content)
+    answer = train_tiny("run")
+    assert answer.code == 4
+    assert "evaluation.json: not the evaluation of a run; give another --out" in answer.err
 
 
 @pytest.mark.parametrize("content", ["{}", "[]", "{", "null"])
