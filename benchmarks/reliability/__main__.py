@@ -22,6 +22,8 @@ from benchmarks.reliability.overhead import compare_throughput
 from cae.runtime.device import choose_runtime, describe_environment
 
 SEED = 42
+EXACT = choose_runtime(device="cpu", precision="float32")  # what the mistreated runs compute in
+RUNTIMES = {"overhead": choose_runtime()}
 
 
 def measure_kills() -> dict[str, Any]:
@@ -70,7 +72,7 @@ def main() -> None:
             RESULTS / f"reliability_{part}.json",
             {"seed": SEED, **found, "seconds": round(time.perf_counter() - started)},
             command=f"python -m benchmarks.reliability {part}",
-            environment=describe_environment(choose_runtime()),
+            environment=describe_environment(RUNTIMES.get(part) or EXACT),
         )
         Console().print_json(data=found)
         problems += sum(len(each.get("problems", ())) for each in (found, *_select_parts(found)))

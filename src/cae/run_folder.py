@@ -14,6 +14,8 @@ from cae.files import remove, sweep
 
 _FOLDERS = ("models", "history", "plots")
 _CHECKPOINTS = "checkpoints"
+# The pictures of a run that show what was measured of it.
+PICTURES = ("reconstructions", "confusion_matrix", "per_class_recall", "confident_mistakes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,25 @@ class RunFolder:
         # Where something else is in the folder, or it is not there, it stays as it is.
         with suppress(OSError):
             (self.root / _CHECKPOINTS).rmdir()
+
+    def drop_model(self, model: str) -> None:
+        """Remove all that tells of a model but its weights: states, JSON, history, curves."""
+        self.drop_states(model)
+        files = self.model(model)
+        for path in (
+            files.json,
+            files.other_weights("best"),
+            files.other_weights("last"),
+            self.history(model),
+            *(self.root / "plots").glob(f"{model}_*.png"),
+        ):
+            remove(path)
+
+    def drop_evaluation(self) -> None:
+        """Remove what was measured of the run, and the pictures that show it."""
+        remove(self.evaluation)
+        for picture in PICTURES:
+            remove(self.plot(f"{picture}_{self.name}"))
 
     def model(self, name: str) -> ModelFiles:
         """Files of the model called `name`, for callers that name their models themselves."""

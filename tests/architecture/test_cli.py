@@ -79,13 +79,19 @@ def test_the_exit_codes_are_the_agreed_ones():
         if isinstance(kind, type) and issubclass(kind, errors.CaeError)
     }
     assert found == EXIT_CODES
-    assert (failures.INTERRUPTED, failures.TERMINATED) == (130, 143)
+    assert (failures.HUNG_UP, failures.INTERRUPTED, failures.TERMINATED) == (129, 130, 143)
 
 
 def test_the_help_names_every_exit_code():
     words = (PROGRAM.help or "").split("Exit codes:")[1].replace(",", " ").split()
     codes = {int(word) for word in words if word.isdigit()}
-    assert codes == {0, *EXIT_CODES.values(), failures.INTERRUPTED, failures.TERMINATED}
+    assert codes == {
+        0,
+        *EXIT_CODES.values(),
+        failures.HUNG_UP,
+        failures.INTERRUPTED,
+        failures.TERMINATED,
+    }
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs the processor time of a child process")

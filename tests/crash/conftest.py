@@ -65,19 +65,31 @@ class Experiment:
         precision: Literal["float32", "bfloat16"] = "float32",
     ) -> bool:
         """Run or go on, at most so many steps; return whether it ended."""
-        stop = Countdown(steps) if steps is not None else (lambda: False)
         try:
-            cae.run(
-                config,
-                self.dataset,
-                out=out,
-                name="t",
-                runtime=cae.Runtime(torch.device("cpu"), precision),
-                keeping=cae.Keeping(every, stop),
-            )
+            self.run_or_raise(config, out, steps=steps, every=every, precision=precision)
         except cae.StoppedError:
             return False
         return True
+
+    def run_or_raise(
+        self,
+        config: cae.RunConfig,
+        out: Path,
+        *,
+        steps: int | None = None,
+        every: float = 1e9,
+        precision: Literal["float32", "bfloat16"] = "float32",
+    ) -> None:
+        """Run or go on; raise StoppedError after so many steps."""
+        stop = Countdown(steps) if steps is not None else (lambda: False)
+        cae.run(
+            config,
+            self.dataset,
+            out=out,
+            name="t",
+            runtime=cae.Runtime(torch.device("cpu"), precision),
+            keeping=cae.Keeping(every, stop),
+        )
 
 
 def read_result(out: Path) -> dict[str, Any]:

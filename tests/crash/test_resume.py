@@ -120,6 +120,15 @@ def test_what_was_saved_on_the_way_is_gone_on_from_after_a_crash(
     assert result_of(tmp_path / "parts") == result_of(tmp_path / "whole")
 
 
+def test_a_stop_that_cannot_be_saved_says_so(experiment, config_of, tmp_path, monkeypatch):
+    def fail(*_: object) -> None:
+        raise cae.CheckpointError("no room")
+
+    monkeypatch.setattr("cae.checkpoints.state.write_bytes", fail)
+    with pytest.raises(cae.StoppedError, match=r"not saved: no room; .* from the beginning"):
+        experiment.run_or_raise(config_of({}, {}), tmp_path, steps=3)
+
+
 def test_a_finished_stage_is_not_repeated(experiment, config_of, tmp_path):
     config = config_of({}, {})
     # The autoencoder's three epochs of 6 steps and a validation each, and some of the classifier's.

@@ -77,7 +77,7 @@ def describe_program(
     \b
     Exit codes:
       0 done, 1 unexpected, 2 arguments or configuration, 3 data, 4 saved model,
-      5 training diverged, 6 missing library, 130 Ctrl-C, 143 SIGTERM
+      5 training diverged, 6 missing library, 129 SIGHUP, 130 Ctrl-C, 143 SIGTERM
     """
     if context.invoked_subcommand is None:
         _show_help(context, wanted=True)

@@ -16,7 +16,7 @@ from cae.apps.screen import answer_json, answers, tell, tell_warning
 from cae.apps.settings import Plan, Request, make_plan
 from cae.apps.stopping import StopRequest
 from cae.apps.tables import make_places_table, make_results_table, make_training_table
-from cae.errors import CheckpointError
+from cae.errors import CheckpointError, StoppedError
 from cae.report.names import name_data
 
 # PyTorch and Matplotlib come in with the functions that need them, so that a mistake in the
@@ -80,7 +80,7 @@ def pretrain(request: Request) -> None:
         folder,
         plots,
         following=f"cae finetune --encoder {_quote(folder.model(folder.encoder).json)} "
-        f"--data {_quote(request.source)} --out {_quote(folder.root)}",
+        f"--data {_quote(request.source)} --out {_quote(folder.root)}{_repeat_options(request)}",
     )
 
 
@@ -125,8 +125,13 @@ def finetune(request: Request, *, encoder: Path | None) -> None:
 @contextmanager
 def _training(request: Request) -> Generator[tuple[TrainingProgress, cae.Keeping]]:
     """Show what is trained in the block, and let a signal stop it after a step."""
-    with TrainingProgress() as progress, StopRequest(is_training=progress.is_training) as stop:
-        yield progress, cae.Keeping(request.save_every, stop)
+    try:
+        with TrainingProgress() as progress, StopRequest(is_training=progress.is_training) as stop:
+            yield progress, cae.Keeping(request.save_every, stop)
+    except StoppedError as error:
+        if request.fresh:
+            error.args = (f"{error} if it is given without --fresh",)
+        raise
 
 
 def _tell_plan(plan: Plan) -> None:
@@ -172,6 +177,24 @@ def _show_places(folder: cae.RunFolder, plots: Sequence[Path], *, following: str
     answers.print(make_places_table(folder, plots))
     # In one line, whatever the width: it is there to be copied.
     answers.print(f"\n  Next, for example:\n  {following}\n", soft_wrap=True)
+
+
+def _repeat_options(request: Request) -> str:
+    """Return those of the options given that the next stage has to be given too."""
+    known = cae.DataConfig.model_fields
+    of_data = [each for each in request.settings if _names_key(each) in known]
+    words = [
+        *(["--preset", request.preset] if request.preset else []),
+        *(["--seed", str(request.seed)] if request.seed is not None else []),
+        *(["--name", request.name] if request.name else []),
+        *(word for setting in of_data for word in ("--set", setting)),
+    ]
+    return "".join(f" {_quote(word)}" for word in words)
+
+
+def _names_key(setting: str) -> str:
+    """Return the key of the data section that a setting names, or its name whole."""
+    return setting.partition("=")[0].strip().removeprefix("data.")
 
 
 def _quote(value: str | Path) -> str:

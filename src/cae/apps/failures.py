@@ -16,6 +16,7 @@ from cae.apps.screen import tell, tell_error
 from cae.errors import CaeError, StoppedError
 
 # 128 and the signal's number, as shells report it.
+HUNG_UP = 129
 INTERRUPTED = 130
 TERMINATED = 143
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import cae
+from cae.apps.screen import tell_warning
 from cae.apps.settings import Plan
 from cae.apps.tables import make_results_table
 from cae.errors import CheckpointError
@@ -15,11 +17,12 @@ from cae.files import read_sealed_json
 def read_finished_run(plan: Plan) -> Mapping[str, Any] | None:
     """Return the evaluation of the very run that is planned, if the folder holds it whole.
 
-    Without all of its plots a run counts as not yet evaluated: they are drawn with the evaluation.
+    Where the figures or plots are missing or damaged, or are of other models, it counts as not yet
+    evaluated: measuring again costs seconds.
 
     Raises:
         ConfigError: the folder holds a run of another configuration.
-        CheckpointError: it holds a finished run that is damaged.
+        CheckpointError: a model, a history or what is told of the run is damaged.
     """
     folder = plan.folder
     if not folder.evaluation.exists():
@@ -29,16 +32,22 @@ def read_finished_run(plan: Plan) -> Mapping[str, Any] | None:
     from cae.training.finished import require_whole_run
 
     description = describe_run(plan.config, source=plan.dataset.source, name=folder.name)
+    require_same_run(folder, description)
+    require_whole_run(folder)
+    if folder.environment.exists():
+        try:
+            read_sealed_json(folder.environment)
+        except CheckpointError as error:
+            raise CheckpointError(f"{error}; or remove it") from None
     try:
         evaluation = read_sealed_json(folder.evaluation)
         _require_complete(evaluation, folder.evaluation)
-        for path in (folder.configuration, folder.environment):
-            read_sealed_json(path)
     except CheckpointError as error:
-        raise CheckpointError(f"{error}; give another --out, or --fresh to run again") from None
-    require_same_run(folder, description)
-    require_whole_run(folder)
-    if find_damaged_plots(folder):
+        tell_warning(f"{error}; measuring the models again")
+        return None
+    if not folder.configuration.exists() or find_damaged_plots(folder):
+        return None
+    if evaluation.get("weights_sha256") not in (None, _read_checksums(folder)):
         return None
     # Why these images stand in for CIFAR-10, if they do, is a matter of today.
     reason = plan.dataset.fallback_reason
@@ -51,3 +60,11 @@ def _require_complete(evaluation: Mapping[str, Any], path: Path) -> None:
         make_results_table(evaluation)
     except (LookupError, TypeError, ValueError, AttributeError):
         raise CheckpointError(f"{path}: not the evaluation of a run") from None
+
+
+def _read_checksums(folder: cae.RunFolder) -> dict[str, str]:
+    models = {"autoencoder": folder.autoencoder, "classifier": folder.classifier}
+    return {
+        kind: cae.read_model(folder.model(name).json).weights_sha256
+        for kind, name in models.items()
+    }

@@ -79,7 +79,9 @@ Name = Annotated[
 Fresh = Annotated[
     bool,
     typer.Option(
-        "--fresh", help="Start over, and replace what lies in the folder under this name already."
+        "--fresh",
+        help="Start over, and replace what lies in the folder under this name already. To go on "
+        "after an interruption, give the command without it.",
     ),
 ]
 SaveEvery = Annotated[

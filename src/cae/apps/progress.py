@@ -76,7 +76,7 @@ class TrainingProgress:
         self._stage, self._record = stage, {}
         self._epoch = self._epochs_before = images_done // images_per_epoch
         self._started = time.perf_counter()
-        if images_done:
+        if 0 < images_done < epochs * images_per_epoch:
             words = f"goes on in epoch {min(self._epoch + 1, epochs)}"
             tell(Text.assemble((f"{stage:<13}", "bold"), words), console=self._console)
         if self._console.is_terminal:
@@ -101,11 +101,15 @@ class TrainingProgress:
 
     def stage_ended(self) -> None:
         """Put one line in the place of the bar."""
-        self._clear()
         self._is_training = False
+        self._clear()
         duration = write_duration(time.perf_counter() - self._started)
         figures = _write_figures(self._record)
         now = self._epoch - self._epochs_before
+        if now == 0:  # It was stopped after its last epoch.
+            tell(Text.assemble((f"{self._stage:<13}", "bold"), "is trained already"))
+            self._wait("saving and measuring")
+            return
         share = f", {now} of them now," if self._epochs_before else ""
         words = f"{_count_epochs(self._epoch)}{share} in {duration}  {figures}"
         tell(Text.assemble((f"{self._stage:<13}", "bold"), words), console=self._console)

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-from cae.apps.failures import INTERRUPTED, TERMINATED
+from cae.apps.failures import HUNG_UP, INTERRUPTED, TERMINATED
 from cae.errors import StoppedError
 
 _EXIT_CODES = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}
+if hasattr(signal, "SIGHUP"):  # The terminal was closed. Windows has no such signal.
+    _EXIT_CODES[signal.SIGHUP] = HUNG_UP
 
 
 class StopRequest:
@@ -31,7 +33,9 @@ class StopRequest:
 
     def __enter__(self) -> Self:
         for number in _EXIT_CODES:
-            self._handlers[number] = signal.signal(number, self._receive)
+            # What is ignored, under nohup or in the background of a script, stays ignored.
+            if signal.getsignal(number) != signal.SIG_IGN:
+                self._handlers[number] = signal.signal(number, self._receive)
         return self
 
     def __exit__(
@@ -53,3 +57,5 @@ class StopRequest:
         handler = self._handlers[received]
         if callable(handler):
             handler(number, frame)
+        else:  # The default: the end of the program, but by way of the cleaning up.
+            raise SystemExit(_EXIT_CODES[received])

@@ -96,9 +96,25 @@ class StateFiles:
             return state
         if problems:
             raise CheckpointError(
-                f"{'; '.join(problems)}; no state is left to go on from: --fresh starts over"
+                f"{'; '.join(problems)}; no state is left to go on from: remove them, and the same "
+                f"command trains {self.model} anew"
             )
         return None
+
+    def require_same(self) -> bool:
+        """Return whether there is a state that is whole; it must be of this training.
+
+        Raises:
+            ConfigError: it is of another training.
+        """
+        for path in self.folder.find_states(self.model):
+            try:
+                about, _ = _unpack(path)
+            except CheckpointError:
+                continue
+            self._require_same(about["identity"], path)
+            return True
+        return False
 
     def drop(self) -> None:
         """Remove all states: the training is over."""

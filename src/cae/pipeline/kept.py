@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
+
 from cae.checkpoints.state import StateFiles
-from cae.config import AutoencoderConfig, ClassifierConfig
+from cae.checkpoints.weights import read_model
+from cae.config import AutoencoderConfig, ClassifierConfig, RunConfig
 from cae.data.images import Splits
 from cae.data.splits import describe_splits
-from cae.errors import CheckpointError
-from cae.files import read_sealed_json, remove, write_sealed_json
+from cae.errors import CheckpointError, ConfigError
+from cae.files import read_sealed_json, write_sealed_json
 from cae.models.autoencoder import Autoencoder
 from cae.models.classifier import Classifier
 from cae.pipeline.stages import SILENT, finetune, pretrain, require_fitting
@@ -74,7 +78,7 @@ def pretrain_into(
         CaeError: see also `cae.pretrain`.
     """
     require_fitting(config, splits.train, splits.val, section="autoencoder")
-    about = describe_splits(splits)
+    about = describe_images(splits)
 
     def train(checkpoints: Checkpoints) -> Trained[Autoencoder]:
         return pretrain(
@@ -129,7 +133,7 @@ def finetune_into(
         CaeError: as `pretrain_into` and `cae.finetune`.
     """
     require_fitting(config, splits.train, splits.val, section="classifier")
-    about = {**describe_splits(splits), "encoder_sha256": encoder_sha256}
+    about = {**describe_images(splits), "encoder_sha256": encoder_sha256}
 
     def train(checkpoints: Checkpoints) -> Trained[Classifier]:
         return finetune(
@@ -163,8 +167,52 @@ def start_over(folder: RunFolder, *models: str) -> None:
     """Remove what makes the folder hold these models or trainings of them."""
     _drop_evaluation(folder)
     for model in models:
-        folder.drop_states(model)
-        remove(folder.model(model).json)
+        folder.drop_model(model)
+
+
+def describe_images(splits: Splits) -> dict[str, Any]:
+    """Return what a stage is trained on: the splits, and the checksum of their very images."""
+    digest = hashlib.sha256()
+    for part in (splits.train, splits.val):
+        digest.update(np.ascontiguousarray(part.images).data)
+        if part.labels is not None:
+            digest.update(np.ascontiguousarray(part.labels).data)
+    return {**describe_splits(splits), "images_sha256": digest.hexdigest()}
+
+
+def require_no_other_training(
+    folder: RunFolder, config: RunConfig, splits: Splits, runtime: Runtime
+) -> None:
+    """Refuse now, and not after hours of training, what else the folder holds under these names.
+
+    Raises:
+        ConfigError: an autoencoder or a classifier of another command, finished or under way.
+        CheckpointError: one of its files is missing or damaged.
+    """
+    about, conditions = describe_images(splits), describe_environment(runtime)
+    identity = identify(config.autoencoder, None, about=about)
+    states = StateFiles(folder, folder.autoencoder, identity, conditions)
+    pretrained = None
+    if not states.require_same():
+        pretrained = find_autoencoder(folder, config.autoencoder, about=about)
+    if pretrained is None:
+        _require_no_classifier(folder)
+        return
+    encoder = read_model(folder.model(folder.encoder).json).weights_sha256
+    about = {**about, "encoder_sha256": encoder}
+    identity = identify(config.autoencoder, config.classifier, about=about)
+    if not StateFiles(folder, folder.classifier, identity, conditions).require_same():
+        find_classifier(folder, config.autoencoder, config.classifier, about=about)
+
+
+def _require_no_classifier(folder: RunFolder) -> None:
+    there = [folder.model(folder.classifier).json, *folder.find_states(folder.classifier)]
+    for path in there:
+        if path.exists():
+            raise ConfigError(
+                f"{path}: there is a classifier already, whose autoencoder is not; give another "
+                "--out to keep it, remove it, or give --fresh to start over"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,15 +257,13 @@ def _drop_evaluation(folder: RunFolder) -> None:
     except CheckpointError:
         return
     if evaluation.get("name") == folder.name:
-        remove(folder.evaluation)
+        folder.drop_evaluation()
 
 
 def _write_environment(folder: RunFolder, runtime: Runtime) -> None:
-    """Write date and conditions; where work goes on under others, add them to the first ones."""
+    """Write date and conditions, or add them to those of what was done in the folder before."""
     now = {"date": datetime.now(UTC).date().isoformat(), **describe_environment(runtime)}
-    names = (folder.autoencoder, folder.classifier)
-    goes_on = any(folder.model(name).json.exists() or folder.find_states(name) for name in names)
-    first = _read_first_environment(folder) if goes_on else None
+    first = _read_first_environment(folder)
     if first is not None:
         continued = first.pop("continued", [])
         if now not in (first, *continued):

@@ -13,7 +13,7 @@ from cae.config import RunConfig, dump
 from cae.data.images import Dataset, ImageSet
 from cae.data.splits import describe_splits, find_thinned_classes, make_splits
 from cae.differences import describe_differences
-from cae.errors import ConfigError
+from cae.errors import CheckpointError, ConfigError
 from cae.evaluation.metrics import evaluate_classification, evaluate_reconstruction
 from cae.evaluation.predict import predict_probabilities, reconstruct
 from cae.evaluation.samples import (
@@ -26,11 +26,17 @@ from cae.files import read_sealed_json, remove, write_sealed_json
 from cae.models.autoencoder import Autoencoder
 from cae.models.blocks import count_parameters
 from cae.models.classifier import Classifier
-from cae.pipeline.kept import KEEPING, Keeping, finetune_into, pretrain_into, start_over
+from cae.pipeline.kept import (
+    KEEPING,
+    Keeping,
+    finetune_into,
+    pretrain_into,
+    require_no_other_training,
+    start_over,
+)
 from cae.pipeline.stages import SILENT, require_fitting
 from cae.run_folder import RunFolder
 from cae.runtime.device import Runtime
-from cae.training.finished import find_autoencoder, find_classifier
 from cae.training.progress import Progress
 from cae.training.saving import Trained
 from cae.training.trainer import FitResult
@@ -95,12 +101,14 @@ def run(
     description = describe_run(config, source=splits.source, name=name)
     with folder.lock():
         if fresh:
+            _require_same_name(folder)
             start_over(folder, folder.autoencoder, folder.encoder, folder.classifier)
+            remove(folder.environment)
         else:
             require_same_run(folder, description)
-            _require_no_other_models(folder, config, about)
+            require_no_other_training(folder, config, splits, runtime)
         # While it trains, the folder must not look like that of a finished run.
-        remove(folder.evaluation)
+        folder.drop_evaluation()
         write_sealed_json(folder.configuration, description)
         pretrained = pretrain_into(
             folder,
@@ -149,7 +157,11 @@ def require_same_run(folder: RunFolder, description: Mapping[str, Any]) -> None:
     """
     if not folder.configuration.exists():
         return
-    differences = describe_differences(read_sealed_json(folder.configuration), dict(description))
+    try:
+        there = read_sealed_json(folder.configuration)
+    except CheckpointError as error:
+        raise CheckpointError(f"{error}; or remove it and give the same command again") from None
+    differences = describe_differences(there, dict(description))
     if differences:
         raise ConfigError(
             f"{folder.root}: holds another run: {differences}; give another --out to keep it, or "
@@ -157,22 +169,17 @@ def require_same_run(folder: RunFolder, description: Mapping[str, Any]) -> None:
         )
 
 
-def _require_no_other_models(
-    folder: RunFolder, config: RunConfig, about: Mapping[str, Any]
-) -> None:
-    """Refuse models that another command left there now, and not after hours of training."""
-    if folder.configuration.exists():
-        return  # It is this run, and its models are its own.
-    pretrained = find_autoencoder(folder, config.autoencoder, about=about)
-    encoder = None
-    if pretrained is not None:
-        encoder = read_model(folder.model(folder.encoder).json).weights_sha256
-    find_classifier(
-        folder,
-        config.autoencoder,
-        config.classifier,
-        about={**about, "encoder_sha256": encoder},
-    )
+def _require_same_name(folder: RunFolder) -> None:
+    """Refuse to replace, unasked, the run of another name that the folder is of."""
+    try:
+        name = read_sealed_json(folder.configuration).get("name")
+    except CheckpointError:
+        return
+    if name != folder.name:
+        raise ConfigError(
+            f"{folder.root}: holds the run {name!r}, and --fresh replaces only a run of the same "
+            "name; give another --out"
+        )
 
 
 def _evaluate(
@@ -190,6 +197,7 @@ def _evaluate(
     reconstructions = reconstruct(pretrained.model, test, runtime=runtime)
     probabilities = predict_probabilities(finetuned.model, test, runtime=runtime)
     assert test.labels is not None
+    models = {"autoencoder": folder.autoencoder, "classifier": folder.classifier}
     stages = {"pretrain": pretrained.fit, "finetune": finetuned.fit}
     evaluation = {
         **facts,
@@ -200,6 +208,10 @@ def _evaluate(
         "validation": {
             "classifier": _read_chosen_epoch(finetuned.fit),
             "autoencoder": _read_chosen_epoch(pretrained.fit),
+        },
+        "weights_sha256": {
+            kind: read_model(folder.model(name).json).weights_sha256
+            for kind, name in models.items()
         },
         "seconds": {
             **{stage: round(fit.history.seconds, 1) for stage, fit in stages.items()},

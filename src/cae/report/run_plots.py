@@ -17,11 +17,10 @@ from cae.report.figures import (
     plot_reconstructions,
 )
 from cae.report.names import name_data
-from cae.run_folder import RunFolder
+from cae.run_folder import PICTURES, RunFolder
 from cae.training.history import read_history
 
 _CURVES = {"autoencoder": ("loss",), "classifier": ("loss", "accuracy")}
-_PICTURES = ("reconstructions", "confusion_matrix", "per_class_recall", "confident_mistakes")
 
 
 def draw_run(
@@ -80,7 +79,7 @@ def find_damaged_plots(folder: RunFolder) -> list[Path]:
     names = [
         *(f"{folder.autoencoder}_{metric}" for metric in _CURVES["autoencoder"]),
         *(f"{folder.classifier}_{metric}" for metric in _CURVES["classifier"]),
-        *(f"{picture}_{folder.name}" for picture in _PICTURES),
+        *(f"{picture}_{folder.name}" for picture in PICTURES),
     ]
     return [path for path in map(folder.plot, names) if not _is_whole(path)]
 

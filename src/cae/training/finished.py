@@ -128,5 +128,5 @@ def _remedy_told(files: ModelFiles) -> Generator[None]:
     except CheckpointError as error:
         raise CheckpointError(
             f"{files.name} is there, but not all of its files are whole: {error}; put them back, "
-            "or give --fresh to train again"
+            f"or remove {files.json} to train {files.name} again (--fresh: the whole command)"
         ) from None

@@ -234,11 +234,16 @@ class _Training(Generic[Model]):
 
     def _stop_if_asked(self) -> None:
         if self._checkpoints is not None and self._checkpoints.stop_requested():
-            self._save(self._checkpoints)
-            raise StoppedError(
-                f"{self._objective.stage}: stopped in epoch {min(self._epoch, self._config.epochs)}"
-                f" of {self._config.epochs}, and saved; the same command goes on from there"
-            )
+            epoch = min(self._epoch, self._config.epochs)
+            stopped = f"{self._objective.stage}: stopped in epoch {epoch} of {self._config.epochs}"
+            try:
+                self._save(self._checkpoints)
+            except CheckpointError as error:
+                before = "the state before it" if self._is_saved else "the beginning"
+                raise StoppedError(
+                    f"{stopped}, but not saved: {error}; the same command goes on from {before}"
+                ) from error
+            raise StoppedError(f"{stopped}, and saved; the same command goes on from there")
 
     def _save(self, checkpoints: Checkpoints) -> None:
         model, sums = copy_weights(self._model), self._sums.copy()

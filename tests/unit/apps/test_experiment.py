@@ -77,6 +77,17 @@ def test_the_stages_one_by_one_give_the_models_of_the_run(call_cae, train_tiny, 
     assert following == ["cae", "evaluate", "runs/mine/models/classifier_digits.json"]
 
 
+def test_the_next_command_repeats_what_the_next_stage_needs(call_cae, train_tiny):
+    given = ("--seed", "7", "--name", "foo", "--set", "remove_fraction=0.25", "--out", "mine")
+    first = train_tiny("pretrain", *given)
+    following = first.out.split("Next, for example:\n")[1].split()
+    assert following[-6:] == ["--seed", "7", "--name", "foo", "--set", "remove_fraction=0.25"]
+    second = call_cae(*following[1:], *ON_CPU, "--set", "epochs=1")
+    assert second.code == 0
+    assert "warning" not in second.err
+    assert Path("mine/models/classifier_foo.json").exists()
+
+
 @pytest.mark.parametrize("kind", ["encoder", "autoencoder"])
 def test_a_classifier_stands_on_either_file_of_a_pretraining(
     call_cae, finished_run: Path, kind: str

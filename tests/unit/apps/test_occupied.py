@@ -55,11 +55,16 @@ def test_a_run_that_stops_midway_leaves_no_figures_of_the_one_before(
     assert not (finished_run / "evaluation.json").exists()
 
 
-def test_a_finished_run_without_its_configuration_is_not_guessed_at(train_tiny, finished_run: Path):
+def test_a_finished_run_without_its_configuration_is_known_by_its_models(
+    train_tiny, finished_run: Path
+):
     (finished_run / "run.json").unlink()
-    answer = train_tiny("run")
-    assert answer.code == 4
-    assert "run.json: no such file; give another --out, or --fresh" in answer.err
+    refused = train_tiny("run", "--seed", "3")
+    assert refused.code == 2
+    assert "there is another model already" in refused.err
+    assert not (finished_run / "run.json").exists()
+    assert train_tiny("run").code == 0
+    assert (finished_run / "run.json").exists()
 
 
 def test_why_digits_stand_in_is_told_by_todays_reason(
@@ -87,17 +92,102 @@ def test_figures_of_another_shape_are_not_shown_even_where_they_are_sealed(
 ):
     write_sealed_json(finished_run / "evaluation.json", content)
     answer = train_tiny("run")
-    assert answer.code == 4
-    assert "evaluation.json: not the evaluation of a run; give another --out" in answer.err
+    assert answer.code == 0
+    assert "evaluation.json: not the evaluation of a run; measuring the models" in answer.err
 
 
 @pytest.mark.parametrize("content", ["{}", "[]", "{", "null"])
-def test_figures_that_are_none_are_not_shown(train_tiny, finished_run: Path, content: str):
+def test_figures_that_are_none_are_measured_again(train_tiny, finished_run: Path, content: str):
+    before = read_sealed_json(finished_run / "evaluation.json")
     write_text(finished_run / "evaluation.json", content)
     answer = train_tiny("run")
-    assert answer.code == 4
+    assert answer.code == 0
     assert "evaluation.json" in answer.err
-    assert "--fresh to run again" in answer.err
+    assert "measuring the models again" in answer.err
+    assert read_sealed_json(finished_run / "evaluation.json")["test"] == before["test"]
+
+
+def test_figures_of_other_models_are_not_shown(train_tiny, finished_run: Path):
+    path = finished_run / "evaluation.json"
+    evaluation = read_sealed_json(path)
+    other = {**evaluation, "weights_sha256": dict.fromkeys(evaluation["weights_sha256"], "other")}
+    write_sealed_json(path, other)
+    assert train_tiny("run").code == 0
+    assert read_sealed_json(path)["weights_sha256"] == evaluation["weights_sha256"]
+
+
+def test_pictures_of_a_replaced_run_are_never_taken_for_the_new_ones(
+    train_tiny, snapshot, finished_run: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    plots = finished_run / "plots"
+    before = snapshot(plots)
+    with monkeypatch.context() as patch:
+        patch.setattr("cae.draw_run", stop, raising=False)
+        assert train_tiny("run", "--fresh", "--seed", "3").code == 130
+    assert list(plots.iterdir()) == []
+    assert train_tiny("run", "--seed", "3").code == 0
+    after = snapshot(plots)
+    assert after.keys() == before.keys()
+    assert all(after[name] != before[name] for name in after)
+
+
+def test_fresh_replaces_no_run_of_another_name(train_tiny, snapshot, finished_run: Path):
+    before = snapshot(finished_run)
+    answer = train_tiny("run", "--out", finished_run, "--name", "other", "--fresh")
+    assert answer.code == 2
+    assert "holds the run 'digits', and --fresh replaces only" in answer.err
+    assert snapshot(finished_run) == before
+
+
+def test_a_stopped_fresh_run_says_that_it_goes_on_without_fresh(
+    train_tiny, monkeypatch: pytest.MonkeyPatch
+):
+    with monkeypatch.context() as patch:
+        patch.setattr("cae.apps.stopping.StopRequest.__call__", lambda _: True)
+        stopped = train_tiny("run", "--fresh")
+    assert stopped.code == 130
+    assert stopped.err.endswith(
+        "the same command goes on from there if it is given without --fresh\n"
+    )
+    assert "goes on in epoch 1" in train_tiny("run").err
+
+
+def test_a_refused_run_leaves_nothing_behind(train_tiny, monkeypatch: pytest.MonkeyPatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("cae.apps.stopping.StopRequest.__call__", lambda _: True)
+        assert train_tiny("pretrain", "--out", "mine").code == 130
+    refused = train_tiny("run", "--out", "mine", "--set", "autoencoder.lr=0.5")
+    assert refused.code == 2
+    assert "autoencoder.lr is 0.001 there and 0.5 now" in refused.err
+    assert not Path("mine/run.json").exists()
+    assert train_tiny("run", "--out", "mine").code == 0
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_a_classifier_of_another_command_is_told_before_the_autoencoder_is_trained(
+    train_tiny, monkeypatch: pytest.MonkeyPatch, finished
+):
+    with monkeypatch.context() as patch:
+        if not finished:
+            patch.setattr("cae.apps.stopping.StopRequest.__call__", lambda _: True)
+        code = train_tiny("finetune", "--from-scratch", "--out", "mine").code
+    assert code == (0 if finished else 130)
+    answer = train_tiny("run", "--out", "mine", "--set", "classifier.freeze_encoder=false")
+    assert answer.code == 2
+    assert "there is a classifier already, whose autoencoder is not" in answer.err
+    assert "epoch" not in answer.err.replace("epochs", "")
+
+
+def test_another_command_keeps_the_conditions_of_a_finished_run(train_tiny, finished_run: Path):
+    before = read_sealed_json(finished_run / "environment.json")
+    write_sealed_json(finished_run / "environment.json", {**before, "precision": "bfloat16"})
+    assert train_tiny("pretrain", "--out", finished_run, "--name", "other").code == 0
+    after = read_sealed_json(finished_run / "environment.json")
+    assert after["precision"] == "bfloat16"
+    assert [each["precision"] for each in after["continued"]] == ["float32"]
 
 
 @pytest.mark.parametrize("model", ["autoencoder", "encoder", "classifier"])

@@ -11,7 +11,7 @@ from cae.apps.failures import stop_on_sigterm
 from cae.apps.stopping import StopRequest
 from cae.errors import StoppedError
 
-SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 
 
 def train(number: signal.Signals) -> None:
@@ -48,10 +48,11 @@ def test_a_second_signal_or_one_outside_of_training_acts_at_once(number, code, t
         receive(number, times=times, training=training)
 
 
-def test_a_signal_that_was_ignored_before_stays_ignored_outside_of_training():
+@pytest.mark.parametrize("training", [True, False])
+def test_a_signal_that_was_ignored_before_stays_ignored(training):
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with StopRequest(is_training=lambda: False) as stop:
+        with StopRequest(is_training=lambda: training) as stop:
             os.kill(os.getpid(), signal.SIGINT)
             assert not stop()
     finally:

@@ -116,7 +116,7 @@ def test_where_no_state_is_whole_that_is_said(tmp_path):
     files = make_files(tmp_path)
     files.write(make_state(1))
     (tmp_path / "checkpoints" / "autoencoder_t-000000001.state").write_bytes(b"")
-    with pytest.raises(CheckpointError, match="no state is left to go on from: --fresh"):
+    with pytest.raises(CheckpointError, match="no state is left to go on from: remove them"):
         files.read()
 
 

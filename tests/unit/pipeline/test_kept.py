@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,14 @@ def test_another_configuration_is_refused_finished_or_not(bench: Bench, stage: s
     assert bench.read() == before
 
 
+def test_the_same_places_of_other_images_are_another_training(bench: Bench):
+    bench.pretrain()
+    train = bench.splits.train
+    bench.splits = replace(bench.splits, train=replace(train, images=255 - train.images))
+    with pytest.raises(ConfigError, match="images_sha256 is"):
+        bench.pretrain()
+
+
 @pytest.mark.parametrize("stage", STAGES)
 def test_fresh_starts_over_and_replaces(bench: Bench, stage: str):
     asked = iter([False] * 3 + [True])
@@ -162,6 +171,7 @@ def test_while_somebody_works_in_the_folder_nobody_else_does(bench: Bench, tmp_p
     import sys
 
     program = f"""
+from dataclasses import replace
 from pathlib import Path
 from cae.run_folder import RunFolder
 with RunFolder(Path({str(bench.folder.root)!r}), "other").lock():
