@@ -45,7 +45,9 @@ class StopRequest:
         trace: TracebackType | None,
     ) -> None:
         for number, handler in self._handlers.items():
-            signal.signal(number, handler)
+            # Whoever ends the program may have set another one, so as not to be disturbed.
+            if signal.getsignal(number) == self._receive:
+                signal.signal(number, handler)
         if isinstance(error, StoppedError) and self._received is not None:
             error.exit_code = _EXIT_CODES[self._received]
 

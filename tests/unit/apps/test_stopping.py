@@ -57,3 +57,13 @@ def test_a_signal_that_was_ignored_before_stays_ignored(training):
             assert not stop()
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_a_handler_that_was_set_meanwhile_stays():
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with StopRequest(is_training=lambda: False):
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGTERM, before)
