@@ -1,0 +1,1 @@
+"""The study: does an autoencoder first help, how much, and when?"""

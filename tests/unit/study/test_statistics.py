@@ -1,0 +1,86 @@
+"""Estimates, tests and corrections agree with what can be worked out by hand or by others."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from cae.study.statistics import compute_sign_flip_p, correct_holm, estimate_mean
+
+
+def test_the_interval_holds_the_mean_and_narrows_with_more_seeds():
+    random = np.random.default_rng(1)
+    few, many = (estimate_mean(random.normal(2, 1, n).tolist(), seed=1) for n in (6, 600))
+    for found in (few, many):
+        assert found.low is not None
+        assert found.high is not None
+        assert found.low < found.mean < found.high
+    assert many.high - many.low < (few.high - few.low) / 3
+
+
+def test_the_interval_covers_the_truth_about_as_often_as_it_says():
+    random = np.random.default_rng(2)
+    covered = 0
+    for _ in range(100):
+        found = estimate_mean(random.normal(0, 1, 40).tolist(), seed=3)
+        covered += found.low <= 0 <= found.high
+    assert 88 <= covered <= 99
+
+
+def test_a_single_value_has_no_interval_and_equal_values_an_empty_one():
+    single = estimate_mean([0.5], seed=1)
+    assert (single.mean, single.low, single.high, single.count) == (0.5, None, None, 1)
+    equal = estimate_mean([0.5, 0.5, 0.5], seed=1)
+    assert (equal.low, equal.high) == (0.5, 0.5)
+
+
+def test_the_same_seed_gives_the_same_interval():
+    values = [1.0, 2.0, 4.0]
+    assert estimate_mean(values, seed=1) == estimate_mean(values, seed=1)
+
+
+@pytest.mark.parametrize(
+    ("differences", "expected"),
+    [
+        ([1.0], 1.0),
+        ([1.0, 2.0, 3.0], 2 / 8),
+        ([1.0] * 6, 2 / 64),
+        ([1.0, -1.0], 1.0),
+        ([0.0, 0.0], 1.0),
+        ([0.1, 0.2, 0.3, -0.4], 14 / 16),
+    ],
+)
+def test_the_p_value_is_the_share_of_signs_that_are_as_extreme(differences, expected):
+    assert compute_sign_flip_p(differences) == pytest.approx(expected)
+
+
+def test_the_p_value_agrees_with_scipys_permutation_test():
+    random = np.random.default_rng(5)
+    for count in (5, 8):
+        differences = random.normal(0.5, 1, count)
+        found = stats.permutation_test(
+            (differences,), np.mean, permutation_type="samples", n_resamples=np.inf
+        )
+        assert compute_sign_flip_p(differences.tolist()) == pytest.approx(found.pvalue)
+
+
+def test_the_order_and_the_common_sign_do_not_matter():
+    for order in itertools.permutations([0.1, 0.2, -0.05, 0.4]):
+        assert compute_sign_flip_p(order) == compute_sign_flip_p([0.1, 0.2, -0.05, 0.4])
+        assert compute_sign_flip_p([-value for value in order]) == compute_sign_flip_p(order)
+
+
+def test_holms_correction_is_that_of_the_textbook():
+    found = correct_holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.005})
+    assert found == pytest.approx({"a": 0.03, "b": 0.06, "c": 0.06, "d": 0.02})
+
+
+def test_a_corrected_p_value_is_never_above_one_nor_below_the_one_given():
+    given = {"a": 0.7, "b": 0.9, "c": 0.4}
+    found = correct_holm(given)
+    assert all(given[name] <= value <= 1 for name, value in found.items())
+    assert correct_holm({}) == {}
+    assert correct_holm({"only": 0.03}) == {"only": 0.03}
