@@ -141,7 +141,7 @@ def test_a_misspelt_key_within_a_section_is_named_with_it():
 
 def test_a_key_like_no_other_is_an_error_that_lists_the_known_ones():
     with pytest.raises(
-        ConfigError, match=r"unknown key 'zzz'; there are: remove_classes, .*, val_s"
+        ConfigError, match=r"unknown key 'zzz'; there are: labels_per_class, .*, val_s"
     ):
         parse_section(DataConfig, {"zzz": 1}, place="mine.json")
     with pytest.raises(ConfigError, match=r"there are: activity_regularizer, .*batch_norm"):

@@ -113,12 +113,15 @@ class Splits:
 
     Attributes:
         train, val: two disjoint parts of the data set's training images.
+        labelled: the images of `train` whose labels may be used; all of them, unless the
+            configuration leaves few.
         test: the data set's test images, all of them.
         fingerprint: SHA-256, in hexadecimal, of the index lists of `train` and `val`.
         source: where the images come from, "cifar10" or "digits".
     """
 
     train: ImageSet
+    labelled: ImageSet
     val: ImageSet
     test: ImageSet
     fingerprint: str

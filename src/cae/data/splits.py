@@ -25,11 +25,14 @@ def make_splits(dataset: Dataset, config: DataConfig) -> Splits:
     Of each class in `config.remove_classes` (None: the data set's own choice) the fraction
     `config.remove_fraction` of the training images is dropped at random. Of the n images left,
     round(n * val_size) validate, every class with its own share, and the rest train. The test
-    images are never thinned. Equal arguments give equal splits on every machine.
+    images are never thinned. With `config.labels_per_class` only that many training images of each
+    class are labelled, every smaller number of them among every larger. Equal arguments give equal
+    splits on every machine.
 
     Raises:
         ConfigError: `config.remove_classes` names a class that the data set does not have.
-        DataError: the training images are unlabelled, or too few for both splits.
+        DataError: the training images are unlabelled, or too few for both splits or for so many
+            labels.
     """
     labels = dataset.train.labels
     if labels is None:
@@ -43,8 +46,14 @@ def make_splits(dataset: Dataset, config: DataConfig) -> Splits:
     drawn = draw_class_shares(labels[kept], names, count=val_count, seed=config.seed)
     val, train = kept[drawn], np.delete(kept, drawn)
     _require_enough(labels, names, train=train, val=val, config=config)
+    images = _named(dataset.train.select(train), "train")
+    labelled = images
+    if config.labels_per_class is not None:
+        places = _draw_labelled(labels[train], names, config)
+        labelled = _named(dataset.train.select(train[places]), "labelled")
     return Splits(
-        train=_named(dataset.train.select(train), "train"),
+        train=images,
+        labelled=labelled,
         val=_named(dataset.train.select(val), "validation"),
         test=_named(dataset.test, "test"),
         fingerprint=compute_fingerprint(train, val),
@@ -60,6 +69,8 @@ def find_thinned_classes(dataset: Dataset, config: DataConfig) -> tuple[str, ...
 def describe_splits(splits: Splits) -> dict[str, Any]:
     """Return, as JSON values, which images a run has: source, fingerprint, sizes, class counts."""
     parts = {"train": splits.train, "validation": splits.val, "test": splits.test}
+    if len(splits.labelled) < len(splits.train):
+        parts["labelled"] = splits.labelled
     return {
         "data": splits.source,
         "split": {
@@ -132,6 +143,26 @@ def _thin(
 def _draw(labels: NDArray[np.int64], label: int, count: int, *, seed: int) -> Indices:
     members = np.flatnonzero(labels == label).astype(np.int64)
     return members[make_permutation(len(members), seed=seed)[:count]]
+
+
+def _draw_labelled(
+    labels: NDArray[np.int64], names: Sequence[str], config: DataConfig
+) -> Indices:
+    """Return the sorted places of the images whose labels may be used."""
+    count = config.labels_per_class
+    assert count is not None
+    drawn: list[Indices] = []
+    for label, name in enumerate(names):
+        there = np.count_nonzero(labels == label)
+        if there < count:
+            raise DataError(
+                f"data.labels_per_class {count}: class {name!r} has only {there} training images; "
+                "ask for fewer, or lower data.val_size or data.remove_fraction"
+            )
+        # The first of one order: a smaller number of labels is a part of a larger one.
+        seed = derive_seed(config.seed, "labelled", name)
+        drawn.append(_draw(labels, label, count, seed=seed))
+    return np.sort(np.concatenate(drawn))
 
 
 def _named(images: ImageSet, role: str) -> ImageSet:

@@ -132,12 +132,12 @@ def finetune_into(
     Raises:
         CaeError: as `pretrain_into` and `cae.finetune`.
     """
-    require_fitting(config, splits.train, splits.val, section="classifier")
+    require_fitting(config, splits.labelled, splits.val, section="classifier")
     about = {**describe_images(splits), "encoder_sha256": encoder_sha256}
 
     def train(checkpoints: Checkpoints) -> Trained[Classifier]:
         return finetune(
-            splits.train,
+            splits.labelled,
             splits.val,
             autoencoder_config,
             config,

@@ -95,8 +95,8 @@ def run(
     folder = RunFolder(out, name)
     splits = make_splits(dataset, config.data)
     # What will be refused is refused before anything is written or dropped.
-    for section, stage in (("autoencoder", config.autoencoder), ("classifier", config.classifier)):
-        require_fitting(stage, splits.train, splits.val, section=section)
+    require_fitting(config.autoencoder, splits.train, splits.val, section="autoencoder")
+    require_fitting(config.classifier, splits.labelled, splits.val, section="classifier")
     about = describe_splits(splits)
     description = describe_run(config, source=splits.source, name=name)
     with folder.lock():

@@ -54,6 +54,36 @@ def test_cifar10_splits_have_the_published_counts_and_the_recorded_fingerprint(c
     ]
 
 
+def test_few_labels_are_some_of_the_training_images_and_nested():
+    dataset = make_dataset()
+    whole = make_splits(dataset, DataConfig())
+    assert whole.labelled is whole.train
+    smaller: set[int] = set()
+    for count in (1, 3, 10, 15):
+        splits = make_splits(dataset, DataConfig(labels_per_class=count))
+        assert splits.fingerprint == whole.fingerprint
+        assert read_indices(splits.train) == read_indices(whole.train)
+        assert splits.labelled.class_counts().tolist() == [count] * 3
+        found = set(read_indices(splits.labelled))
+        assert smaller < found < set(read_indices(splits.train))
+        smaller = found
+
+
+def test_few_labels_are_others_under_another_seed_and_told_of():
+    first, second = (
+        make_splits(make_dataset(), DataConfig(labels_per_class=5, seed=seed)) for seed in (1, 2)
+    )
+    assert read_indices(first.labelled) != read_indices(second.labelled)
+    told = describe_splits(first)["split"]
+    assert told["labelled"] == {"images": 15, "classes": {"cat": 5, "dog": 5, "frog": 5}}
+    assert "labelled" not in describe_splits(make_splits(make_dataset(), DataConfig()))["split"]
+
+
+def test_more_labels_than_there_are_are_refused():
+    with pytest.raises(DataError, match=r"labels_per_class 17: class 'frog' has only 16 training"):
+        make_splits(make_dataset(), DataConfig(labels_per_class=17))
+
+
 def test_digits_splits_have_the_recorded_counts_and_fingerprint():
     splits = make_splits(load_digits(), DataConfig(seed=42))
     assert (len(splits.train), len(splits.val), len(splits.test)) == (954, 269, 359)
