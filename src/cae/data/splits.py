@@ -145,9 +145,7 @@ def _draw(labels: NDArray[np.int64], label: int, count: int, *, seed: int) -> In
     return members[make_permutation(len(members), seed=seed)[:count]]
 
 
-def _draw_labelled(
-    labels: NDArray[np.int64], names: Sequence[str], config: DataConfig
-) -> Indices:
+def _draw_labelled(labels: NDArray[np.int64], names: Sequence[str], config: DataConfig) -> Indices:
     """Return the sorted places of the images whose labels may be used."""
     count = config.labels_per_class
     assert count is not None

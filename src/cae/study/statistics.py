@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -35,7 +36,7 @@ def estimate_mean(values: Sequence[float], *, seed: int) -> Estimate:
     data = np.asarray(values, dtype=np.float64)
     if len(data) < 2:
         return Estimate(float(data.mean()), None, None, len(data))
-    found = stats.bootstrap(
+    found: Any = stats.bootstrap(
         (data,),
         np.mean,
         n_resamples=_RESAMPLES,
@@ -43,8 +44,8 @@ def estimate_mean(values: Sequence[float], *, seed: int) -> Estimate:
         method="percentile",
         rng=np.random.default_rng(seed),
     )
-    low, high = found.confidence_interval
-    return Estimate(float(data.mean()), float(low), float(high), len(data))
+    interval = found.confidence_interval
+    return Estimate(float(data.mean()), float(interval.low), float(interval.high), len(data))
 
 
 def compute_sign_flip_p(differences: Sequence[float]) -> float:
