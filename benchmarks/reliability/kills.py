@@ -78,6 +78,8 @@ def sit(out: Path, *, number: signal.Signals, wait: float, save_every: float) ->
 
 def kill_again_and_again(*, kills: int, seed: int) -> Tally:
     """Kill runs so many times in all, and compare every one that gets through."""
+    # Where this program ignores Ctrl-C, as in the background of a script, its children would too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     draw, tally = random.Random(seed), Tally()
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()

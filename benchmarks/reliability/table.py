@@ -77,7 +77,8 @@ def _write_damage(found: dict[str, Any]) -> list[list[str]]:
             "each file of a finished run cut or changed in the same ways, and the run asked for",
             f"{sum(finished['cases'].values()):,}",
             f"{ended['exit code 4']} times the damaged file was named (exit code 4), "
-            f"{ended['whole again']} times it was a plot and drawn again; {_count(finished)} times "
+            f"{ended['whole again']} times it was a plot or the figures, and made again; "
+            f"{_count(finished)} times "
             "anything else",
             _name_command("damage"),
         ],
