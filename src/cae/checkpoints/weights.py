@@ -24,9 +24,10 @@ from cae.config import (
 from cae.errors import CheckpointError, ConfigError
 from cae.files import break_seal, compute_sha256, read_json, write_bytes, write_sealed_json
 from cae.incoming import read_plain
-from cae.models.autoencoder import Autoencoder, Encoder, make_autoencoder
+from cae.models.autoencoder import Autoencoder, make_autoencoder
 from cae.models.blocks import count_parameters
 from cae.models.classifier import Classifier, make_classifier
+from cae.models.encoder import Encoder
 from cae.run_folder import ModelFiles
 from cae.wording import show
 
@@ -91,7 +92,7 @@ def write_model(
         files.json,
         {
             "format": _FORMAT,
-            "kind": type(model).__name__.lower(),
+            "kind": _name_kind(model),
             "name": files.name,
             "parameters": count_parameters(model),
             "weights_sha256": compute_sha256(files.weights),
@@ -102,6 +103,12 @@ def write_model(
             "architecture": describe_layers(model),
         },
     )
+
+
+def _name_kind(model: Autoencoder | Encoder | Classifier) -> Kind:
+    if isinstance(model, Autoencoder):
+        return "autoencoder"
+    return "encoder" if isinstance(model, Encoder) else "classifier"
 
 
 def describe_layers(model: nn.Module) -> list[dict[str, Any]]:

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
-from cae.data.augment import Augmentation, resample
+from cae.data.augment import Augmentation
 from cae.data.images import ImageSet
 from cae.runtime.device import Runtime
 from cae.seeding import derive_seed, make_permutation
+
+Indices = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +35,36 @@ class Batch:
         return len(self.images)
 
 
+@dataclass(frozen=True, slots=True)
+class LowResolution:
+    """The first `epochs` serve their images shrunk to `side` pixels a side."""
+
+    epochs: int
+    side: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Changes:
+    """What augmentation does in one epoch: a row for each image, or each place in the order."""
+
+    augmentation: Augmentation
+    maps: Tensor
+    holes: Tensor | None
+
+    def apply(self, images: Tensor, rows: Tensor) -> Tensor:
+        changed = self.augmentation.resample(images, self.maps[rows])
+        return changed if self.holes is None else self.augmentation.hide(changed, self.holes[rows])
+
+
 class Batches:
     """All of an image set as one uint8 tensor on the device, served batch by batch.
 
     With `shuffle_seed` None the images come in their own order and unchanged. Otherwise each epoch
     has an order of its own, and with `augmentation` each image a change of its own: both depend on
     the seed, the epoch and the image alone, not on the batch size or on what was served before.
+
+    With `balanced` every class is served equally often: as often as the largest has images. Those
+    of the others come again, changed anew.
 
     `features` [N, ...] are served along with the images that they are of, row by row.
     """
@@ -49,8 +78,11 @@ class Batches:
         shuffle_seed: int | None = None,
         augmentation: Augmentation | None = None,
         features: Tensor | None = None,
+        balanced: bool = False,
+        low_resolution: LowResolution | None = None,
     ) -> None:
         assert features is None or augmentation is None, "changed images have other features"
+        assert features is None or low_resolution is None, "small images have other features"
         # Kept NHWC so that a batch of rows is NHWC without a transposition at every step.
         self._pixels = runtime.tensor(images.images).permute(0, 2, 3, 1).contiguous()
         self._labels = None if images.labels is None else runtime.tensor(images.labels)
@@ -58,11 +90,19 @@ class Batches:
         self._seed = shuffle_seed
         self._augmentation = augmentation
         self._features = features
+        self._low_resolution = low_resolution
+        self._classes: list[Indices] | None = None
+        self._count = len(self._pixels)
+        if balanced:
+            assert shuffle_seed is not None and images.labels is not None
+            places = (np.flatnonzero(images.labels == label) for label in np.unique(images.labels))
+            self._classes = [place.astype(np.int64) for place in places]
+            self._count = len(self._classes) * max(map(len, self._classes))
 
     @property
     def num_images(self) -> int:
         """How many images an epoch serves."""
-        return len(self._pixels)
+        return self._count
 
     def __len__(self) -> int:
         """How many batches an epoch has."""
@@ -81,33 +121,95 @@ class Batches:
         """
         if self._seed is None:
             for start, stop in self._bounds()[first:]:
-                yield self._make(slice(start, stop), maps=None)
+                yield self._make(slice(start, stop), None, None, None)
             return
-        order = torch.from_numpy(
-            make_permutation(self.num_images, seed=derive_seed(self._seed, "order", epoch))
-        ).to(self._pixels.device)
-        maps = None if self._augmentation is None else self._draw_maps(self._augmentation, epoch)
+        order, copies = self._draw_order(epoch)
+        device = self._pixels.device
+        changes = None
+        if self._augmentation is not None:
+            changes = self._draw_changes(self._augmentation, order, copies, epoch)
+        order = order.to(device)
+        side = None
+        if self._low_resolution is not None and epoch <= self._low_resolution.epochs:
+            side = self._low_resolution.side
         for start, stop in self._bounds()[first:]:
-            yield self._make(order[start:stop], maps=maps)
+            rows = order[start:stop]
+            # What is served again is changed anew: then a change is of a place in the order.
+            changed = rows if copies is None else torch.arange(start, stop, device=device)
+            yield self._make(rows, changes, changed, side)
 
-    def _draw_maps(self, augmentation: Augmentation, epoch: int) -> Tensor:
+    def _draw_order(self, epoch: int) -> tuple[Tensor, Tensor | None]:
+        """Return the images of an epoch in order, and how often each came before in it."""
+        assert self._seed is not None
+        seed = derive_seed(self._seed, "order", epoch)
+        if self._classes is None:
+            return torch.from_numpy(make_permutation(self._count, seed=seed)), None
+        each = max(map(len, self._classes))
+        images: list[Indices] = []
+        copies: list[Indices] = []
+        for label, members in enumerate(self._classes):
+            rounds = -(-each // len(members))
+            drawn = [
+                members[make_permutation(len(members), seed=derive_seed(seed, label, copy))]
+                for copy in range(rounds)
+            ]
+            images.append(np.concatenate(drawn)[:each])
+            copies.append(np.repeat(np.arange(rounds), len(members))[:each])
+        order = make_permutation(self._count, seed=seed)
+        return (
+            torch.from_numpy(np.concatenate(images)[order]),
+            torch.from_numpy(np.concatenate(copies)[order]),
+        )
+
+    def _draw_changes(
+        self, augmentation: Augmentation, order: Tensor, copies: Tensor | None, epoch: int
+    ) -> _Changes:
         # For the whole epoch at once: dozens of small operations, too many for every batch.
         assert self._seed is not None
+        device = self._pixels.device
         seed = derive_seed(self._seed, "augmentation", epoch)
-        numbers = augmentation.draw(self.num_images, seed=seed).to(self._pixels.device)
+        numbers = augmentation.draw(self._count, seed=seed)
+        if augmentation.alternating_flip:
+            if copies is None:
+                images, seen = torch.arange(self._count), torch.tensor(epoch - 1)
+            else:
+                images, seen = order, self._count_rounds(order) * (epoch - 1) + copies
+            begin = derive_seed(self._seed, "first flip")
+            augmentation.alternate(numbers, images=images, times_seen=seen, seed=begin)
         _, height, width, _ = self._pixels.shape
-        return augmentation.make_affine(numbers, height=height, width=width)
+        maps = augmentation.make_affine(numbers.to(device), height=height, width=width)
+        holes = augmentation.draw_holes(self._count, seed=derive_seed(seed, "cutout"))
+        return _Changes(augmentation, maps, None if holes is None else holes.to(device))
 
-    def _make(self, rows: Tensor | slice, *, maps: Tensor | None) -> Batch:
+    def _count_rounds(self, images: Tensor) -> Tensor:
+        """Return how often an epoch goes through the class of each image, the last time in part."""
+        assert self._classes is not None
+        each = max(map(len, self._classes))
+        rounds = torch.zeros(len(self._pixels), dtype=torch.int64)
+        for members in self._classes:
+            rounds[torch.from_numpy(members)] = -(-each // len(members))
+        return rounds[images]
+
+    def _make(
+        self,
+        rows: Tensor | slice,
+        changes: _Changes | None,
+        changed: Tensor | None,
+        side: int | None,
+    ) -> Batch:
         images = self._pixels[rows].permute(0, 3, 1, 2).float().div_(255)
-        if maps is not None:
-            images = resample(images, maps[rows])
+        if changes is not None and changed is not None:
+            images = changes.apply(images, changed)
+        if side is not None:
+            images = F.interpolate(
+                images, size=(side, side), mode="bilinear", antialias=True, align_corners=False
+            ).contiguous(memory_format=torch.channels_last)
         labels = None if self._labels is None else self._labels[rows]
         return Batch(images, labels, None if self._features is None else self._features[rows])
 
     def _bounds(self) -> list[tuple[int, int]]:
-        starts = list(range(0, self.num_images, self._batch_size))
+        starts = list(range(0, self._count, self._batch_size))
         # A batch of one has no variance for batch norm: it joins the batch before it.
-        if len(starts) > 1 and self.num_images - starts[-1] == 1:
+        if len(starts) > 1 and self._count - starts[-1] == 1:
             starts.pop()
-        return list(zip(starts, [*starts[1:], self.num_images], strict=True))
+        return list(zip(starts, [*starts[1:], self._count], strict=True))

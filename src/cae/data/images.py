@@ -112,7 +112,8 @@ class Splits:
     """The images of a run.
 
     Attributes:
-        train, val: two disjoint parts of the data set's training images.
+        train, val: two disjoint parts of the data set's training images; `val` is None where all
+            of them are trained on.
         labelled: the images of `train` whose labels may be used; all of them, unless the
             configuration leaves few.
         test: the data set's test images, all of them.
@@ -122,7 +123,7 @@ class Splits:
 
     train: ImageSet
     labelled: ImageSet
-    val: ImageSet
+    val: ImageSet | None
     test: ImageSet
     fingerprint: str
     source: str

@@ -25,7 +25,7 @@ def make_splits(dataset: Dataset, config: DataConfig) -> Splits:
     Of each class in `config.remove_classes` (None: the data set's own choice) the fraction
     `config.remove_fraction` of the training images is dropped at random. Of the n images left,
     round(n * val_size) validate, every class with its own share, and the rest train. The test
-    images are never thinned. With `config.labels_per_class` only that many training images of each
+    images are never thinned. With a `val_size` of 0 there are no validation images. With `config.labels_per_class` only that many training images of each
     class are labelled, every smaller number of them among every larger. Equal arguments give equal
     splits on every machine.
 
@@ -54,7 +54,7 @@ def make_splits(dataset: Dataset, config: DataConfig) -> Splits:
     return Splits(
         train=images,
         labelled=labelled,
-        val=_named(dataset.train.select(val), "validation"),
+        val=_named(dataset.train.select(val), "validation") if len(val) else None,
         test=_named(dataset.test, "test"),
         fingerprint=compute_fingerprint(train, val),
         source=dataset.source,
@@ -68,7 +68,9 @@ def find_thinned_classes(dataset: Dataset, config: DataConfig) -> tuple[str, ...
 
 def describe_splits(splits: Splits) -> dict[str, Any]:
     """Return, as JSON values, which images a run has: source, fingerprint, sizes, class counts."""
-    parts = {"train": splits.train, "validation": splits.val, "test": splits.test}
+    parts = {"train": splits.train, "test": splits.test}
+    if splits.val is not None:
+        parts = {"train": splits.train, "validation": splits.val, "test": splits.test}
     if len(splits.labelled) < len(splits.train):
         parts["labelled"] = splits.labelled
     return {
@@ -184,6 +186,8 @@ def _require_enough(
     config: DataConfig,
 ) -> None:
     remedy = "give more images, or change data.val_size or data.remove_fraction"
+    if config.val_size == 0 and len(train):
+        return
     if not len(train) or not len(val):
         raise DataError(
             f"val_size {config.val_size} leaves {len(train)} images to train on and {len(val)} to "

@@ -6,13 +6,15 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cae.data.batches import Batches
 from cae.data.images import ImageSet
-from cae.models.autoencoder import Autoencoder, Encoder
+from cae.models.autoencoder import Autoencoder
 from cae.models.classifier import Classifier
+from cae.models.encoder import Encoder
 from cae.runtime.device import Runtime
 
 _BATCH_SIZE = 250  # Larger was not faster on two Zen 4 cores, and its features take more memory.
@@ -21,8 +23,12 @@ _BATCH_SIZE = 250  # Larger was not faster on two Zen 4 cores, and its features 
 def predict_probabilities(
     model: Classifier, images: ImageSet, *, runtime: Runtime, batch_size: int = _BATCH_SIZE
 ) -> NDArray[np.float32]:
-    """Return class probabilities [N, K], float32, each row summing to 1."""
-    outputs = _apply(model, images, runtime=runtime, batch_size=batch_size)
+    """Return class probabilities [N, K], float32, each row summing to 1.
+
+    Logits are averaged over what the model's `test_time_augmentation` makes of an image.
+    """
+    views = _Views(model)
+    outputs = _apply(views, images, runtime=runtime, batch_size=batch_size)
     return _gather((output.softmax(dim=1) for output in outputs), len(images)).numpy()
 
 
@@ -40,6 +46,37 @@ def encode(
     """Return the encodings [N, D, h, w] on the device, in the precision it computes them in."""
     outputs = _apply(model, images, runtime=runtime, batch_size=batch_size)
     return _gather(outputs, len(images), device=runtime.device, layout=torch.channels_last)
+
+
+class _Views(nn.Module):
+    """A classifier's logits, averaged over an image's views."""
+
+    def __init__(self, model: Classifier) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits [N, K], float32, of images [N, C, H, W] in [0, 1].
+
+        The mirror image weighs as much as the image; both shifted by a pixel, to the upper left
+        and to the lower right, weigh as much as both unshifted (airbench94, Jordan, arXiv
+        2404.00498).
+        """
+        kind = self.model.test_time_augmentation
+        if kind == "none":
+            return self.model(x)
+        logits = self._mirror(x)
+        if kind == "flip":
+            return logits
+        height, width = x.shape[2:]
+        padded = F.pad(x, (1, 1, 1, 1), mode="replicate")
+        shifted = (padded[:, :, at : at + height, at : at + width] for at in (0, 2))
+        return 0.5 * logits + 0.25 * sum(map(self._mirror, shifted), torch.zeros_like(logits))
+
+    def _mirror(self, x: Tensor) -> Tensor:
+        x = x.contiguous(memory_format=torch.channels_last)
+        mirrored = x.flip(3).contiguous(memory_format=torch.channels_last)
+        return 0.5 * (self.model(x) + self.model(mirrored))
 
 
 def _apply(

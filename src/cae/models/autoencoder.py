@@ -1,119 +1,105 @@
-"""The convolutional autoencoder: an encoder of its own, and a decoder that mirrors it."""
+"""The convolutional autoencoder: an encoder that outlives its decoder."""
 
 from __future__ import annotations
-
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
 from cae.config import AutoencoderConfig
-from cae.models.blocks import ByteDropout, ConvUnit, GaussianNoise, MaxPool, initialise, make_conv
+from cae.models.blocks import initialise
+from cae.models.encoder import Encoder
+from cae.models.masking import PatchDecoder, draw_visible
+from cae.models.origin import MirroredDecoder, OriginEncoder
+from cae.models.residual import ResidualDecoder, ResidualEncoder
+from cae.models.targets import fill_hidden
+from cae.models.whitened import WhitenedEncoder
 from cae.seeding import derive_seed
 
-
-class EncoderBlock(nn.Module):
-    """Several convolution units, then a 2x2 max pool if `pool`, then dropout."""
-
-    def __init__(
-        self, channels_in: int, filters: int, *, pool: bool, config: AutoencoderConfig
-    ) -> None:
-        super().__init__()
-        widths = [channels_in, *[filters] * config.layers_per_block]
-        self.units = nn.ModuleList(
-            ConvUnit(
-                width_in,
-                width_out,
-                batch_norm=config.batch_norm,
-                noise_stddev=config.hidden_noise_stddev,
-            )
-            for width_in, width_out in pairwise(widths)
-        )
-        self.pool = MaxPool() if pool else nn.Identity()
-        self.dropout = ByteDropout(config.dropout_rate)
-
-    def forward(self, x: Tensor, activities: list[Tensor] | None) -> Tensor:
-        """Return the block's features; see `ConvUnit.forward` for `activities`."""
-        for unit in self.units:
-            x = unit(x, activities)
-        return self.dropout(self.pool(x))
-
-
-class Encoder(nn.Module):
-    """Features [N, D, H/2^p, W/2^p] of images [N, C, H, W] in [0, 1], p the number of pools."""
-
-    def __init__(self, config: AutoencoderConfig) -> None:
-        super().__init__()
-        height, width, channels = config.image_shape
-        shrink = 2**config.pools
-        self.num_features = config.block_filters[-1]
-        self.feature_size = (height // shrink, width // shrink)
-        self.noise = GaussianNoise(config.input_noise_stddev)
-        self.blocks = nn.ModuleList()
-        for filters in config.block_filters:
-            pool = filters <= 2 * config.init_num_filters
-            self.blocks.append(EncoderBlock(channels, filters, pool=pool, config=config))
-            channels = filters
-
-    def forward(self, x: Tensor, activities: list[Tensor] | None = None) -> Tensor:
-        """Return the encoding; if given, `activities` receives every convolution's activation."""
-        x = self.noise(x)
-        for block in self.blocks:
-            x = block(x, activities)
-        return x
-
-    def convolutions(self) -> list[nn.Conv2d]:
-        """Return the convolutions in order: where the kernel penalty is measured."""
-        return [layer for layer in self.modules() if isinstance(layer, nn.Conv2d)]
-
-
-class Decoder(nn.Module):
-    """Images [N, C, H, W] in [0, 1] of encodings: the encoder mirrored, nearest upsampling."""
-
-    def __init__(self, config: AutoencoderConfig) -> None:
-        super().__init__()
-        *_, channels_out = config.image_shape
-        channels, upsample = config.block_filters[-1], False
-        self.blocks = nn.ModuleList()
-        for filters in reversed(config.block_filters):
-            # Where a block ends in an upsampling, the convolution after it takes it over.
-            units = [
-                ConvUnit(channels, filters, batch_norm=config.batch_norm, upsample=upsample),
-                *(
-                    ConvUnit(filters, filters, batch_norm=config.batch_norm)
-                    for _ in range(config.layers_per_block - 1)
-                ),
-            ]
-            self.blocks.append(nn.Sequential(*units))
-            channels, upsample = filters, filters <= 2 * config.init_num_filters
-        self.output = make_conv(channels, channels_out, upsample=upsample)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the reconstruction, float32 in [0, 1]."""
-        for block in self.blocks:
-            x = block(x)
-        return self.output(x).float().sigmoid()
+_ENCODERS: dict[str, type[Encoder]] = {
+    "origin": OriginEncoder,
+    "whitened": WhitenedEncoder,
+    "residual": ResidualEncoder,
+}
 
 
 class Autoencoder(nn.Module):
-    """Encoder and decoder; the encoder is an artefact of its own and outlives the decoder."""
+    """Encoder and decoder; the encoder is an artefact of its own and outlives the decoder.
+
+    The decoder mirrors the encoder. Where patches are hidden, and above the whitened encoder, which
+    has no mirror image, it is the light `PatchDecoder`.
+    """
 
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()
-        self.encoder = Encoder(config)
-        self.decoder = Decoder(config)
+        self.config = config
+        self.encoder = build_encoder(config)
+        self.decoder: MirroredDecoder | ResidualDecoder | PatchDecoder
+        if config.uses_patches:
+            self.decoder = PatchDecoder(config)
+        elif config.encoder == "residual":
+            self.decoder = ResidualDecoder(config)
+        else:
+            self.decoder = MirroredDecoder(config)
 
     def encode(self, x: Tensor, activities: list[Tensor] | None = None) -> Tensor:
         """Return the encoding of images [N, C, H, W] in [0, 1]."""
         return self.encoder(x, activities)
 
-    def decode(self, features: Tensor) -> Tensor:
-        """Return images [N, C, H, W], float32 in [0, 1], of encodings."""
-        return self.decoder(features)
+    def decode(self, features: Tensor, size: tuple[int, int] | None = None) -> Tensor:
+        """Return images [N, C, H, W], float32, of encodings; outside training in [0, 1].
+
+        Args:
+            features: from `encode`.
+            size: (H, W), where the images were not of the configured size.
+        """
+        if isinstance(self.decoder, PatchDecoder):
+            images = self.decoder(features, size=size)
+        else:
+            images = self.decoder(features)
+        return images if self.training else images.clamp(0, 1)
+
+    def predict_hidden(
+        self, x: Tensor, visible: Tensor, activities: list[Tensor] | None = None
+    ) -> Tensor:
+        """Return the prediction of the target, float32, from what is visible of images.
+
+        Args:
+            x: images [N, C, H, W] in [0, 1].
+            visible: [N, 1, H, W], from `draw_visible`.
+            activities: see `Encoder.forward`.
+        """
+        assert isinstance(self.decoder, PatchDecoder), "a mask needs the decoder of patches"
+        features, seen = self.encoder.see(x, visible, activities)
+        height, width = x.shape[2:]
+        return self.decoder(features, seen, (height, width))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the reconstruction of images [N, C, H, W] in [0, 1]."""
-        return self.decode(self.encode(x))
+        """Return the reconstruction of images [N, C, H, W] in [0, 1].
+
+        Of a model that was trained with a mask: the images with some patches hidden, the same of
+        every batch, and filled in by the model.
+        """
+        if self.config.mask_ratio == 0:
+            return self.decode(self.encode(x))
+        visible = self.draw_fixed_mask(x)
+        return fill_hidden(self.predict_hidden(x, visible), x, visible, self.config)
+
+    def draw_fixed_mask(self, images: Tensor) -> Tensor:
+        """Return masks [N, 1, H, W], the same at every call: to validate with and to show."""
+        generator = torch.Generator().manual_seed(derive_seed(self.config.seed, "fixed mask"))
+        return draw_visible(self.config, images, generator=generator)
+
+    @torch.no_grad()
+    def begin_from(self, images: Tensor) -> None:
+        """Set what is computed from training images [n, C, H, W] in [0, 1] before training."""
+        self.encoder.begin_from(images)
+        if isinstance(self.decoder, ResidualDecoder) and isinstance(self.encoder, ResidualEncoder):
+            self.decoder.begin_from(self.encoder)
+
+
+def build_encoder(config: AutoencoderConfig) -> Encoder:
+    """Return the configured encoder, its weights as torch draws them."""
+    return _ENCODERS[config.encoder](config)
 
 
 def make_autoencoder(config: AutoencoderConfig) -> Autoencoder:

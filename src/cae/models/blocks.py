@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from cae.models.masking import normalise
 from cae.models.upsampling import UpsampledConv2d
 
 # Keras's batch norm: moving averages keep 0.99 of themselves at each step; torch counts the rest.
@@ -107,18 +109,50 @@ class ConvUnit(nn.Module):
         self.norm = make_batch_norm_2d(channels_out) if batch_norm else nn.Identity()
         self.noise = GaussianNoise(noise_stddev) if noise_stddev > 0 else nn.Identity()
 
-    def forward(self, x: Tensor, activities: list[Tensor] | None = None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        activities: list[Tensor] | None = None,
+        visible: Tensor | None = None,
+    ) -> Tensor:
         """Return features [N, channels_out, H, W] of features [N, channels_in, H, W].
 
         With upsampling, they are [N, channels_out, 2H, 2W].
 
         If `activities` is given, the activation (after ReLU, before batch norm) is appended to it:
-        there an activity penalty is measured.
+        there an activity penalty is measured. With `visible` [N, 1, H, W] the features are zero
+        wherever that is.
         """
         activity = F.relu_(self.conv(x))
         if activities is not None:
             activities.append(activity)
-        return self.noise(self.norm(activity))
+        if visible is None:
+            return self.noise(self.norm(activity))
+        return self.noise(normalise(self.norm, activity, visible)) * visible.to(activity.dtype)
+
+
+class DiracConv2d(nn.Conv2d):
+    """3x3 convolution without bias that begins as the identity, as far as there are filters.
+
+    The rest is Kaiming uniform (as in airbench94: Jordan, arXiv 2404.00498).
+    """
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__(channels_in, channels_out, kernel_size=3, padding=1, bias=False)
+
+    def draw(self, generator: torch.Generator) -> None:
+        """Draw the weights anew."""
+        nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5), generator=generator)
+        nn.init.dirac_(self.weight[: self.in_channels])
+
+
+class SmallLinear(nn.Linear):
+    """A dense layer that begins near zero: its outputs are as small as one weight is."""
+
+    def draw(self, generator: torch.Generator) -> None:
+        """Draw the weights anew."""
+        nn.init.normal_(self.weight, std=1 / self.in_features, generator=generator)
+        nn.init.zeros_(self.bias)
 
 
 def make_conv(channels_in: int, channels_out: int, *, upsample: bool) -> nn.Conv2d:
@@ -139,10 +173,17 @@ def make_batch_norm_1d(features: int) -> nn.BatchNorm1d:
 
 
 def initialise(module: nn.Module, *, seed: int) -> None:
-    """Draw every convolution's and dense layer's weights anew: Glorot uniform, biases zero."""
+    """Draw every convolution's and dense layer's weights anew: Glorot uniform, biases zero.
+
+    A layer that has a `draw` of its own is drawn by that.
+    """
     generator = torch.Generator().manual_seed(seed)
     for layer in module.modules():
-        if isinstance(layer, nn.Conv2d | nn.Linear):
+        draw = getattr(layer, "draw", None)
+        if draw is not None:
+            with torch.no_grad():
+                draw(generator)
+        elif isinstance(layer, nn.Conv2d | nn.Linear):
             nn.init.xavier_uniform_(layer.weight, generator=generator)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)

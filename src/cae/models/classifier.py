@@ -6,14 +6,16 @@ import torch
 from torch import Tensor, nn
 
 from cae.config import AutoencoderConfig, ClassifierConfig, require_matching_stages
-from cae.models.autoencoder import Encoder
+from cae.models.autoencoder import build_encoder
 from cae.models.blocks import (
     ByteDropout,
     ConvUnit,
     MaxPool,
+    SmallLinear,
     initialise,
     make_batch_norm_1d,
 )
+from cae.models.encoder import Encoder
 from cae.seeding import derive_seed
 
 
@@ -65,17 +67,41 @@ class Head(nn.Module):
     def forward_features(self, x: Tensor) -> Tensor:
         """Return the vectors [N, num_features] that the output layer sees."""
         x = self.pool(self.dropout(self.conv(x)))
-        if self.pooling == "max":
-            x = x.amax(dim=(2, 3))
-        elif self.pooling == "average":
-            x = x.mean(dim=(2, 3))
-        else:
-            x = self.flat(x.flatten(1))
-        return self.dense(x)
+        return self.dense(self.flat(pool_globally(x, self.pooling)))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits [N, K], float32."""
         return self.output(self.forward_features(x)).float()
+
+
+class LinearHead(nn.Module):
+    """Class scores of encodings: global pooling or flatten, batch norm, dropout, output."""
+
+    def __init__(self, encoder: Encoder, config: ClassifierConfig, num_classes: int) -> None:
+        super().__init__()
+        height, breadth = encoder.feature_size
+        self.pooling = config.global_pooling
+        self.num_features = encoder.num_features
+        if config.global_pooling == "flatten":
+            self.num_features *= height * breadth
+        self.norm = make_batch_norm_1d(self.num_features) if config.batch_norm else nn.Identity()
+        self.dropout = ByteDropout(config.dropout_rate)
+        self.output = SmallLinear(self.num_features, num_classes)
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        """Return the vectors [N, num_features] that the output layer sees."""
+        return self.dropout(self.norm(pool_globally(x, self.pooling)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits [N, K], float32."""
+        return self.output(self.forward_features(x)).float()
+
+
+def pool_globally(x: Tensor, pooling: str) -> Tensor:
+    """Return one vector of each image's features [N, D, h, w]: [N, D], or flattened [N, D h w]."""
+    if pooling == "max":
+        return x.amax(dim=(2, 3))
+    return x.mean(dim=(2, 3)) if pooling == "average" else x.flatten(1)
 
 
 class Classifier(nn.Module):
@@ -90,8 +116,13 @@ class Classifier(nn.Module):
     ) -> None:
         super().__init__()
         require_matching_stages(autoencoder, config)
-        self.encoder = Encoder(autoencoder)
-        self.head = Head(self.encoder, config, num_classes)
+        self.encoder = build_encoder(autoencoder)
+        self.head = (
+            LinearHead(self.encoder, config, num_classes)
+            if config.head == "linear"
+            else Head(self.encoder, config, num_classes)
+        )
+        self.test_time_augmentation = config.test_time_augmentation
         self.freeze_encoder = config.freeze_encoder
         self.encoder.requires_grad_(not self.freeze_encoder)
         self.train()  # torch starts every layer in training mode, a frozen encoder's too
@@ -130,7 +161,7 @@ class Classifier(nn.Module):
     def reset_classifier(self, num_classes: int, *, seed: int) -> None:
         """Replace the output layer by a fresh one for `num_classes` classes."""
         with torch.random.fork_rng(devices=[]):
-            self.head.output = nn.Linear(self.num_features, num_classes)
+            self.head.output = type(self.head.output)(self.num_features, num_classes)
         initialise(self.head.output, seed=derive_seed(seed, "output"))
 
 

@@ -173,7 +173,7 @@ def start_over(folder: RunFolder, *models: str) -> None:
 def describe_images(splits: Splits) -> dict[str, Any]:
     """Return what a stage is trained on: the splits, and the checksum of their very images."""
     digest = hashlib.sha256()
-    for part in (splits.train, splits.val):
+    for part in (splits.train, *([] if splits.val is None else [splits.val])):
         digest.update(np.ascontiguousarray(part.images).data)
         if part.labels is not None:
             digest.update(np.ascontiguousarray(part.labels).data)

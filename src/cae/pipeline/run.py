@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cae.checkpoints.weights import read_model
-from cae.config import RunConfig, dump
-from cae.data.images import Dataset, ImageSet
+from cae.config import RunConfig, dump, parse_section
+from cae.data.images import Dataset, ImageSet, Splits
 from cae.data.splits import describe_splits, find_thinned_classes, make_splits
 from cae.differences import describe_differences
 from cae.errors import CheckpointError, ConfigError
@@ -26,6 +29,7 @@ from cae.files import read_sealed_json, remove, write_sealed_json
 from cae.models.autoencoder import Autoencoder
 from cae.models.blocks import count_parameters
 from cae.models.classifier import Classifier
+from cae.models.targets import shows_pictures
 from cae.pipeline.kept import (
     KEEPING,
     Keeping,
@@ -139,7 +143,7 @@ def run(
         }
         # From here on the test images are read, once; nothing is chosen any more.
         return _evaluate(
-            folder, facts, pretrained, finetuned, splits.test, runtime=runtime, started=started
+            folder, facts, pretrained, finetuned, splits, runtime=runtime, started=started
         )
 
 
@@ -161,12 +165,21 @@ def require_same_run(folder: RunFolder, description: Mapping[str, Any]) -> None:
         there = read_sealed_json(folder.configuration)
     except CheckpointError as error:
         raise CheckpointError(f"{error}; or remove it and give the same command again") from None
-    differences = describe_differences(there, dict(description))
+    differences = describe_differences(_complete(there), dict(description))
     if differences:
         raise ConfigError(
             f"{folder.root}: holds another run: {differences}; give another --out to keep it, or "
             "--fresh to replace it"
         )
+
+
+def _complete(description: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the description with the keys that later versions added at their defaults."""
+    config = description.get("config")
+    try:
+        return {**description, "config": dump(parse_section(RunConfig, config, place="run.json"))}
+    except (ConfigError, TypeError, ValueError):
+        return dict(description)  # It will differ, and be shown as it is.
 
 
 def _require_same_name(folder: RunFolder) -> None:
@@ -187,12 +200,13 @@ def _evaluate(
     facts: Mapping[str, Any],
     pretrained: Trained[Autoencoder],
     finetuned: Trained[Classifier],
-    test: ImageSet,
+    splits: Splits,
     *,
     runtime: Runtime,
     started: float,
 ) -> RunResult:
     """Measure both models on the test images and write what was found."""
+    test = splits.test
     evaluating = time.perf_counter()
     reconstructions = reconstruct(pretrained.model, test, runtime=runtime)
     probabilities = predict_probabilities(finetuned.model, test, runtime=runtime)
@@ -203,10 +217,15 @@ def _evaluate(
         **facts,
         "test": {
             "classifier": evaluate_classification(probabilities, test.labels, test.class_names),
-            "autoencoder": evaluate_reconstruction(test.images, reconstructions),
+            "autoencoder": _evaluate_autoencoder(pretrained.model, test, reconstructions),
         },
-        "validation": {
-            "classifier": _read_chosen_epoch(finetuned.fit),
+        "validation": None
+        if splits.val is None
+        else {
+            "classifier": {
+                **_read_chosen_epoch(finetuned.fit),
+                **_evaluate_views(finetuned.model, splits.val, runtime),
+            },
             "autoencoder": _read_chosen_epoch(pretrained.fit),
         },
         "weights_sha256": {
@@ -230,6 +249,39 @@ def _evaluate(
         reconstructions=collect_reconstructions(test, reconstructions),
         mistakes=collect_mistakes(test, probabilities),
     )
+
+
+def _evaluate_autoencoder(
+    model: Autoencoder, test: ImageSet, reconstructions: NDArray[np.float32]
+) -> dict[str, Any]:
+    """Return how near the reconstructions are; where patches were hidden, how that is to be read.
+
+    A reconstruction with a mask holds what was seen as it is: its error is of the rest.
+    """
+    if model.config.mask_ratio == 0:
+        return evaluate_reconstruction(test.images, reconstructions)
+    height, width, _ = model.config.image_shape
+    patches = (height // model.config.mask_patch_size) * (width // model.config.mask_patch_size)
+    hidden = {
+        "target": model.config.target,
+        "hidden_fraction": model.config.count_hidden(height, width) / patches,
+    }
+    if not shows_pictures(model.config):
+        return hidden
+    return {**hidden, **evaluate_reconstruction(test.images, reconstructions)}
+
+
+def _evaluate_views(model: Classifier, val: ImageSet, runtime: Runtime) -> dict[str, float]:
+    """Return the accuracy with test-time augmentation; training measures it without."""
+    if model.test_time_augmentation == "none" or val.labels is None:
+        return {}
+    answers = predict_probabilities(model, val, runtime=runtime).argmax(axis=1)
+    right = answers == val.labels
+    recalls = [right[val.labels == label].mean() for label in np.unique(val.labels)]
+    return {
+        "accuracy_with_test_time_augmentation": float(right.mean()),
+        "balanced_accuracy_with_test_time_augmentation": float(np.mean(recalls)),
+    }
 
 
 def _read_chosen_epoch(result: FitResult) -> dict[str, float]:

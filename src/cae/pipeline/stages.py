@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import logging
 
-from torch import Tensor
+import numpy as np
+import torch
+from torch import Tensor, nn
 
 from cae.checkpoints.weights import apply_weights
 from cae.config import AutoencoderConfig, ClassifierConfig, find_ineffective_keys
 from cae.data.augment import make_augmentation
-from cae.data.batches import Batches
+from cae.data.batches import Batches, LowResolution
 from cae.data.images import ImageSet
 from cae.errors import ConfigError, DataError
 from cae.evaluation.predict import encode
 from cae.models.autoencoder import Autoencoder, make_autoencoder
 from cae.models.classifier import Classifier, make_classifier
+from cae.models.encoder import Encoder
 from cae.runtime.device import Runtime
 from cae.training.objectives import (
     ClassificationObjective,
     ReconstructionObjective,
     compute_balanced_weights,
+    compute_log_priors,
 )
 from cae.training.progress import Progress, SilentProgress
 from cae.training.saving import Trained
@@ -28,6 +32,8 @@ from cae.training.trainer import Checkpoints, Weights, fit
 logger = logging.getLogger(__name__)
 
 _VALIDATION_BATCH_SIZE = 250
+# What is computed from images before training, such as their whitening, is of so many of them.
+_IMAGES_TO_BEGIN_FROM = 5_000
 # The whole of CIFAR-10 in bfloat16 at the origin's 8x8x128, or half of it in float32.
 _MOST_FEATURE_BYTES = 2**30
 SILENT = SilentProgress()
@@ -35,7 +41,7 @@ SILENT = SilentProgress()
 
 def pretrain(
     train: ImageSet,
-    val: ImageSet,
+    val: ImageSet | None,
     config: AutoencoderConfig,
     *,
     runtime: Runtime,
@@ -46,7 +52,7 @@ def pretrain(
 
     Args:
         train: images to learn from.
-        val: images to validate on.
+        val: images to validate on; None: the last weights are taken unseen.
         config: of the autoencoder.
         runtime: device and precision.
         progress: told what happens.
@@ -59,24 +65,33 @@ def pretrain(
     """
     _prepare(config, train, val, section="autoencoder")
     model = make_autoencoder(config)
+    model.begin_from(_take_images(train))
     result = fit(
         model,
         ReconstructionObjective(config),
         train=Batches(
-            train, runtime=runtime, batch_size=config.batch_size, shuffle_seed=config.seed
+            train,
+            runtime=runtime,
+            batch_size=config.batch_size,
+            shuffle_seed=config.seed,
+            augmentation=make_augmentation(config),
+            low_resolution=_make_low_resolution(config),
         ),
-        val=Batches(val, runtime=runtime, batch_size=_VALIDATION_BATCH_SIZE),
+        val=_make_validation(val, runtime),
         config=config,
         runtime=runtime,
         progress=progress,
         checkpoints=checkpoints,
     )
+    if config.mask_ratio > 0 or config.low_resolution_epochs > 0:
+        # Whoever takes the encoder shows it whole images of full size.
+        _estimate_statistics(model.encoder, train, runtime)
     return Trained(model, result)
 
 
 def finetune(
     train: ImageSet,
-    val: ImageSet,
+    val: ImageSet | None,
     autoencoder_config: AutoencoderConfig,
     config: ClassifierConfig,
     *,
@@ -89,7 +104,7 @@ def finetune(
 
     Args:
         train: labelled images to learn from.
-        val: labelled images of the same classes to validate on.
+        val: labelled images of the same classes to validate on; None: see `pretrain`.
         autoencoder_config: what the encoder is built by.
         config: of the classifier.
         encoder_weights: the pretrained encoder's; None starts it from its random initial weights,
@@ -106,9 +121,9 @@ def finetune(
         DivergedError, StoppedError: see `cae.training.trainer.fit`.
     """
     _prepare(config, train, val, section="classifier")
-    if train.labels is None or val.labels is None:
+    if train.labels is None or (val is not None and val.labels is None):
         raise DataError(f"{train.name}: training a classifier needs labels")
-    if train.class_names != val.class_names:
+    if val is not None and train.class_names != val.class_names:
         raise DataError(
             f"{val.name}: its classes {list(val.class_names)} are not those of {train.name}, "
             f"{list(train.class_names)}"
@@ -116,12 +131,20 @@ def finetune(
     num_classes = len(train.class_names)
     augmentation = make_augmentation(config)
     model = make_classifier(autoencoder_config, config, num_classes=num_classes)
-    if encoder_weights is not None:
+    if encoder_weights is None:
+        model.encoder.begin_from(_take_images(train))
+    else:
         apply_weights(model.encoder, encoder_weights, place="encoder weights")
-    balanced = compute_balanced_weights(runtime.tensor(train.labels), num_classes=num_classes)
+    labels = runtime.tensor(train.labels)
+    balanced = compute_balanced_weights(labels, num_classes=num_classes)
+    adjusts = config.class_balance == "logit_adjustment"
+    low_resolution = _make_low_resolution(config)
+    unchanged = augmentation is None and low_resolution is None
     objective = ClassificationObjective(
         autoencoder_config,
         class_weights=balanced if config.class_weights else None,
+        log_priors=compute_log_priors(labels, num_classes=num_classes) if adjusts else None,
+        label_smoothing=config.label_smoothing,
         weighted_metrics=config.weighted_metrics or (),
         metric_weights=balanced,
     )
@@ -134,14 +157,11 @@ def finetune(
             batch_size=config.batch_size,
             shuffle_seed=config.seed,
             augmentation=augmentation,
-            features=_encode_ahead(model, train, runtime) if augmentation is None else None,
+            features=_encode_ahead(model, train, runtime) if unchanged else None,
+            balanced=config.class_balance == "sampling",
+            low_resolution=low_resolution,
         ),
-        val=Batches(
-            val,
-            runtime=runtime,
-            batch_size=_VALIDATION_BATCH_SIZE,
-            features=_encode_ahead(model, val, runtime),
-        ),
+        val=_make_validation(val, runtime, model),
         config=config,
         runtime=runtime,
         progress=progress,
@@ -151,7 +171,11 @@ def finetune(
 
 
 def require_fitting(
-    config: AutoencoderConfig | ClassifierConfig, train: ImageSet, val: ImageSet, *, section: str
+    config: AutoencoderConfig | ClassifierConfig,
+    train: ImageSet,
+    val: ImageSet | None,
+    *,
+    section: str,
 ) -> None:
     """Refuse images that a stage, whose `section` of the configuration is `config`, cannot take.
 
@@ -159,7 +183,7 @@ def require_fitting(
         ConfigError: their shape is not the configured one.
         DataError: there is only one, and batch norm needs two.
     """
-    for part in (train, val):
+    for part in (train, *([] if val is None else [val])):
         if part.image_shape != config.image_shape:
             raise ConfigError(
                 f"{section}.image_shape is {list(config.image_shape)}, but the images of "
@@ -171,11 +195,64 @@ def require_fitting(
 
 
 def _prepare(
-    config: AutoencoderConfig | ClassifierConfig, train: ImageSet, val: ImageSet, *, section: str
+    config: AutoencoderConfig | ClassifierConfig,
+    train: ImageSet,
+    val: ImageSet | None,
+    *,
+    section: str,
 ) -> None:
+    if val is None and config.callbacks:
+        raise ConfigError(
+            f"{section}.callbacks: watch the loss on validation images, and there are none; set "
+            "callbacks to false, or data.val_size above 0"
+        )
     require_fitting(config, train, val, section=section)
     for sentence in find_ineffective_keys(config):
         logger.warning("%s: %s", section, sentence)
+
+
+def _make_validation(
+    val: ImageSet | None, runtime: Runtime, model: Classifier | None = None
+) -> Batches | None:
+    """Return the validation images in batches, encoded ahead where the model's encoder stays."""
+    if val is None:
+        return None
+    return Batches(
+        val,
+        runtime=runtime,
+        batch_size=_VALIDATION_BATCH_SIZE,
+        features=None if model is None else _encode_ahead(model, val, runtime),
+    )
+
+
+def _make_low_resolution(config: AutoencoderConfig | ClassifierConfig) -> LowResolution | None:
+    if config.low_resolution_epochs == 0:
+        return None
+    return LowResolution(config.low_resolution_epochs, config.low_resolution_side)
+
+
+def _take_images(train: ImageSet) -> Tensor:
+    """Return some images [n, C, H, W], float32 in [0, 1], evenly spread over the set."""
+    every = max(len(train) // _IMAGES_TO_BEGIN_FROM, 1)
+    return torch.from_numpy(np.ascontiguousarray(train.images[::every])).float() / 255
+
+
+@torch.no_grad()
+def _estimate_statistics(encoder: Encoder, train: ImageSet, runtime: Runtime) -> None:
+    """Take the encoder's batch-norm statistics anew, of whole images as they are."""
+    norms = [layer for layer in encoder.modules() if isinstance(layer, nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    encoder.eval()  # no noise, no dropout
+    for norm in norms:
+        norm.train()
+        norm.reset_running_stats()
+        norm.momentum = None  # torch's word for the plain average over batches
+    with runtime.autocast():
+        for batch in Batches(train, runtime=runtime, batch_size=_VALIDATION_BATCH_SIZE).epoch(0):
+            encoder(batch.images)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    encoder.eval()
 
 
 def _encode_ahead(model: Classifier, images: ImageSet, runtime: Runtime) -> Tensor | None:

@@ -48,9 +48,15 @@ def load_preset(name: str) -> RunConfig:
     if name not in preset_names():
         raise ConfigError(f"no preset {name!r}{suggest(name, preset_names())}")
     files = resources.files(__name__)
+    paths = {
+        section: files / f"{section}_config_{name}.json"
+        for section in ("data", "autoencoder", "classifier")
+    }
+    # The data's keys are given only where they differ from their defaults.
     sections = {
-        section: json.loads((files / f"{section}_config_{name}.json").read_text("utf-8"))
-        for section in ("autoencoder", "classifier")
+        section: json.loads(path.read_text("utf-8"))
+        for section, path in paths.items()
+        if path.is_file()
     }
     return parse_section(RunConfig, sections, place=f"preset {name}")
 

@@ -30,8 +30,13 @@ class History:
 
     @property
     def best_epoch(self) -> int:
-        """The epoch, counted from 1, of the lowest validation loss (the first of equals)."""
-        losses = self.metrics["val_loss"]
+        """The epoch, counted from 1, of the lowest validation loss (the first of equals).
+
+        The last one, where nothing was validated.
+        """
+        losses = self.metrics.get("val_loss")
+        if losses is None:
+            return self.epochs
         return losses.index(min(losses)) + 1
 
     @property

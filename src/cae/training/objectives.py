@@ -12,8 +12,11 @@ from torch import Tensor, nn
 
 from cae.config import AutoencoderConfig, Regularizer
 from cae.data.batches import Batch
-from cae.models.autoencoder import Autoencoder, Encoder
+from cae.models.autoencoder import Autoencoder
 from cae.models.classifier import Classifier
+from cae.models.encoder import Encoder
+from cae.models.masking import draw_visible
+from cae.models.targets import make_target
 
 Model = TypeVar("Model", bound=nn.Module, contravariant=True)
 
@@ -128,28 +131,66 @@ def compute_balanced_weights(labels: Tensor, *, num_classes: int) -> Tensor:
     return torch.where(counts > 0, len(labels) / (present * counts.clamp(min=1)), 0.0).float()
 
 
+def compute_log_priors(labels: Tensor, *, num_classes: int) -> Tensor:
+    """Return float32 [K], the logarithms of the classes' shares; one without images counts as one.
+
+    Added to the logits in training, they leave the classes equally likely without them (Menon et
+    al., arXiv 2007.07314).
+    """
+    counts = torch.bincount(labels, minlength=num_classes).clamp(min=1)
+    return (counts / len(labels)).log().float()
+
+
 class ReconstructionObjective:
-    """Reconstruct the clean images; `mse` is measured whatever the loss."""
+    """Reconstruct the clean images, or what is hidden of them; `mse` is measured whatever the loss.
+
+    Where patches are hidden, loss and `mse` are of the hidden ones alone, and of the configured
+    target. In training the patches are drawn anew for every batch; else they are always the same.
+    """
 
     stage = "autoencoder"
 
     def __init__(self, config: AutoencoderConfig) -> None:
         self.metrics = ("loss", "mse")
+        self._config = config
         self._loss = _RECONSTRUCTION_LOSSES[config.loss]
         self._penalties = EncoderPenalties(config)
 
     def measure(self, model: Autoencoder, batch: Batch) -> Measured:
         """Return the loss with its penalties, and the metrics."""
         activities = self._penalties.make_record()
-        reconstruction = model.decode(model.encode(batch.images, activities))
-        loss = self._loss(reconstruction, batch.images)
-        with torch.no_grad():
-            error = mean_squared_error(reconstruction, batch.images)
+        images = batch.images
+        if self._config.mask_ratio > 0:
+            predicted, wanted, share = self._predict_hidden(model, images, activities)
+            loss = self._loss(predicted, wanted) / share
+            with torch.no_grad():
+                error = mean_squared_error(predicted, wanted) / share
+        else:
+            height, width = images.shape[2:]
+            predicted = model.decode(model.encode(images, activities), (height, width))
+            loss = self._loss(predicted, images)
+            with torch.no_grad():
+                error = mean_squared_error(predicted, images)
         penalty = self._penalties.measure(model.encoder, activities)
         if penalty is not None:
             loss = loss + penalty
         totals = torch.stack((loss.detach(), error)) * len(batch)
         return Measured(loss, totals, torch.full_like(totals, len(batch)))
+
+    def _predict_hidden(
+        self, model: Autoencoder, images: Tensor, activities: list[Tensor] | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return what was predicted, what was wanted (0 where seen), and the hidden share."""
+        if model.training:
+            visible = draw_visible(self._config, images)
+        else:
+            visible = model.draw_fixed_mask(images)
+        predicted = model.predict_hidden(images, visible, activities)
+        wanted = make_target(images, self._config)
+        cell = images.shape[-1] // wanted.shape[-1]
+        hidden = 1 - visible[:, :, ::cell, ::cell]
+        # Zero against zero adds nothing, and a mean over all is then one over the hidden.
+        return predicted * hidden, wanted * hidden, hidden.mean()
 
 
 class ClassificationObjective:
@@ -158,6 +199,8 @@ class ClassificationObjective:
     Args:
         config: of the autoencoder below; its penalties act while the encoder is trained.
         class_weights: float32 [K], or None for no weighting of the training loss.
+        log_priors: float32 [K], added to the logits in training; None: nothing.
+        label_smoothing: share of each label that goes to all classes alike, in training.
         weighted_metrics: names of metrics to measure once more with `metric_weights`.
         metric_weights: float32 [K], the class weights of the weighted metrics.
     """
@@ -169,12 +212,15 @@ class ClassificationObjective:
         config: AutoencoderConfig,
         *,
         class_weights: Tensor | None = None,
+        log_priors: Tensor | None = None,
+        label_smoothing: float = 0.0,
         weighted_metrics: Sequence[str] = (),
         metric_weights: Tensor | None = None,
     ) -> None:
         weighted = tuple(f"weighted_{name}" for name in weighted_metrics)
         self.metrics = ("loss", "accuracy", *weighted)
         self._class_weights = class_weights
+        self._log_priors, self._label_smoothing = log_priors, label_smoothing
         self._weighted = tuple(weighted_metrics)
         self._metric_weights = metric_weights
         self._penalties = EncoderPenalties(config)
@@ -187,12 +233,11 @@ class ClassificationObjective:
         if features is None:
             features = model.encode(batch.images, activities)
         logits = model.forward_head(features)
-        losses = F.cross_entropy(logits, labels, reduction="none")
-        # As in Keras, class weights scale each image's loss and the mean is over images; they act
-        # in training only, so that validation losses compare between runs.
-        if model.training and self._class_weights is not None:
-            loss = (losses * self._class_weights[labels]).mean()
+        # What changes the loss acts in training only: validation losses compare between runs.
+        if model.training:
+            losses, loss = self._measure_training_loss(logits, labels)
         else:
+            losses = F.cross_entropy(logits, labels, reduction="none")
             loss = losses.mean()
         if not model.freeze_encoder:
             penalty = self._penalties.measure(model.encoder, activities)
@@ -208,6 +253,18 @@ class ClassificationObjective:
                     totals.append((self._per_image(name, logits, labels, losses) * each).sum())
                     weights.append(each.sum())
         return Measured(loss, torch.stack(totals), torch.stack(weights))
+
+    def _measure_training_loss(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Return each image's loss [B], and their mean."""
+        if self._log_priors is not None:
+            logits = logits + self._log_priors
+        losses = F.cross_entropy(
+            logits, labels, reduction="none", label_smoothing=self._label_smoothing
+        )
+        if self._class_weights is None:
+            return losses, losses.mean()
+        # As in Keras, class weights scale each image's loss and the mean is over images.
+        return losses, (losses * self._class_weights[labels]).mean()
 
     @staticmethod
     def _per_image(name: str, logits: Tensor, labels: Tensor, losses: Tensor) -> Tensor:

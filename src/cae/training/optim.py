@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn, optim
-from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
+from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, OneCycleLR
 
 from cae.config import AutoencoderConfig, ClassifierConfig
+from cae.training.muon import FilterMuon, Together
 
 _EPSILON = 1e-7  # Keras's; torch's is 1e-8 or 1e-10.
 _ADAMW_WEIGHT_DECAY = 0.004  # Keras's; torch's is 0.01.
+
+# What Muon leaves is stepped by SGD, at these multiples of Muon's rate, which is a share of the
+# filters' norm: found for batches of 1,000 at 0.24, see benchmarks/LOG.md.
+_MUON_VECTOR_RATE = 20.0 / 0.24
+_MUON_OUTPUT_RATE = 0.02 / 0.24
+_MUON_OUTPUT_DECAY = 0.2
+_SGD_MOMENTUM = 0.85
+
+Optimizer = optim.Optimizer | Together
 
 _OPTIMIZERS: dict[str, tuple[Callable[..., optim.Optimizer], dict[str, Any]]] = {
     # fused: one pass over the weights a step, on the CPU as well.
@@ -30,62 +41,130 @@ _OPTIMIZERS: dict[str, tuple[Callable[..., optim.Optimizer], dict[str, Any]]] = 
 CAPTURABLE = frozenset({"adam", "adamw"})
 
 
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """Parameters that are stepped alike: at a multiple of the learning rate, from an epoch on."""
+
+    name: str
+    scale: float
+    first_epoch: int
+
+
 def make_optimizer(
-    parameters: Iterable[nn.Parameter],
+    model: nn.Module,
     config: AutoencoderConfig | ClassifierConfig,
     *,
     capturable: bool = False,
-) -> optim.Optimizer:
-    """Return the configured optimizer of those parameters that take a gradient.
+) -> Optimizer:
+    """Return the configured optimizer of those of the model's parameters that take a gradient.
+
+    Under "muon" convolutions are stepped by Muon, the output layer and all vectors (biases, batch
+    norm) by Nesterov SGD at rates in fixed proportion to `lr`.
 
     Args:
-        parameters: of the model.
+        model: an autoencoder or a classifier.
         config: names the optimizer, its learning rate and its weight decay.
         capturable: whether its steps are to become a part of a CUDA graph. That keeps the learning
             rate in a tensor on the device, and takes an optimizer of `CAPTURABLE`.
     """
+    kinds: dict[_Kind, list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            kinds.setdefault(_find_kind(model, name, parameter, config), []).append(parameter)
+    if config.optimizer == "muon":
+        filters = {kind: each for kind, each in kinds.items() if kind.name == "filters"}
+        rest = {kind: each for kind, each in kinds.items() if kind.name != "filters"}
+        parts: list[optim.Optimizer] = []
+        for kind, parameters in filters.items():
+            muon = FilterMuon(parameters, lr=config.lr)
+            muon.param_groups[0].update(scale=kind.scale, first_epoch=kind.first_epoch)
+            parts.append(muon)
+        decay = _MUON_OUTPUT_DECAY if config.weight_decay is None else config.weight_decay
+        groups = [
+            {**group, "weight_decay": decay if kind.name == "output" else 0.0}
+            for kind, group in zip(rest, _make_groups(rest, config.lr), strict=True)
+        ]
+        if groups:
+            parts.append(optim.SGD(groups, momentum=_SGD_MOMENTUM, nesterov=True))
+        return Together(*parts)
     kind, options = _OPTIMIZERS[config.optimizer]
     if config.weight_decay is not None:
         options = {**options, "weight_decay": config.weight_decay}
-    trained = [parameter for parameter in parameters if parameter.requires_grad]
+    groups = _make_groups(kinds, config.lr)
     if capturable:
-        lr = torch.tensor(config.lr, device=trained[0].device)
-        return kind(trained, lr=lr, capturable=True, **options)
-    return kind(trained, lr=config.lr, **options)
+        for group in groups:
+            group["lr"] = torch.tensor(config.lr, device=group["params"][0].device)
+        return kind(groups, capturable=True, **options)
+    return kind(groups, **options)
 
 
-def copy_optimizer_state(optimizer: optim.Optimizer) -> dict[str, Tensor]:
-    """Return the optimizer's state, step counts and moments, by "INDEX.NAME"."""
-    state: dict[int, dict[str, Tensor]] = optimizer.state_dict()["state"]
+def _make_groups(kinds: Mapping[_Kind, list[nn.Parameter]], lr: float) -> list[dict[str, Any]]:
+    return [
+        {"params": params, "lr": lr, "scale": kind.scale, "first_epoch": kind.first_epoch}
+        for kind, params in kinds.items()
+    ]
+
+
+def _find_kind(
+    model: nn.Module,
+    name: str,
+    parameter: nn.Parameter,
+    config: AutoencoderConfig | ClassifierConfig,
+) -> _Kind:
+    scale, first_epoch = 1.0, 1
+    if isinstance(config, ClassifierConfig) and name.startswith("encoder."):
+        blocks = len(cast("nn.ModuleList", model.get_submodule("encoder.blocks")))
+        _, place, *rest = name.split(".")
+        layer = int(rest[0]) + 1 if place == "blocks" else 0
+        scale = config.layer_decay ** (blocks + 1 - layer)
+        first_epoch = config.freeze_encoder_epochs + 1
+    if config.optimizer != "muon":
+        return _Kind("all", scale, first_epoch)
+    if ".output." in f".{name}":
+        return _Kind("output", scale * _MUON_OUTPUT_RATE, first_epoch)
+    if parameter.dim() == 4 and parameter.shape[0] > 1:
+        return _Kind("filters", scale, first_epoch)
+    return _Kind("vectors", scale * _MUON_VECTOR_RATE, first_epoch)
+
+
+def copy_optimizer_state(optimizer: Optimizer) -> dict[str, Tensor]:
+    """Return the optimizer's state, step counts and moments, by "PART.INDEX.NAME"."""
     return {
-        f"{index}.{name}": value
-        for index, values in state.items()
+        f"{part}.{index}.{name}": value
+        for part, each in enumerate(_list_parts(optimizer))
+        for index, values in each.state_dict()["state"].items()
         for name, value in values.items()
-        if value is not None  # pyright: ignore[reportUnnecessaryComparison] - SGD's, unused
+        if value is not None
     }
 
 
-def restore_optimizer_state(optimizer: optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+def restore_optimizer_state(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
     """Give a new optimizer the state that `copy_optimizer_state` returned of another."""
-    state: dict[int, dict[str, Tensor]] = {}
-    parameters = [value for group in optimizer.param_groups for value in group["params"]]
+    parts = _list_parts(optimizer)
+    states: list[dict[int, dict[str, Tensor]]] = [{} for _ in parts]
     for key, value in tensors.items():
-        index, _, name = key.partition(".")
+        part, index, name = key.split(".")
+        parameters = [each for group in parts[int(part)].param_groups for each in group["params"]]
         like = parameters[int(index)]
         # A moment lies in memory as its parameter does: one pass runs over both.
         kept = torch.empty_like(like).copy_(value) if value.shape == like.shape else value
-        state.setdefault(int(index), {})[name] = kept
-    groups = optimizer.state_dict()["param_groups"]
-    optimizer.load_state_dict({"state": state, "param_groups": groups})
+        states[int(part)].setdefault(int(index), {})[name] = kept
+    for part, state in zip(parts, states, strict=True):
+        part.load_state_dict({"state": state, "param_groups": part.state_dict()["param_groups"]})
 
 
-def set_learning_rate(optimizer: optim.Optimizer, lr: float) -> None:
-    """Let the optimizer take its next steps at the rate `lr`."""
-    for group in optimizer.param_groups:
+def _list_parts(optimizer: Optimizer) -> Sequence[optim.Optimizer]:
+    return optimizer.parts if isinstance(optimizer, Together) else (optimizer,)
+
+
+def set_learning_rate(optimizer: Optimizer, lr: float, *, epoch: int = 1) -> None:
+    """Let the optimizer take its next steps at the rate `lr`, in the epoch of that number."""
+    for group in cast("list[dict[str, Any]]", optimizer.param_groups):
+        rate = lr * group["scale"] if epoch >= group["first_epoch"] else 0.0
         if isinstance(group["lr"], Tensor):
-            group["lr"].fill_(lr)  # A graph reads it from where it lies.
+            group["lr"].fill_(rate)  # A graph reads it from where it lies.
         else:
-            group["lr"] = lr
+            group["lr"] = rate
 
 
 def make_learning_rates(
@@ -93,18 +172,27 @@ def make_learning_rates(
 ) -> Sequence[float]:
     """Return the learning rate of each of `steps` optimizer steps.
 
-    "constant" keeps `lr`; "cosine" falls from `lr` to 0; "one_cycle" rises to `lr` over the first
-    30% and falls to almost 0 (Smith and Topin, arXiv 1708.07120).
+    "constant" keeps `lr`; "linear" and "cosine" fall from `lr` to 0; "one_cycle" rises to `lr` over
+    the first 30% and falls to almost 0 (Smith and Topin, arXiv 1708.07120). Before the others the
+    rate rises in a straight line over the share `lr_warmup` of the steps.
     """
+    rise = round(config.lr_warmup * steps)
+    warmup = [config.lr * (step + 1) / (rise + 1) for step in range(rise)]
+    return [*warmup, *_make_fall(config, steps=steps - rise)]
+
+
+def _make_fall(config: AutoencoderConfig | ClassifierConfig, *, steps: int) -> Sequence[float]:
     # Under four steps there is no rise and fall to speak of, and OneCycleLR divides by zero.
     if config.lr_schedule == "constant" or (config.lr_schedule == "one_cycle" and steps < 4):
         return [config.lr] * steps
     stand_in = optim.SGD([nn.Parameter(torch.zeros(1))], lr=config.lr)
-    schedule = (
-        CosineAnnealingLR(stand_in, T_max=steps)
-        if config.lr_schedule == "cosine"
-        else OneCycleLR(stand_in, max_lr=config.lr, total_steps=steps, cycle_momentum=False)
-    )
+    schedule: LRScheduler
+    if config.lr_schedule == "linear":
+        schedule = LinearLR(stand_in, start_factor=1.0, end_factor=0.0, total_iters=steps)
+    elif config.lr_schedule == "cosine":
+        schedule = CosineAnnealingLR(stand_in, T_max=steps)
+    else:
+        schedule = OneCycleLR(stand_in, max_lr=config.lr, total_steps=steps, cycle_momentum=False)
     rates: list[float] = []
     for _ in range(steps):
         rates.append(float(stand_in.param_groups[0]["lr"]))

@@ -9,13 +9,13 @@ from functools import partial
 from typing import Protocol
 
 import torch
-from torch import Tensor, optim
+from torch import Tensor
 
 from cae.config import AutoencoderConfig, ClassifierConfig
 from cae.data.batches import Batch
 from cae.runtime.device import Runtime
 from cae.training.objectives import Measured, Model, Objective
-from cae.training.optim import CAPTURABLE, make_optimizer, set_learning_rate
+from cae.training.optim import CAPTURABLE, Optimizer, make_optimizer, set_learning_rate
 
 logger = logging.getLogger(__name__)
 
@@ -27,11 +27,11 @@ class Step(Protocol):
     """Takes optimizer steps."""
 
     @property
-    def optimizer(self) -> optim.Optimizer:
+    def optimizer(self) -> Optimizer:
         """The optimizer that takes them."""
         ...
 
-    def __call__(self, batch: Batch, *, lr: float) -> Measured:
+    def __call__(self, batch: Batch, *, lr: float, epoch: int) -> Measured:
         """Take a step on `batch` at the learning rate `lr`; return what was measured before it.
 
         The tensors returned are only good until the next step.
@@ -53,7 +53,7 @@ def make_step(
     they are taken one operation at a time.
     """
     capturable = runtime.device.type == "cuda" and config.optimizer in CAPTURABLE
-    optimizer = make_optimizer(model.parameters(), config, capturable=capturable)
+    optimizer = make_optimizer(model, config, capturable=capturable)
     step = PlainStep(model, objective, optimizer, runtime=runtime)
     return (
         GraphStep(step, batch_size=config.batch_size, device=runtime.device) if capturable else step
@@ -67,7 +67,7 @@ class PlainStep:
         self,
         model: Model,
         objective: Objective[Model],
-        optimizer: optim.Optimizer,
+        optimizer: Optimizer,
         *,
         runtime: Runtime,
     ) -> None:
@@ -75,14 +75,14 @@ class PlainStep:
         self.optimizer = optimizer
         self._runtime = runtime
 
-    def __call__(self, batch: Batch, *, lr: float) -> Measured:
+    def __call__(self, batch: Batch, *, lr: float, epoch: int) -> Measured:
         """Take a step; see `Step`."""
-        self.set_learning_rate(lr)
+        self.set_learning_rate(lr, epoch=epoch)
         return self.take(batch)
 
-    def set_learning_rate(self, lr: float) -> None:
-        """Let the next steps be taken at the rate `lr`."""
-        set_learning_rate(self.optimizer, lr)
+    def set_learning_rate(self, lr: float, *, epoch: int) -> None:
+        """Let the next steps be taken at the rate `lr`, in the epoch of that number."""
+        set_learning_rate(self.optimizer, lr, epoch=epoch)
 
     def take(self, batch: Batch) -> Measured:
         """Take a step at the rate that was set; nothing in it waits for the device."""
@@ -100,7 +100,7 @@ class GraphStep:
     The first batches are stepped plainly, then a step is recorded, and from there on a batch is
     copied to where the recorded step reads it and the recording replayed. Random numbers are drawn
     anew at each replay, from the generator's present seed. A batch of another size, the last of an
-    epoch, is stepped plainly.
+    epoch, is stepped plainly; where the images' size changes, a step is recorded anew.
     """
 
     def __init__(self, step: PlainStep, *, batch_size: int, device: torch.device) -> None:
@@ -111,19 +111,21 @@ class GraphStep:
         self._recording: tuple[torch.cuda.CUDAGraph, Batch, Measured] | None = None
 
     @property
-    def optimizer(self) -> optim.Optimizer:
+    def optimizer(self) -> Optimizer:
         """The optimizer of the plain step."""
         return self._step.optimizer
 
-    def __call__(self, batch: Batch, *, lr: float) -> Measured:
+    def __call__(self, batch: Batch, *, lr: float, epoch: int) -> Measured:
         """Take a step; see `Step`."""
-        self._step.set_learning_rate(lr)
+        self._step.set_learning_rate(lr, epoch=epoch)
         with torch.cuda.device(self._stream.device):
             return self._take(batch)
 
     def _take(self, batch: Batch) -> Measured:
         if len(batch) != self._batch_size or self._taken < _STEPS_BEFORE_CAPTURE:
             return self._take_plainly(batch)
+        if self._recording is not None and self._recording[1].images.shape != batch.images.shape:
+            self._recording = None  # Low resolution is over.
         if self._recording is None:
             self._recording = self._record(batch)
         if self._recording is None:

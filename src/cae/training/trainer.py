@@ -72,13 +72,13 @@ def fit(
     objective: Objective[Model],
     *,
     train: Batches,
-    val: Batches,
+    val: Batches | None,
     config: AutoencoderConfig | ClassifierConfig,
     runtime: Runtime,
     progress: Progress,
     checkpoints: Checkpoints | None = None,
 ) -> FitResult:
-    """Train `model` in place on `train`, watching `val`; return what happened.
+    """Train `model` in place on `train`, watching `val` if there is one; return what happened.
 
     With `config.callbacks` the weights of the lowest validation loss are restored at the end, and
     `config.early_stopping` can end training: once the validation loss has not fallen by more than
@@ -143,7 +143,7 @@ class _Training(Generic[Model]):
         model: Model,
         objective: Objective[Model],
         train: Batches,
-        val: Batches,
+        val: Batches | None,
         config: AutoencoderConfig | ClassifierConfig,
         runtime: Runtime,
         progress: Progress,
@@ -189,23 +189,17 @@ class _Training(Generic[Model]):
         self._model.train()
         first_step = (self._epoch - 1) * len(self._train)
         for batch in self._train.epoch(self._epoch, first=self._batch):
-            measured = self._step(batch, lr=self._rates[first_step + self._batch])
+            rate = self._rates[first_step + self._batch]
+            measured = self._step(batch, lr=rate, epoch=self._epoch)
             self._sums.add(measured.totals, measured.weights)
             self._batch += 1
             self._progress.images_done(len(batch))
             self._keep()
         trained = self._sums.read()
         training_seconds = time.perf_counter() - self._epoch_started
-        validated = evaluate_objective(
-            self._model,
-            self._objective,
-            self._val,
-            runtime=self._runtime,
-            after_batch=self._stop_if_asked,
-        )
         record = {
             **trained,
-            **{f"val_{name}": value for name, value in validated.items()},
+            **self._validate(),
             "lr": self._rates[first_step + len(self._train) - 1],
             "seconds": round(time.perf_counter() - self._epoch_started, 4),
             "images_per_second": round(self._train.num_images / training_seconds, 2),
@@ -216,6 +210,18 @@ class _Training(Generic[Model]):
         if self.history.best_epoch == self._epoch:
             self.best_weights = copy_weights(self._model)
         self._epoch, self._batch, self._sums = self._epoch + 1, 0, self._make_sums()
+
+    def _validate(self) -> dict[str, float]:
+        if self._val is None:
+            return {}
+        validated = evaluate_objective(
+            self._model,
+            self._objective,
+            self._val,
+            runtime=self._runtime,
+            after_batch=self._stop_if_asked,
+        )
+        return {f"val_{name}": value for name, value in validated.items()}
 
     def _make_sums(self) -> Sums:
         return Sums(self._objective.metrics, device=self._runtime.device)

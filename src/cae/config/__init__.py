@@ -1,0 +1,30 @@
+"""The configuration: the origin's keys with its values as defaults, checked once at the door."""
+
+from cae.config.autoencoder import AutoencoderConfig, Regularizer
+from cae.config.classifier import ClassifierConfig
+from cae.config.ineffective import find_ineffective_keys
+from cae.config.parsing import (
+    dump,
+    parse_autoencoder_config,
+    parse_classifier_config,
+    parse_section,
+)
+from cae.config.run import DataConfig, RunConfig, require_matching_stages
+from cae.config.stages import Optimizer, Schedule, StageConfig
+
+__all__ = [
+    "AutoencoderConfig",
+    "ClassifierConfig",
+    "DataConfig",
+    "Optimizer",
+    "Regularizer",
+    "RunConfig",
+    "Schedule",
+    "StageConfig",
+    "dump",
+    "find_ineffective_keys",
+    "parse_autoencoder_config",
+    "parse_classifier_config",
+    "parse_section",
+    "require_matching_stages",
+]

@@ -1,0 +1,220 @@
+"""The autoencoder's keys: architecture, noise and penalties, mask, training."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from cae.config.stages import Count, NonNegative, Share, StageConfig, make_counts
+from cae.limits import require_possible_autoencoder
+
+Regularizer = Literal["l1", "l2", "l1_l2"]
+Encoder = Literal["origin", "whitened", "residual"]
+Target = Literal["pixels", "normalised_patches", "high_pass", "gradient_histograms"]
+
+
+class AutoencoderConfig(StageConfig):
+    """The autoencoder's architecture and training (25 keys of the origin, then ours).
+
+    `image_shape` is [height, width, channels]. A value key (`dropout_value`,
+    `kernel_regularizer_value` and so on) acts only while its switch is on. Early stopping acts
+    only when both `callbacks` and `early_stopping` are on.
+
+    `encoder` names the architecture: the origin's; "whitened", made for classification; or
+    "residual", made for reconstruction, whose last block is the code. `filters_per_block` gives
+    the filters of each block; null doubles them from `init_num_filters`. With `mask_ratio` that
+    share of the patches, squares of `mask_patch_size` pixels, is hidden from the encoder, and the
+    decoder predicts of them what `target` says: their pixels; those less the patch's mean and over
+    its standard deviation ("normalised_patches"); the image less its blur ("high_pass"); or how
+    strongly it changes in which direction ("gradient_histograms").
+    """
+
+    activity_regularizer: bool = False
+    activity_regularizer_type: Regularizer = "l1"
+    activity_regularizer_value: NonNegative = 0.001
+    conv_blocks: Annotated[int, Field(ge=1, le=8)] = 3
+    dropout: bool = True
+    epochs: Count = 50
+    gaussian_noise_hidden: bool = False
+    gaussian_noise_input: bool = False
+    gaussian_noise_stddev: NonNegative = 0.1
+    init_num_filters: Count = 32
+    kernel_regularizer: bool = False
+    kernel_regularizer_type: Regularizer = "l2"
+    kernel_regularizer_value: NonNegative = 0.001
+    layers_per_block: Annotated[int, Field(ge=1, le=100)] = 2
+    loss: Literal["mean_squared_error", "mean_absolute_error", "binary_crossentropy", "huber"] = (
+        "mean_squared_error"
+    )
+
+    encoder: Encoder = "origin"
+    filters_per_block: Annotated[tuple[Count, ...], BeforeValidator(make_counts)] | None = None
+    mask_ratio: Share = 0.0
+    mask_patch_size: Count = 4
+    target: Target = "pixels"
+    data_augmentation: bool = False
+
+    @property
+    def dropout_rate(self) -> float:
+        """Share of features dropped in training; 0 when `dropout` is off."""
+        return self.dropout_value if self.dropout else 0.0
+
+    @property
+    def input_noise_stddev(self) -> float:
+        """Standard deviation of the noise on the images ([0, 1] scale); 0 when off."""
+        return self.gaussian_noise_stddev if self.gaussian_noise_input else 0.0
+
+    @property
+    def hidden_noise_stddev(self) -> float:
+        """Standard deviation of the noise after every encoder layer; 0 when off."""
+        return self.gaussian_noise_stddev if self.gaussian_noise_hidden else 0.0
+
+    @property
+    def block_filters(self) -> tuple[int, ...]:
+        """Filters of each encoder block."""
+        if self.filters_per_block is not None:
+            return self.filters_per_block
+        return tuple(self.init_num_filters * 2**block for block in range(self.conv_blocks))
+
+    @property
+    def pools(self) -> int:
+        """How many encoder blocks halve the image.
+
+        All of the whitened encoder's do, and all but the code of the residual one; the origin's do
+        while they have at most 2 * init_num_filters filters.
+        """
+        if self.encoder == "origin":
+            return sum(filters <= 2 * self.init_num_filters for filters in self.block_filters)
+        return self.conv_blocks if self.encoder == "whitened" else self.conv_blocks - 1
+
+    @property
+    def encoding_shape(self) -> tuple[int, int, int]:
+        """[height, width, filters] of an image's encoding."""
+        height, width, _ = self.image_shape
+        # The whitening convolution is 2x2 without padding: it takes a row and a column.
+        lost = 1 if self.encoder == "whitened" else 0
+        step = 2**self.pools
+        return (height - lost) // step, (width - lost) // step, self.block_filters[-1]
+
+    @model_validator(mode="after")
+    def _image_survives_the_encoder(self) -> Self:
+        height, width, _ = self.image_shape
+        self._require_filters()
+        step = 2**self.pools
+        if self.encoder == "whitened":
+            if min(self.encoding_shape) < 1:
+                raise ValueError(
+                    f"image_shape {list(self.image_shape)}: with conv_blocks {self.conv_blocks} "
+                    "nothing is left of the image behind the whitened encoder's pools; each side "
+                    f"must be at least {step + 1}"
+                )
+        elif height % step or width % step:
+            raise ValueError(
+                f"image_shape {list(self.image_shape)}: with conv_blocks {self.conv_blocks} the "
+                f"encoder halves the image {self.pools} times, so height and width must be "
+                f"multiples of {step}"
+            )
+        if self.batch_norm and self.batch_size == 1 and self.encoding_shape[:2] == (1, 1):
+            raise ValueError(
+                "batch_size 1: batch_norm has nothing to normalise over where the encoding is 1x1, "
+                f"as for image_shape {list(self.image_shape)}; raise batch_size or set batch_norm "
+                "to false"
+            )
+        require_possible_autoencoder(
+            self.image_shape,
+            filters=self.block_filters,
+            layers_per_block=self.layers_per_block,
+            pools=self.pools,
+        )
+        return self
+
+    def _require_filters(self) -> None:
+        filters = self.filters_per_block
+        if filters is not None and len(filters) != self.conv_blocks:
+            raise ValueError(
+                f"filters_per_block {list(filters)}: conv_blocks {self.conv_blocks} asks for "
+                f"{self.conv_blocks} numbers"
+            )
+        if self.encoder == "residual" and self.conv_blocks < 2:
+            raise ValueError(
+                "conv_blocks 1: the residual encoder's last block is its code; set at least 2"
+            )
+
+    @model_validator(mode="after")
+    def _mask_fits(self) -> Self:
+        if self.mask_ratio == 0:
+            if self.target != "pixels":
+                raise ValueError(
+                    f"target {self.target!r}: is predicted of hidden patches; set mask_ratio above "
+                    "0, or target to 'pixels'"
+                )
+        elif self.encoder == "residual":
+            raise ValueError(
+                f"mask_ratio {self.mask_ratio}: the residual encoder is for whole images; take "
+                "encoder 'origin' or 'whitened', or set mask_ratio to 0"
+            )
+        if self.uses_patches:
+            self._require_patches(self.image_shape[:2], key="image_shape")
+            if self.low_resolution_epochs:
+                side = self.low_resolution_side
+                self._require_patches((side, side), key="low_resolution_side")
+        return self
+
+    @model_validator(mode="after")
+    def _encoder_takes_low_resolution(self) -> Self:
+        require_low_resolution(self, self.low_resolution_epochs, self.low_resolution_side)
+        return self
+
+    @property
+    def uses_patches(self) -> bool:
+        """Whether the decoder is the light one, which predicts patch by patch."""
+        return self.mask_ratio > 0 or self.encoder == "whitened"
+
+    def count_hidden(self, height: int, width: int) -> int:
+        """Return how many patches of an image of that size are hidden."""
+        patches = (height // self.mask_patch_size) * (width // self.mask_patch_size)
+        return round(self.mask_ratio * patches)
+
+    def _require_patches(self, size: tuple[int, int], *, key: str) -> None:
+        height, width = size
+        patch = self.mask_patch_size
+        if height % patch or width % patch:
+            raise ValueError(
+                f"mask_patch_size {patch}: height and width, {height} and {width} by {key}, must "
+                "be multiples of it"
+            )
+        patches = (height // patch) * (width // patch)
+        hidden = self.count_hidden(height, width)
+        if self.mask_ratio > 0 and not 0 < hidden < patches:
+            raise ValueError(
+                f"mask_ratio {self.mask_ratio}: hides {hidden} of the {patches} patches of "
+                f"{height}x{width} pixels ({key}); some must be hidden and some seen: change it, "
+                "or lower mask_patch_size"
+            )
+        if self.target == "high_pass" and min(height, width) < 4:
+            raise ValueError(
+                f"target 'high_pass': images of {height}x{width} pixels ({key}) are too small for "
+                "its blur of 7x7"
+            )
+
+
+def require_low_resolution(config: AutoencoderConfig, epochs: int, side: int) -> None:
+    """Refuse images shrunk to a size that the encoder does not take.
+
+    Raises:
+        ValueError: naming the key, in either stage.
+    """
+    if epochs == 0:
+        return
+    step, lost = 2**config.pools, 1 if config.encoder == "whitened" else 0
+    if side < step + lost:
+        raise ValueError(
+            f"low_resolution_side {side}: too small for the encoder's {config.pools} pools; set "
+            f"at least {step + lost}"
+        )
+    if not lost and side % step:
+        raise ValueError(
+            f"low_resolution_side {side}: the encoder halves the image {config.pools} times; "
+            f"take a multiple of {step}"
+        )

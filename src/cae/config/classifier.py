@@ -1,0 +1,77 @@
+"""The classifier's keys: its head, what is trained, and how."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from cae.config.stages import Count, Share, StageConfig, WholeNumber, make_names
+
+WeightedMetric = Literal["accuracy", "categorical_crossentropy", "top_5_accuracy"]
+TestTimeAugmentation = Literal["none", "flip", "flip_and_shift"]
+
+
+class ClassifierConfig(StageConfig):
+    """The classifier's head and training (18 keys of the origin, then ours).
+
+    `head` "linear" leaves out the origin's convolution and dense layers: global pooling, then one
+    layer. `class_balance` makes up for classes of few images: by drawing every class equally often
+    ("sampling"), or by adding the logarithm of each class's share to its logit in training
+    ("logit_adjustment", Menon et al., arXiv 2007.07314). Where the encoder is trained,
+    `freeze_encoder_epochs` leaves it as it is in the first epochs, and `layer_decay` multiplies
+    the learning rate once more with each block below the head.
+    `test_time_augmentation` averages the logits of an image, of its mirror image, and of both
+    shifted by one pixel.
+    """
+
+    class_weights: bool = False
+    data_augmentation: bool = True
+    dense: bool = True
+    dropout: bool = False
+    epochs: Count = 100
+    global_pooling: Literal["flatten", "max", "average"] = "flatten"
+    loss: Literal["categorical_crossentropy"] = "categorical_crossentropy"
+    weighted_metrics: Annotated[tuple[WeightedMetric, ...], BeforeValidator(make_names)] | None = (
+        None
+    )
+
+    freeze_encoder: bool = True
+    freeze_encoder_epochs: WholeNumber = 0
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
+    head: Literal["origin", "linear"] = "origin"
+    class_balance: Literal["none", "sampling", "logit_adjustment"] = "none"
+    label_smoothing: Share = 0.0
+    test_time_augmentation: TestTimeAugmentation = "none"
+
+    @property
+    def dropout_rate(self) -> float:
+        """Share of features dropped in the head in training; 0 when `dropout` is off."""
+        return self.dropout_value if self.dropout else 0.0
+
+    @model_validator(mode="after")
+    def _batch_norm_needs_two_images(self) -> Self:
+        if self.batch_norm and self.batch_size == 1:
+            raise ValueError(
+                "batch_size 1: batch_norm normalises over the batch and needs at least 2 images; "
+                "raise batch_size or set batch_norm to false"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _classes_are_balanced_once(self) -> Self:
+        if self.class_weights and self.class_balance != "none":
+            raise ValueError(
+                f"class_balance {self.class_balance!r}: class_weights make up for the same "
+                "imbalance; set one of them"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _pooling_takes_low_resolution(self) -> Self:
+        if self.low_resolution_epochs and self.global_pooling == "flatten":
+            raise ValueError(
+                f"low_resolution_epochs {self.low_resolution_epochs}: global_pooling 'flatten' "
+                "takes images of one size; set it to 'max' or 'average'"
+            )
+        return self

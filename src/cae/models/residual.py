@@ -1,0 +1,145 @@
+"""An autoencoder made for reconstruction: a linear code of patches, and what convolutions add.
+
+The linear path begins as the principal components of the image's patches, which is the best that
+any linear code can do; the convolutions beside it begin at zero and learn what is left.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from cae.config import AutoencoderConfig
+from cae.models.blocks import ByteDropout, GaussianNoise, make_conv
+from cae.models.encoder import Encoder
+
+_CODE_SCALE = 4.0  # brings the code of pixels in [0, 1] to about unit variance
+
+
+class ZeroConv2d(nn.Conv2d):
+    """A convolution that begins at zero."""
+
+    def draw(self, generator: torch.Generator) -> None:  # noqa: ARG002 - nothing to draw
+        """Set the weights and the bias to zero."""
+        nn.init.zeros_(self.weight)
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
+
+
+class ResidualUnit(nn.Module):
+    """x plus two 3x3 convolutions with a GELU between; it begins as x."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = make_conv(width, width, upsample=False)
+        self.second = ZeroConv2d(width, width, kernel_size=3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return features of the shape of `x`."""
+        return x + self.second(F.gelu(self.first(x)))
+
+
+class ResidualLevel(nn.Module):
+    """Every 2x2 pixels become one of four times the channels; a convolution; residual units."""
+
+    def __init__(self, channels_in: int, filters: int, *, units: int) -> None:
+        super().__init__()
+        self.conv = make_conv(4 * channels_in, filters, upsample=False)
+        self.units = nn.Sequential(*(ResidualUnit(filters) for _ in range(units)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return [N, filters, H / 2, W / 2] of [N, channels_in, H, W]."""
+        return self.units(self.conv(F.pixel_unshuffle(x, 2)))
+
+
+class ResidualEncoder(Encoder):
+    """The code [N, K, h, w]: K numbers for each patch, which is 2^levels pixels a side."""
+
+    def __init__(self, config: AutoencoderConfig) -> None:
+        super().__init__(config)
+        *_, channels = config.image_shape
+        *widths, code = config.block_filters
+        self.patch = 2 ** len(widths)
+        self.noise = GaussianNoise(config.input_noise_stddev)
+        self.register_buffer("mean", torch.zeros(1, channels, 1, 1))
+        self.linear = nn.Conv2d(channels * self.patch**2, code, kernel_size=1, bias=False)
+        self.blocks = nn.ModuleList()
+        for filters in widths:
+            self.blocks.append(ResidualLevel(channels, filters, units=config.layers_per_block - 1))
+            channels = filters
+        self.blocks.append(ZeroConv2d(channels, code, kernel_size=1))
+        self.hidden_noise = GaussianNoise(config.hidden_noise_stddev)
+        self.dropout = ByteDropout(config.dropout_rate)
+
+    def see(
+        self, x: Tensor, visible: Tensor | None, activities: list[Tensor] | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return the code; this encoder takes no mask."""
+        assert visible is None, "the configuration refuses a mask for this encoder"
+        x = self.noise(x) - cast("Tensor", self.mean)
+        code = self.linear(F.pixel_unshuffle(x, self.patch))
+        for block in self.blocks:
+            x = self.dropout(self.hidden_noise(x)) if block is not self.blocks[0] else x
+            x = block(x)
+            if activities is not None:
+                activities.append(x)
+        return code + x, None
+
+    @torch.no_grad()
+    def begin_from(self, images: Tensor) -> None:
+        """Set the linear path to the principal components of patches of images in [0, 1]."""
+        mean = images.double().mean(dim=(0, 2, 3), keepdim=True)
+        patches = F.pixel_unshuffle(images.double() - mean, self.patch)
+        rows = patches.permute(0, 2, 3, 1).flatten(0, 2)
+        _, vectors = torch.linalg.eigh(rows.T @ rows / len(rows))
+        # Eigenvectors are known up to their sign: this one is the same on every machine.
+        vectors = vectors * vectors.sum(dim=0).sign()
+        components = vectors.flip(1).T[: self.num_features]
+        cast("Tensor", self.mean).copy_(mean)
+        self.linear.weight.zero_()
+        self.linear.weight[: len(components), :, 0, 0] = (components * _CODE_SCALE).float()
+
+
+class ResidualDecoder(nn.Module):
+    """Images [N, C, H, W] of codes: the encoder mirrored, both paths."""
+
+    def __init__(self, config: AutoencoderConfig) -> None:
+        super().__init__()
+        *_, channels = config.image_shape
+        *widths, code = config.block_filters
+        self.patch = 2 ** len(widths)
+        self.register_buffer("mean", torch.zeros(1, channels, 1, 1))
+        self.linear = nn.Conv2d(code, channels * self.patch**2, kernel_size=1, bias=False)
+        self.input = make_conv(code, widths[-1], upsample=False)
+        self.levels = nn.ModuleList()
+        for filters, below in zip(reversed(widths), [*reversed(widths[:-1]), None], strict=True):
+            units = [ResidualUnit(filters) for _ in range(config.layers_per_block - 1)]
+            # To four times the channels of the level below, which pixel shuffle spreads out.
+            out: nn.Module = (
+                ZeroConv2d(filters, 4 * channels, kernel_size=3, padding=1)
+                if below is None
+                else nn.Conv2d(filters, 4 * below, kernel_size=1)
+            )
+            self.levels.append(
+                nn.Sequential(*units, nn.GELU(), out)
+                if below is None
+                else nn.Sequential(*units, out)
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the reconstruction, float32; in [0, 1] but for what the code got wrong."""
+        linear = F.pixel_shuffle(self.linear(x).float(), self.patch)
+        x = self.input(x)
+        for level in self.levels:
+            x = F.pixel_shuffle(level(x), 2)
+        return linear + x.float() + cast("Tensor", self.mean)
+
+    @torch.no_grad()
+    def begin_from(self, encoder: ResidualEncoder) -> None:
+        """Set the linear path to the inverse of the encoder's."""
+        cast("Tensor", self.mean).copy_(cast("Tensor", encoder.mean))
+        weights = encoder.linear.weight[:, :, 0, 0]
+        self.linear.weight.copy_((weights.T / _CODE_SCALE**2)[:, :, None, None])

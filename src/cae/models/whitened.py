@@ -1,0 +1,133 @@
+"""An encoder made for classification: whitened patches, then a few wide blocks.
+
+The architecture is that of airbench94 (Jordan, arXiv 2404.00498): 2x2 patches are whitened by a
+convolution that is computed and not learnt, which is the best linear code of them; then come
+blocks of two 3x3 convolutions with batch norm and GELU, a max pool behind the first of each.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from cae.config import AutoencoderConfig
+from cae.models.blocks import ByteDropout, DiracConv2d, GaussianNoise, MaxPool
+from cae.models.encoder import Encoder
+from cae.models.masking import normalise, pool_visible
+
+_PATCH = 2
+# Of a patch's variance, pixels of unit variance: directions of less are noise.
+_WHITENING_EPSILON = 5e-4
+# Statistics follow the weights closely, for training takes few, large steps.
+_BATCH_NORM_MOMENTUM = 0.4
+
+
+class Whitening(nn.Module):
+    """Patches of 2x2 pixels along their principal components, each of unit variance, and negated.
+
+    Its filters are no parameters: they are computed by `fit` and stay. The bias is learnt.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        size = channels * _PATCH**2
+        self.channels_out = 2 * size
+        self.register_buffer("mean", torch.zeros(1, channels, 1, 1))
+        self.register_buffer("weight", torch.zeros(2 * size, channels, _PATCH, _PATCH))
+        self.bias = nn.Parameter(torch.zeros(2 * size))
+
+    @torch.no_grad()
+    def fit(self, images: Tensor) -> None:
+        """Compute mean and filters from images [n, C, H, W] in [0, 1]."""
+        images = images.double()
+        variance, mean = torch.var_mean(images, dim=(0, 2, 3), correction=0, keepdim=True)
+        # A channel that never changes carries nothing; it must not divide by zero.
+        deviation = variance.sqrt().clamp(min=1e-3)
+        patches = ((images - mean) / deviation).unfold(2, _PATCH, 1).unfold(3, _PATCH, 1)
+        rows = patches.permute(0, 2, 3, 1, 4, 5).flatten(0, 2).flatten(1)
+        values, vectors = torch.linalg.eigh(rows.T @ rows / len(rows))
+        # Eigenvectors are known up to their sign: this one is the same on every machine.
+        vectors = vectors * vectors.sum(dim=0).sign()
+        filters = (vectors / (values + _WHITENING_EPSILON).sqrt()).T.flip(0)
+        filters = filters.view(-1, *patches.shape[1:2], _PATCH, _PATCH) / deviation
+        cast("Tensor", self.mean).copy_(mean)
+        cast("Tensor", self.weight).copy_(torch.cat((filters, -filters)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return [N, 8C, H - 1, W - 1] of images [N, C, H, W]."""
+        return F.conv2d(x - cast("Tensor", self.mean), cast("Tensor", self.weight), self.bias)
+
+
+class WhitenedBlock(nn.Module):
+    """3x3 convolution, 2x2 max pool, batch norm, GELU; then more convolutions without a pool."""
+
+    def __init__(self, channels_in: int, filters: int, config: AutoencoderConfig) -> None:
+        super().__init__()
+        layers = range(config.layers_per_block)
+        self.convs = nn.ModuleList(
+            DiracConv2d(filters if layer else channels_in, filters) for layer in layers
+        )
+        self.pool = MaxPool()
+        self.norms = nn.ModuleList(
+            _make_norm(filters) if config.batch_norm else nn.Identity() for _ in layers
+        )
+        self.noise = GaussianNoise(config.hidden_noise_stddev)
+        self.dropout = ByteDropout(config.dropout_rate)
+
+    def forward(
+        self, x: Tensor, visible: Tensor | None, activities: list[Tensor] | None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return the block's features and where they are seen; see `Encoder.see`."""
+        for layer, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
+            x = conv(x)
+            if layer == 0:
+                x = self.pool(x)
+                visible = pool_visible(visible)
+            # GELU keeps the hidden places' zeros.
+            x = F.gelu(normalise(norm, x, visible))
+            if activities is not None:
+                activities.append(x)
+            x = self.noise(x)
+        return self.dropout(x), visible
+
+
+class WhitenedEncoder(Encoder):
+    """Features of whitened patches; see the module's text. Images of other sizes are taken too."""
+
+    def __init__(self, config: AutoencoderConfig) -> None:
+        super().__init__(config)
+        *_, channels = config.image_shape
+        self.noise = GaussianNoise(config.input_noise_stddev)
+        self.stem = Whitening(channels)
+        width = self.stem.channels_out
+        self.blocks = nn.ModuleList()
+        for filters in config.block_filters:
+            self.blocks.append(WhitenedBlock(width, filters, config))
+            width = filters
+
+    def see(
+        self, x: Tensor, visible: Tensor | None, activities: list[Tensor] | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return features and where they are of something seen; see `Encoder.see`."""
+        x = F.gelu(self.stem(self.noise(x)))
+        if visible is not None:
+            # A patch is seen only if all of it is.
+            visible = -F.max_pool2d(-visible, _PATCH, stride=1)
+            x = x * visible.to(x.dtype)
+        for block in self.blocks:
+            x, visible = block(x, visible, activities)
+        return x, visible
+
+    def begin_from(self, images: Tensor) -> None:
+        """Compute the whitening of images [n, C, H, W] in [0, 1]."""
+        self.stem.fit(images)
+
+
+def _make_norm(filters: int) -> nn.BatchNorm2d:
+    norm = nn.BatchNorm2d(filters, momentum=_BATCH_NORM_MOMENTUM)
+    # No scale: the filters' own norm is all the scale there is, and the optimizer keeps that.
+    norm.weight.requires_grad_(False)
+    return norm

@@ -1,0 +1,95 @@
+"""Muon for convolutions: filters of fixed norm, stepped by orthogonalised momentum."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn, optim
+
+_MOMENTUM = 0.6
+_NEWTON_SCHULZ_STEPS = 3
+
+
+class FilterMuon(optim.Muon):
+    """Muon (Jordan et al., 2024) on convolutions, each seen as a matrix [filters, all the rest].
+
+    Before each step a convolution is brought to the norm sqrt(filters), so that the learning rate
+    is a share of it: behind batch norm its scale says nothing (airbench94, Jordan, arXiv
+    2404.00498). torch's Muon takes matrices alone; this lends it the filters as such.
+
+    Args:
+        filters: weights [out, in, h, w] of convolutions.
+        lr: learning rate, as a share of the filters' norm.
+    """
+
+    def __init__(self, filters: Sequence[nn.Parameter], *, lr: float) -> None:
+        self._filters = list(filters)
+        self._matrices = [nn.Parameter(_as_matrix(each.data)) for each in filters]
+        super().__init__(
+            self._matrices,
+            lr=lr,
+            weight_decay=0.0,
+            momentum=_MOMENTUM,
+            nesterov=True,
+            ns_steps=_NEWTON_SCHULZ_STEPS,
+        )
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Take a step along the filters' gradients."""
+        for each, matrix in zip(self._filters, self._matrices, strict=True):
+            if each.grad is None:
+                matrix.grad = None
+                continue
+            assert matrix.data_ptr() == each.data_ptr(), "the filters were moved"
+            matrix.mul_(len(matrix) ** 0.5 / matrix.norm().clamp(min=1e-7))
+            gradient = each.grad.contiguous(memory_format=_layout_of(each))
+            matrix.grad = _as_matrix(gradient)
+        super().step(closure)
+
+    def zero_grad(self, set_to_none: bool = True) -> None:  # noqa: ARG002, FBT001, FBT002 - torch's own
+        """Forget the gradients."""
+        for each in (*self._filters, *self._matrices):
+            each.grad = None
+
+
+class Together:
+    """Several optimizers, each with parameters of its own, as one.
+
+    Attributes:
+        parts: the optimizers.
+    """
+
+    def __init__(self, *parts: optim.Optimizer) -> None:
+        self.parts = parts
+
+    @property
+    def param_groups(self) -> list[dict[str, object]]:
+        """The groups of all."""
+        return [group for part in self.parts for group in part.param_groups]
+
+    def zero_grad(self, *, set_to_none: bool = True) -> None:
+        """Forget the gradients."""
+        for part in self.parts:
+            part.zero_grad(set_to_none=set_to_none)
+
+    def step(self) -> None:
+        """Take a step with each."""
+        for part in self.parts:
+            part.step()
+
+
+def _layout_of(weight: Tensor) -> torch.memory_format:
+    is_nhwc = weight.is_contiguous(memory_format=torch.channels_last)
+    return torch.channels_last if is_nhwc else torch.contiguous_format
+
+
+def _as_matrix(weight: Tensor) -> Tensor:
+    """Return [out, in * h * w] of [out, in, h, w], in the same memory.
+
+    The order of the columns is that of the memory, and makes no difference to Muon.
+    """
+    if _layout_of(weight) == torch.channels_last:
+        weight = weight.permute(0, 2, 3, 1)
+    return weight.view(len(weight), -1)
