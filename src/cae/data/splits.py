@@ -25,9 +25,9 @@ def make_splits(dataset: Dataset, config: DataConfig) -> Splits:
     Of each class in `config.remove_classes` (None: the data set's own choice) the fraction
     `config.remove_fraction` of the training images is dropped at random. Of the n images left,
     round(n * val_size) validate, every class with its own share, and the rest train. The test
-    images are never thinned. With a `val_size` of 0 there are no validation images. With `config.labels_per_class` only that many training images of each
-    class are labelled, every smaller number of them among every larger. Equal arguments give equal
-    splits on every machine.
+    images are never thinned. With a `val_size` of 0 none validate. With `config.labels_per_class`
+    only that many training images of each class are labelled, every smaller number of them among
+    every larger. Equal arguments give equal splits on every machine.
 
     Raises:
         ConfigError: `config.remove_classes` names a class that the data set does not have.

@@ -161,7 +161,10 @@ class Classifier(nn.Module):
     def reset_classifier(self, num_classes: int, *, seed: int) -> None:
         """Replace the output layer by a fresh one for `num_classes` classes."""
         with torch.random.fork_rng(devices=[]):
-            self.head.output = type(self.head.output)(self.num_features, num_classes)
+            if isinstance(self.head, LinearHead):
+                self.head.output = SmallLinear(self.num_features, num_classes)
+            else:
+                self.head.output = nn.Linear(self.num_features, num_classes)
         initialise(self.head.output, seed=derive_seed(seed, "output"))
 
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from cae.config import AutoencoderConfig
 from cae.models.blocks import ByteDropout, GaussianNoise, make_conv
+from cae.models.components import compute_components
 from cae.models.encoder import Encoder
 
 _CODE_SCALE = 4.0  # brings the code of pixels in [0, 1] to about unit variance
@@ -94,10 +95,7 @@ class ResidualEncoder(Encoder):
         mean = images.double().mean(dim=(0, 2, 3), keepdim=True)
         patches = F.pixel_unshuffle(images.double() - mean, self.patch)
         rows = patches.permute(0, 2, 3, 1).flatten(0, 2)
-        _, vectors = torch.linalg.eigh(rows.T @ rows / len(rows))
-        # Eigenvectors are known up to their sign: this one is the same on every machine.
-        vectors = vectors * vectors.sum(dim=0).sign()
-        components = vectors.flip(1).T[: self.num_features]
+        components = compute_components(rows)[1][: self.num_features]
         cast("Tensor", self.mean).copy_(mean)
         self.linear.weight.zero_()
         self.linear.weight[: len(components), :, 0, 0] = (components * _CODE_SCALE).float()

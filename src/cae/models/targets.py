@@ -88,8 +88,8 @@ def compute_gradient_histograms(images: Tensor, *, cell: int) -> Tensor:
     votes = images.new_zeros((count, channels, DIRECTIONS, height, width), dtype=torch.float32)
     votes.scatter_(2, first, (strength - above).unsqueeze(2))
     votes.scatter_add_(2, second, above.unsqueeze(2))
-    cells = F.avg_pool2d(votes.flatten(1, 2), cell)
-    cells = cells.unflatten(1, (channels, DIRECTIONS))
+    pooled = F.avg_pool2d(votes.flatten(1, 2), cell)
+    cells = pooled.view(count, channels, DIRECTIONS, height // cell, width // cell)
     norm = (cells.square().sum(dim=2, keepdim=True) + _HISTOGRAM_EPSILON).sqrt()
     return ((cells / norm).flatten(1, 2) - 0.25) * 4
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from cae.config import AutoencoderConfig
 from cae.models.blocks import ByteDropout, DiracConv2d, GaussianNoise, MaxPool
+from cae.models.components import compute_components
 from cae.models.encoder import Encoder
 from cae.models.masking import normalise, pool_visible
 
@@ -48,11 +49,9 @@ class Whitening(nn.Module):
         deviation = variance.sqrt().clamp(min=1e-3)
         patches = ((images - mean) / deviation).unfold(2, _PATCH, 1).unfold(3, _PATCH, 1)
         rows = patches.permute(0, 2, 3, 1, 4, 5).flatten(0, 2).flatten(1)
-        values, vectors = torch.linalg.eigh(rows.T @ rows / len(rows))
-        # Eigenvectors are known up to their sign: this one is the same on every machine.
-        vectors = vectors * vectors.sum(dim=0).sign()
-        filters = (vectors / (values + _WHITENING_EPSILON).sqrt()).T.flip(0)
-        filters = filters.view(-1, *patches.shape[1:2], _PATCH, _PATCH) / deviation
+        variances, components = compute_components(rows)
+        filters = components / (variances + _WHITENING_EPSILON).sqrt()[:, None]
+        filters = filters.view(-1, images.shape[1], _PATCH, _PATCH) / deviation
         cast("Tensor", self.mean).copy_(mean)
         cast("Tensor", self.weight).copy_(torch.cat((filters, -filters)))
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -175,10 +175,10 @@ def require_same_run(folder: RunFolder, description: Mapping[str, Any]) -> None:
 
 def _complete(description: Mapping[str, Any]) -> dict[str, Any]:
     """Return the description with the keys that later versions added at their defaults."""
-    config = description.get("config")
     try:
+        config = cast("dict[str, Any]", description["config"])
         return {**description, "config": dump(parse_section(RunConfig, config, place="run.json"))}
-    except (ConfigError, TypeError, ValueError):
+    except (ConfigError, KeyError, TypeError, ValueError):
         return dict(description)  # It will differ, and be shown as it is.
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -43,7 +44,8 @@ class FilterMuon(optim.Muon):
                 matrix.grad = None
                 continue
             assert matrix.data_ptr() == each.data_ptr(), "the filters were moved"
-            matrix.mul_(len(matrix) ** 0.5 / matrix.norm().clamp(min=1e-7))
+            norm = matrix.square().sum().sqrt().clamp(min=1e-7)
+            matrix.mul_(math.sqrt(len(matrix)) / norm)
             gradient = each.grad.contiguous(memory_format=_layout_of(each))
             matrix.grad = _as_matrix(gradient)
         super().step(closure)
