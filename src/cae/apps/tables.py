@@ -62,10 +62,8 @@ def make_results_table(evaluation: Mapping[str, Any]) -> RenderableType:
         recall = _write_share(scores["per_class"][name]["recall"])
         add(f"recall of {name} (thinned)", recall, origin=ORIGIN_RECALL.get(name))
     table.add_section()
-    add("reconstruction MSE", f"{quality['mse']:.5f}")
-    add("reconstruction PSNR", f"{quality['psnr']:.1f} dB")
-    if quality["ssim"] is not None:
-        add("reconstruction SSIM", f"{quality['ssim']:.3f}")
+    for label, value in _list_reconstruction(quality):
+        add(label, value)
     table.add_section()
     for stage, label in (
         ("pretrain", "time to train the autoencoder"),
@@ -93,9 +91,11 @@ def make_training_table(fit: _Fit, *, stage: str, data: str) -> RenderableType:
             value = values[epoch - 1]
             words = f"{value:.1%}" if "accuracy" in name else f"{value:.5f}"
             table.add_row(name.removeprefix("val_").replace("_", " "), words)
+    validated = table.row_count > 0
     table.add_row("weights of epoch", f"{epoch} of {history.epochs}")
     table.add_row("time", write_duration(history.seconds))
-    title = f"{stage.capitalize()} on the {name_data(data)} validation images"
+    where = "on the" if validated else "without"
+    title = f"{stage.capitalize()} {where} {name_data(data)} validation images"
     return Group(_make_title(title), table)
 
 
@@ -138,14 +138,28 @@ def make_scores_table(scores: Mapping[str, Any], *, title: str) -> RenderableTyp
 
 
 def make_reconstruction_table(scores: Mapping[str, Any], *, title: str) -> RenderableType:
-    """Return an autoencoder's scores, from `evaluate_reconstruction`."""
+    """Return an autoencoder's scores, from `evaluate_autoencoder`."""
     table = _make_table(show_header=False)
     table.add_column()
     table.add_column(justify="right")
-    table.add_row("MSE", f"{scores['mse']:.5f}")
-    table.add_row("PSNR", f"{scores['psnr']:.1f} dB")
-    table.add_row("SSIM", "too small for it" if scores["ssim"] is None else f"{scores['ssim']:.3f}")
+    for label, value in _list_reconstruction(scores):
+        table.add_row(label, value)
     return Group(_make_title(title), table)
+
+
+def _list_reconstruction(scores: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what there is to say of an autoencoder: a label and a value each."""
+    rows: list[tuple[str, str]] = []
+    if "target" in scores:
+        target = str(scores["target"]).replace("_", " ")
+        rows.append((f"MSE of hidden {target}", f"{scores['target_mse']:.4f}"))
+        rows.append(("hidden of each image", f"{scores['hidden_fraction']:.0%}"))
+    if "psnr" in scores:
+        rows.append(("reconstruction MSE", f"{scores['mse']:.5f}"))
+        rows.append(("reconstruction PSNR", f"{scores['psnr']:.1f} dB"))
+        if scores["ssim"] is not None:  # The image is too small for it.
+            rows.append(("reconstruction SSIM", f"{scores['ssim']:.3f}"))
+    return rows
 
 
 def make_predictions_table(predictions: Sequence[Mapping[str, Any]]) -> RenderableType:

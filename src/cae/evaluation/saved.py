@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from cae.checkpoints.weights import SavedModel, load_model
 from cae.data.images import ImageSet
 from cae.errors import CheckpointError, DataError
-from cae.evaluation.metrics import evaluate_classification, evaluate_reconstruction
+from cae.evaluation.masked import evaluate_autoencoder
+from cae.evaluation.metrics import evaluate_classification
 from cae.evaluation.predict import predict_probabilities, reconstruct
 from cae.models.autoencoder import Autoencoder
 from cae.models.classifier import Classifier
@@ -22,7 +23,7 @@ def evaluate_model(saved: SavedModel, images: ImageSet, *, runtime: Runtime) -> 
 
     Args:
         saved: from `read_model`; a classifier gets the scores of `evaluate_classification`, an
-            autoencoder those of `evaluate_reconstruction`.
+            autoencoder those of `evaluate_autoencoder`.
         images: of the model's image shape; labelled, with the model's classes, for a classifier.
         runtime: device and precision.
 
@@ -34,7 +35,7 @@ def evaluate_model(saved: SavedModel, images: ImageSet, *, runtime: Runtime) -> 
     model = load_model(saved)
     if isinstance(model, Autoencoder):
         reconstructions = reconstruct(model, images, runtime=runtime)
-        return evaluate_reconstruction(images.images, reconstructions)
+        return evaluate_autoencoder(model, images, reconstructions, runtime=runtime)
     if not isinstance(model, Classifier):
         raise CheckpointError(
             f"{saved.path}: an encoder has no answer to evaluate; name its autoencoder or a "

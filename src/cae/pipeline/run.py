@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cae.checkpoints.weights import read_model
 from cae.config import RunConfig, dump, parse_section
@@ -17,7 +16,8 @@ from cae.data.images import Dataset, ImageSet, Splits
 from cae.data.splits import describe_splits, find_thinned_classes, make_splits
 from cae.differences import describe_differences
 from cae.errors import CheckpointError, ConfigError
-from cae.evaluation.metrics import evaluate_classification, evaluate_reconstruction
+from cae.evaluation.masked import evaluate_autoencoder
+from cae.evaluation.metrics import evaluate_classification
 from cae.evaluation.predict import predict_probabilities, reconstruct
 from cae.evaluation.samples import (
     MistakeSamples,
@@ -29,7 +29,6 @@ from cae.files import read_sealed_json, remove, write_sealed_json
 from cae.models.autoencoder import Autoencoder
 from cae.models.blocks import count_parameters
 from cae.models.classifier import Classifier
-from cae.models.targets import shows_pictures
 from cae.pipeline.kept import (
     KEEPING,
     Keeping,
@@ -217,7 +216,9 @@ def _evaluate(
         **facts,
         "test": {
             "classifier": evaluate_classification(probabilities, test.labels, test.class_names),
-            "autoencoder": _evaluate_autoencoder(pretrained.model, test, reconstructions),
+            "autoencoder": evaluate_autoencoder(
+                pretrained.model, test, reconstructions, runtime=runtime
+            ),
         },
         "validation": None
         if splits.val is None
@@ -249,26 +250,6 @@ def _evaluate(
         reconstructions=collect_reconstructions(test, reconstructions),
         mistakes=collect_mistakes(test, probabilities),
     )
-
-
-def _evaluate_autoencoder(
-    model: Autoencoder, test: ImageSet, reconstructions: NDArray[np.float32]
-) -> dict[str, Any]:
-    """Return how near the reconstructions are; where patches were hidden, how that is to be read.
-
-    A reconstruction with a mask holds what was seen as it is: its error is of the rest.
-    """
-    if model.config.mask_ratio == 0:
-        return evaluate_reconstruction(test.images, reconstructions)
-    height, width, _ = model.config.image_shape
-    patches = (height // model.config.mask_patch_size) * (width // model.config.mask_patch_size)
-    hidden = {
-        "target": model.config.target,
-        "hidden_fraction": model.config.count_hidden(height, width) / patches,
-    }
-    if not shows_pictures(model.config):
-        return hidden
-    return {**hidden, **evaluate_reconstruction(test.images, reconstructions)}
 
 
 def _evaluate_views(model: Classifier, val: ImageSet, runtime: Runtime) -> dict[str, float]:

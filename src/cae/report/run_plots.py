@@ -48,7 +48,7 @@ def draw_run(
             reconstructions.originals,
             reconstructions.reconstructions,
             folder.plot(f"reconstructions_{folder.name}"),
-            title=f"Images of {test_set} and their reconstructions",
+            title=f"Images of {test_set} {_name_reconstructions(evaluation)}",
         ),
         *draw_training(folder, folder.classifier),
         plot_confusion_matrix(
@@ -72,6 +72,13 @@ def draw_run(
             title=f"The most confident mistakes on {test_set}",
         ),
     ]
+
+
+def _name_reconstructions(evaluation: Mapping[str, Any]) -> str:
+    scores = evaluation["test"]["autoencoder"]
+    if "target" not in scores:
+        return "and their reconstructions"
+    return "with hidden patches filled in" if "psnr" in scores else "and what was seen of them"
 
 
 def find_damaged_plots(folder: RunFolder) -> list[Path]:

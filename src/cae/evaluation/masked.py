@@ -1,0 +1,70 @@
+"""Scores of an autoencoder: of its reconstructions, or of what it makes of hidden patches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from cae.data.batches import Batches
+from cae.data.images import ImageSet
+from cae.evaluation.metrics import evaluate_reconstruction
+from cae.models.autoencoder import Autoencoder
+from cae.models.targets import make_target, shows_pictures
+from cae.runtime.device import Runtime
+
+_BATCH_SIZE = 250
+
+
+def evaluate_autoencoder(
+    model: Autoencoder,
+    images: ImageSet,
+    reconstructions: NDArray[np.float32],
+    *,
+    runtime: Runtime,
+) -> dict[str, Any]:
+    """Return, as JSON values, how near an autoencoder comes to images.
+
+    Of one that was trained without a mask these are the scores of `evaluate_reconstruction`. Of one
+    that was trained with a mask they begin with `target`, `hidden_fraction` (of the image) and
+    `target_mse`, the mean squared error of the target's prediction over what was hidden. The scores
+    of the reconstructions follow, if the target can be shown as a picture: there what was seen is
+    as it is, and the hidden filled in.
+
+    Args:
+        model: the autoencoder.
+        images: to be reconstructed.
+        reconstructions: what `reconstruct` returned of them.
+        runtime: device and precision.
+    """
+    config = model.config
+    if config.mask_ratio == 0:
+        return evaluate_reconstruction(images.images, reconstructions)
+    height, width, _ = config.image_shape
+    patches = (height // config.mask_patch_size) * (width // config.mask_patch_size)
+    hidden = {
+        "target": config.target,
+        "hidden_fraction": config.count_hidden(height, width) / patches,
+        "target_mse": _measure_target(model, images, runtime),
+    }
+    if not shows_pictures(config):
+        return hidden
+    return {**hidden, **evaluate_reconstruction(images.images, reconstructions)}
+
+
+@torch.no_grad()
+def _measure_target(model: Autoencoder, images: ImageSet, runtime: Runtime) -> float:
+    model.eval()
+    error, places = 0.0, 0.0
+    for batch in Batches(images, runtime=runtime, batch_size=_BATCH_SIZE).epoch(0):
+        visible = model.draw_fixed_mask(batch.images)
+        with runtime.autocast():
+            predicted = model.predict_hidden(batch.images, visible)
+        wanted = make_target(batch.images, model.config)
+        cell = batch.images.shape[-1] // wanted.shape[-1]
+        hidden = 1 - visible[:, :, ::cell, ::cell]
+        error += float(((predicted - wanted).square() * hidden).sum())
+        places += float(hidden.sum()) * wanted.shape[1]
+    return error / places
