@@ -18,18 +18,18 @@ from cae.config import AutoencoderConfig, ClassifierConfig
 from cae.data.augment import make_augmentation
 from cae.data.batches import Batch, Batches
 from cae.data.images import ImageSet
+from cae.evaluation.predict import predict_probabilities
 from cae.models.autoencoder import make_autoencoder
 from cae.models.blocks import ByteDropout, GaussianNoise
 from cae.models.classifier import make_classifier
 from cae.pipeline import stages
 from cae.runtime.device import Runtime
+from cae.training.muon import Together
 from cae.training.objectives import (
-    ClassificationObjective,
     Objective,
     ReconstructionObjective,
-    compute_balanced_weights,
 )
-from cae.training.optim import make_optimizer
+from cae.training.optim import Optimizer, make_optimizer
 from cae.training.progress import SilentProgress
 from cae.training.saving import Trained
 
@@ -100,7 +100,7 @@ def compute_loss(objective: Objective[Any], model: Any, batch: Batch, *, trainin
 
 def observe_data(images: ImageSet, config: AutoencoderConfig | ClassifierConfig) -> Observation:
     """Return the order of two epochs, and each image as the second shows it."""
-    augmentation = make_augmentation(config) if isinstance(config, ClassifierConfig) else None
+    augmentation = make_augmentation(config)
     numbered = ImageSet(
         images.images,
         np.arange(len(images), dtype=np.int64),
@@ -113,6 +113,7 @@ def observe_data(images: ImageSet, config: AutoencoderConfig | ClassifierConfig)
         batch_size=config.batch_size,
         shuffle_seed=config.seed,
         augmentation=augmentation,
+        low_resolution=stages.make_low_resolution(config),
     )
     order: list[int] = []
     shown: dict[int, torch.Tensor] = {}
@@ -124,13 +125,22 @@ def observe_data(images: ImageSet, config: AutoencoderConfig | ClassifierConfig)
     return {"order": order, "images": checksum(shown[index] for index in sorted(shown))}
 
 
+def describe_optimizer(optimizer: Optimizer) -> object:
+    """Return its kind and options, at which multiples of the rate it steps, and from which epoch."""
+    parts = optimizer.parts if isinstance(optimizer, Together) else (optimizer,)
+    groups = {
+        (group["scale"], group["first_epoch"]) for part in parts for group in part.param_groups
+    }
+    return [(type(part).__name__, part.defaults | {"lr": None}) for part in parts], groups
+
+
 def observe_training(
     trained: Trained[Any], progress: Counting, config: AutoencoderConfig | ClassifierConfig
 ) -> Observation:
     model, history = trained.model, trained.fit.history
     held = {"best": trained.fit.best_weights, "last": trained.fit.last_weights}[trained.fit.chosen]
     assert checksum(model.state_dict().values()) == checksum(held.values())
-    optimizer = make_optimizer(model.parameters(), config)
+    optimizer = make_optimizer(model, config)
     timing = ("seconds", "images_per_second")
     return {
         "batches": progress.batches,
@@ -138,7 +148,7 @@ def observe_training(
         "rates": history.metrics["lr"],
         "metrics": [name for name in history.metrics if name not in timing],
         "kept weights": trained.fit.chosen,
-        "optimizer": (type(optimizer).__name__, optimizer.defaults | {"lr": None}),
+        "optimizer": describe_optimizer(optimizer),
     }
 
 
@@ -168,9 +178,8 @@ def observe_classifier(below: AutoencoderConfig, config: ClassifierConfig) -> Ob
     train, val = (draw_images(config.image_shape, count, seed=count) for count in (10, 7))
     assert val.labels is not None
     model = make_classifier(below, config, num_classes=3)
-    balanced = compute_balanced_weights(torch.from_numpy(train.labels), num_classes=3)
-    objective = ClassificationObjective(
-        below, class_weights=balanced if config.class_weights else None
+    objective = stages.make_classification_objective(
+        below, config, torch.from_numpy(train.labels), num_classes=3
     )
     batch = Batch(torch.from_numpy(val.images).float() / 255, torch.from_numpy(val.labels))
     progress = Counting()
@@ -178,7 +187,9 @@ def observe_classifier(below: AutoencoderConfig, config: ClassifierConfig) -> Ob
         train, val, below, config, encoder_weights=None, runtime=RUNTIME, progress=progress
     )
     last = trained.fit.last_weights
+    answers = predict_probabilities(model, val, runtime=RUNTIME)
     return {
+        "answers": checksum([torch.from_numpy(answers)]),
         "encoder layers": list_layers(model.encoder),
         "head layers": list_layers(model.head),
         "encoder start": hash_start(model.encoder),

@@ -36,6 +36,10 @@ LOSS = {"validation loss", "training loss", "trained"}
 CHANCE = {"training loss", "trained"}  # dropout and noise leave evaluation alone
 LENGTH = {"batches", "epochs", "rates", "trained"}
 
+CHANGED = {"data_augmentation": True}
+MASKED = {"mask_ratio": 0.5}
+SMALL = {"image_shape": [16, 16, 3], "low_resolution_side": 12}
+
 # key, its other value, the keys that make it effective, the parts that change.
 TABLE = [
     ("activity_regularizer", True, {}, LOSS),
@@ -76,6 +80,29 @@ TABLE = [
     ("optimizer", "adamax", {}, {"optimizer", "trained"}),
     ("optimizer", "nadam", {}, {"optimizer", "trained"}),
     # The keys that the origin did not have.
+    ("augmentation_alternating_flip", True, CHANGED, {"images", "trained"}),
+    ("augmentation_cutout", 0.5, CHANGED, {"images", "trained"}),
+    ("augmentation_fill", "reflect", CHANGED, {"images", "trained"}),
+    ("augmentation_flip", False, CHANGED, {"images", "trained"}),
+    ("augmentation_rotation_degrees", 5.0, CHANGED, {"images", "trained"}),
+    ("augmentation_shift", 0.3, CHANGED, {"images", "trained"}),
+    ("augmentation_whole_pixels", True, CHANGED, {"images", "trained"}),
+    ("augmentation_zoom", 0.3, CHANGED, {"images", "trained"}),
+    ("data_augmentation", True, {}, {"images", "trained"}),
+    ("encoder", "whitened", SMALL, NETWORK | {"encoding"}),
+    ("encoder", "residual", SMALL, NETWORK | {"encoding", "dropout"}),
+    ("filters_per_block", [2, 5], {}, NETWORK | {"encoding"}),
+    ("low_resolution_epochs", 2, SMALL, {"images", "trained"}),
+    ("low_resolution_side", 8, {**SMALL, "low_resolution_epochs": 2}, {"images", "trained"}),
+    ("mask_ratio", 0.5, {}, {"decoder layers", "decoder start"} | LOSS),
+    ("mask_ratio", 0.25, MASKED, LOSS),
+    ("mask_patch_size", 2, MASKED, {"decoder layers", "decoder start"} | LOSS),
+    ("optimizer", "muon", {}, {"optimizer", "trained"}),
+    ("target", "normalised_patches", MASKED, LOSS),
+    ("target", "high_pass", MASKED, LOSS),
+    ("target", "gradient_histograms", MASKED, {"decoder layers", "decoder start"} | LOSS),
+    ("lr_schedule", "linear", {}, {"rates", "trained"}),
+    ("lr_warmup", 0.3, {}, {"rates", "trained"}),
     ("lr_schedule", "cosine", {}, {"rates", "trained"}),
     ("lr_schedule", "one_cycle", {}, {"rates", "trained"}),
     ("seed", 7, {}, {"encoder start", "decoder start", "order"} | LOSS),
@@ -91,7 +118,13 @@ WITHOUT_EFFECT = [
     ("early_stopping", True, {"early_stopping_delta": 10.0, "early_stopping_patience": 1}),
     ("early_stopping_delta", 10.0, {"callbacks": True}),
     ("early_stopping_patience", 1, {"callbacks": True, "early_stopping_delta": 10.0}),
+    ("augmentation_alternating_flip", True, {}),
+    ("augmentation_cutout", 0.5, {}),
+    ("augmentation_fill", "reflect", {}),
+    ("augmentation_whole_pixels", True, {}),
     ("gaussian_noise_stddev", 0.5, {}),
+    ("low_resolution_side", 8, SMALL),
+    ("mask_patch_size", 2, {}),
     ("kernel_regularizer_type", "l1", {}),
     ("kernel_regularizer_value", 0.1, {}),
 ]

@@ -23,7 +23,10 @@ STOPPING = {
     "early_stopping_patience": 1,
 }
 
-LOSS = {"validation loss", "training loss", "trained head"}
+TRAINED = {"freeze_encoder": False}
+SMALL = {"global_pooling": "max", "low_resolution_side": 12}
+
+LOSS = {"answers", "validation loss", "training loss", "trained head"}
 NETWORK = {"head layers", "head start"} | LOSS
 LENGTH = {"batches", "epochs", "rates", "trained head"}
 
@@ -56,7 +59,24 @@ TABLE = [
     ("optimizer", "nadam", {}, {"optimizer", "trained head"}),
     ("weighted_metrics", ["accuracy"], {}, {"metrics"}),
     # The keys that the origin did not have.
+    ("augmentation_alternating_flip", True, {}, {"images", "trained head"}),
+    ("augmentation_cutout", 0.5, {}, {"images", "trained head"}),
+    ("augmentation_fill", "reflect", {}, {"images", "trained head"}),
     ("augmentation_flip", False, {}, {"images", "trained head"}),
+    ("augmentation_whole_pixels", True, {}, {"images", "trained head"}),
+    ("class_balance", "sampling", {}, {"batches", "trained head"}),
+    ("class_balance", "logit_adjustment", {}, {"training loss", "trained head"}),
+    ("freeze_encoder_epochs", 1, TRAINED, {"optimizer", "trained encoder", "trained head"}),
+    ("head", "linear", {}, NETWORK),
+    ("label_smoothing", 0.1, {}, {"training loss", "trained head"}),
+    ("layer_decay", 0.5, TRAINED, {"optimizer", "trained encoder", "trained head"}),
+    ("low_resolution_epochs", 2, SMALL, {"images", "trained head"}),
+    ("low_resolution_side", 8, SMALL | {"low_resolution_epochs": 2}, {"images", "trained head"}),
+    ("lr_schedule", "linear", {}, {"rates", "trained head"}),
+    ("lr_warmup", 0.3, {}, {"rates", "trained head"}),
+    ("optimizer", "muon", {}, {"optimizer", "trained head"}),
+    ("test_time_augmentation", "flip", {}, {"answers"}),
+    ("test_time_augmentation", "flip_and_shift", {}, {"answers"}),
     ("augmentation_rotation_degrees", 5.0, {}, {"images", "trained head"}),
     ("augmentation_shift", 0.3, {}, {"images", "trained head"}),
     ("augmentation_zoom", 0.3, {}, {"images", "trained head"}),
@@ -69,7 +89,14 @@ TABLE = [
 
 # key, its other value, the keys that make it ineffective.
 WITHOUT_EFFECT = [
+    ("augmentation_alternating_flip", True, {"data_augmentation": False}),
+    ("augmentation_cutout", 0.5, {"data_augmentation": False}),
+    ("augmentation_fill", "reflect", {"data_augmentation": False}),
     ("augmentation_flip", False, {"data_augmentation": False}),
+    ("augmentation_whole_pixels", True, {"data_augmentation": False}),
+    ("freeze_encoder_epochs", 1, {}),
+    ("layer_decay", 0.5, {}),
+    ("low_resolution_side", 8, SMALL),
     ("augmentation_rotation_degrees", 5.0, {"data_augmentation": False}),
     ("augmentation_shift", 0.3, {"data_augmentation": False}),
     ("augmentation_zoom", 0.3, {"data_augmentation": False}),

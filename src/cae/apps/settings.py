@@ -79,11 +79,21 @@ def make_plan(request: Request) -> Plan:
     if request.name is not None:
         require_plain_name(request.name)
     presets = [request.preset] if request.preset else list(_DEFAULT_PRESETS.values())
-    configs = {preset: read_config(request, preset) for preset in presets}
+    configs: dict[str, cae.RunConfig] = {}
+    refused: dict[str, ConfigError] = {}
+    for preset in presets:
+        try:
+            configs[preset] = read_config(request, preset)
+        except ConfigError as error:
+            refused[preset] = error
+    if not configs:
+        raise refused[presets[0]]
     dataset = load_data(request.source)
     with Loading():
         runtime = cae.choose_runtime(device=request.device, precision=request.precision)
     preset = request.preset or _DEFAULT_PRESETS[dataset.source]
+    if preset in refused:
+        raise refused[preset]
     out = request.out or RUNS / f"{dataset.source}-{preset}{request.out_ending}"
     return Plan(
         config=configs[preset],

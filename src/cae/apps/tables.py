@@ -157,8 +157,9 @@ def _list_reconstruction(scores: Mapping[str, Any]) -> list[tuple[str, str]]:
     if "psnr" in scores:
         rows.append(("reconstruction MSE", f"{scores['mse']:.5f}"))
         rows.append(("reconstruction PSNR", f"{scores['psnr']:.1f} dB"))
-        if scores["ssim"] is not None:  # The image is too small for it.
-            rows.append(("reconstruction SSIM", f"{scores['ssim']:.3f}"))
+        ssim = scores["ssim"]
+        words = "images too small for it" if ssim is None else f"{ssim:.3f}"
+        rows.append(("reconstruction SSIM", words))
     return rows
 
 

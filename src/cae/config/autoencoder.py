@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from cae.config.stages import Count, NonNegative, Share, StageConfig, make_counts
+from cae.config.stages import Count, NonNegative, Share, StageConfig, as_counts
+from cae.errors import ConfigError
 from cae.limits import require_possible_autoencoder
 
 Regularizer = Literal["l1", "l2", "l1_l2"]
@@ -49,7 +50,7 @@ class AutoencoderConfig(StageConfig):
     )
 
     encoder: Encoder = "origin"
-    filters_per_block: Annotated[tuple[Count, ...], BeforeValidator(make_counts)] | None = None
+    filters_per_block: Annotated[tuple[Count, ...], as_counts] | None = None
     mask_ratio: Share = 0.0
     mask_patch_size: Count = 4
     target: Target = "pixels"
@@ -81,11 +82,11 @@ class AutoencoderConfig(StageConfig):
     def pools(self) -> int:
         """How many encoder blocks halve the image.
 
-        All of the whitened encoder's do, and all but the code of the residual one; the origin's do
-        while they have at most 2 * init_num_filters filters.
+        All of the whitened encoder's do, and all but the code of the residual one. The origin's do
+        while they have at most 2 * init_num_filters filters, which are the first two.
         """
         if self.encoder == "origin":
-            return sum(filters <= 2 * self.init_num_filters for filters in self.block_filters)
+            return min(self.conv_blocks, 2)
         return self.conv_blocks if self.encoder == "whitened" else self.conv_blocks - 1
 
     @property
@@ -134,7 +135,7 @@ class AutoencoderConfig(StageConfig):
         if filters is not None and len(filters) != self.conv_blocks:
             raise ValueError(
                 f"filters_per_block {list(filters)}: conv_blocks {self.conv_blocks} asks for "
-                f"{self.conv_blocks} numbers"
+                f"{self.conv_blocks} numbers; change one of them, or set filters_per_block to null"
             )
         if self.encoder == "residual" and self.conv_blocks < 2:
             raise ValueError(
@@ -203,18 +204,18 @@ def require_low_resolution(config: AutoencoderConfig, epochs: int, side: int) ->
     """Refuse images shrunk to a size that the encoder does not take.
 
     Raises:
-        ValueError: naming the key, in either stage.
+        ConfigError: naming the key, in either stage.
     """
     if epochs == 0:
         return
     step, lost = 2**config.pools, 1 if config.encoder == "whitened" else 0
     if side < step + lost:
-        raise ValueError(
+        raise ConfigError(
             f"low_resolution_side {side}: too small for the encoder's {config.pools} pools; set "
             f"at least {step + lost}"
         )
     if not lost and side % step:
-        raise ValueError(
+        raise ConfigError(
             f"low_resolution_side {side}: the encoder halves the image {config.pools} times; "
             f"take a multiple of {step}"
         )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from cae.config.stages import Count, Share, StageConfig, WholeNumber, make_names
+from cae.config.stages import Count, Share, StageConfig, WholeNumber, as_names
 
 WeightedMetric = Literal["accuracy", "categorical_crossentropy", "top_5_accuracy"]
 TestTimeAugmentation = Literal["none", "flip", "flip_and_shift"]
@@ -32,9 +32,7 @@ class ClassifierConfig(StageConfig):
     epochs: Count = 100
     global_pooling: Literal["flatten", "max", "average"] = "flatten"
     loss: Literal["categorical_crossentropy"] = "categorical_crossentropy"
-    weighted_metrics: Annotated[tuple[WeightedMetric, ...], BeforeValidator(make_names)] | None = (
-        None
-    )
+    weighted_metrics: Annotated[tuple[WeightedMetric, ...], as_names] | None = None
 
     freeze_encoder: bool = True
     freeze_encoder_epochs: WholeNumber = 0

@@ -68,7 +68,7 @@ def require_matching_stages(autoencoder: AutoencoderConfig, classifier: Classifi
     side, lost = classifier.low_resolution_side, 1 if autoencoder.encoder == "whitened" else 0
     try:
         require_low_resolution(autoencoder, classifier.low_resolution_epochs, side)
-    except ValueError as error:
+    except ConfigError as error:
         raise ConfigError(f"classifier.{error}") from None
     if classifier.head == "linear":
         return

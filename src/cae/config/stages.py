@@ -20,16 +20,14 @@ def _to_tuple(value: object) -> tuple[object, ...] | None:
     return tuple(cast("Sequence[object]", value)) if isinstance(value, list | tuple) else None
 
 
-def make_names(value: object) -> object:
-    """Return a list of names as a tuple."""
+def _make_names(value: object) -> object:
     names = _to_tuple(value)
     if names is None:
         raise ValueError(f"{show(value)} is not a list of names")
     return names
 
 
-def make_counts(value: object) -> object:
-    """Return a list of numbers as a tuple."""
+def _make_counts(value: object) -> object:
     counts = _to_tuple(value)
     if not counts:
         raise ValueError(f"{show(value)} is not a list of numbers")
@@ -43,6 +41,9 @@ def _make_shape(value: object) -> object:
     return shape
 
 
+as_names = BeforeValidator(_make_names)
+as_counts = BeforeValidator(_make_counts)
+
 # The bound is beyond every use; numbers beyond it overflow inside the libraries.
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 WholeNumber = Annotated[int, Field(ge=0, le=1_000_000)]
@@ -50,7 +51,7 @@ NonNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 ImageShape = Annotated[tuple[Count, Count, Count], BeforeValidator(_make_shape)]
-Names = Annotated[tuple[str, ...], BeforeValidator(make_names)]
+Names = Annotated[tuple[str, ...], as_names]
 
 
 class Section(BaseModel):

@@ -90,19 +90,6 @@ class Augmentation:
         most = round(self.shift * side)
         return ((number * (2 * most + 1)).floor() - most) * (2 / side)
 
-    def resample(self, images: Tensor, maps: Tensor) -> Tensor:
-        """Return the images [B, C, H, W] changed, bilinearly.
-
-        Args:
-            images: floats, NHWC in memory as what is returned.
-            maps: [B, 2, 3] from `make_affine`.
-        """
-        grid = F.affine_grid(maps, list(images.shape), align_corners=False)
-        changed = F.grid_sample(
-            images, grid, mode="bilinear", padding_mode=_PADDING[self.fill], align_corners=False
-        )
-        return changed.contiguous(memory_format=torch.channels_last)
-
     def draw_holes(self, count: int, *, seed: int) -> Tensor | None:
         """Return random numbers [count, 2] for the places of the hidden squares; None: no squares.
 
@@ -123,6 +110,21 @@ class Augmentation:
         ]
         square = hidden[0][:, None, :, None] & hidden[1][:, None, None, :]
         return images.masked_fill(square, _GREY)
+
+
+def resample(images: Tensor, maps: Tensor, *, fill: str = "nearest") -> Tensor:
+    """Return the images [B, C, H, W] changed, bilinearly.
+
+    Args:
+        images: floats, NHWC in memory as what is returned.
+        maps: [B, 2, 3] from `Augmentation.make_affine`.
+        fill: what comes in from outside, "nearest" or "reflect".
+    """
+    grid = F.affine_grid(maps, list(images.shape), align_corners=False)
+    changed = F.grid_sample(
+        images, grid, mode="bilinear", padding_mode=_PADDING[fill], align_corners=False
+    )
+    return changed.contiguous(memory_format=torch.channels_last)
 
 
 def _span(side: int, length: int, number: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cae.data.augment import Augmentation
+from cae.data.augment import Augmentation, resample
 from cae.data.images import ImageSet
 from cae.runtime.device import Runtime
 from cae.seeding import derive_seed, make_permutation
@@ -52,7 +52,7 @@ class _Changes:
     holes: Tensor | None
 
     def apply(self, images: Tensor, rows: Tensor) -> Tensor:
-        changed = self.augmentation.resample(images, self.maps[rows])
+        changed = resample(images, self.maps[rows], fill=self.augmentation.fill)
         return changed if self.holes is None else self.augmentation.hide(changed, self.holes[rows])
 
 

@@ -51,8 +51,8 @@ class OriginEncoder(Encoder):
         *_, channels = config.image_shape
         self.noise = GaussianNoise(config.input_noise_stddev)
         self.blocks = nn.ModuleList()
-        for filters in config.block_filters:
-            pool = filters <= 2 * config.init_num_filters
+        for block, filters in enumerate(config.block_filters):
+            pool = block < config.pools
             self.blocks.append(OriginBlock(channels, filters, pool=pool, config=config))
             channels = filters
 
@@ -76,7 +76,7 @@ class MirroredDecoder(nn.Module):
         *_, channels_out = config.image_shape
         channels, upsample = config.block_filters[-1], False
         self.blocks = nn.ModuleList()
-        for filters in reversed(config.block_filters):
+        for block, filters in reversed(list(enumerate(config.block_filters))):
             # Where a block ends in an upsampling, the convolution after it takes it over.
             units = [
                 ConvUnit(channels, filters, batch_norm=config.batch_norm, upsample=upsample),
@@ -86,7 +86,7 @@ class MirroredDecoder(nn.Module):
                 ),
             ]
             self.blocks.append(nn.Sequential(*units))
-            channels, upsample = filters, filters <= 2 * config.init_num_filters
+            channels, upsample = filters, block < config.pools
         self.output = make_conv(channels, channels_out, upsample=upsample)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -27,7 +28,7 @@ from cae.training.objectives import (
 )
 from cae.training.progress import Progress, SilentProgress
 from cae.training.saving import Trained
-from cae.training.trainer import Checkpoints, Weights, fit
+from cae.training.trainer import Checkpoints, Weights, copy_weights, fit
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +76,7 @@ def pretrain(
             batch_size=config.batch_size,
             shuffle_seed=config.seed,
             augmentation=make_augmentation(config),
-            low_resolution=_make_low_resolution(config),
+            low_resolution=make_low_resolution(config),
         ),
         val=_make_validation(val, runtime),
         config=config,
@@ -86,6 +87,11 @@ def pretrain(
     if config.mask_ratio > 0 or config.low_resolution_epochs > 0:
         # Whoever takes the encoder shows it whole images of full size.
         _estimate_statistics(model.encoder, train, runtime)
+        weights = copy_weights(model)
+        if result.chosen == "best":
+            result = replace(result, best_weights=weights)
+        else:
+            result = replace(result, last_weights=weights)
     return Trained(model, result)
 
 
@@ -136,18 +142,11 @@ def finetune(
     else:
         apply_weights(model.encoder, encoder_weights, place="encoder weights")
     labels = runtime.tensor(train.labels)
-    balanced = compute_balanced_weights(labels, num_classes=num_classes)
-    adjusts = config.class_balance == "logit_adjustment"
-    low_resolution = _make_low_resolution(config)
-    unchanged = augmentation is None and low_resolution is None
-    objective = ClassificationObjective(
-        autoencoder_config,
-        class_weights=balanced if config.class_weights else None,
-        log_priors=compute_log_priors(labels, num_classes=num_classes) if adjusts else None,
-        label_smoothing=config.label_smoothing,
-        weighted_metrics=config.weighted_metrics or (),
-        metric_weights=balanced,
+    objective = make_classification_objective(
+        autoencoder_config, config, labels, num_classes=num_classes
     )
+    low_resolution = make_low_resolution(config)
+    unchanged = augmentation is None and low_resolution is None
     result = fit(
         model,
         objective,
@@ -168,6 +167,40 @@ def finetune(
         checkpoints=checkpoints,
     )
     return Trained(model, result)
+
+
+def make_classification_objective(
+    autoencoder_config: AutoencoderConfig,
+    config: ClassifierConfig,
+    labels: Tensor,
+    *,
+    num_classes: int,
+) -> ClassificationObjective:
+    """Return what the classifier is trained by.
+
+    Args:
+        autoencoder_config: of the encoder below.
+        config: of the classifier.
+        labels: int64 [N] of the training images, which say how frequent each class is.
+        num_classes: of the classifier.
+    """
+    balanced = compute_balanced_weights(labels, num_classes=num_classes)
+    adjusts = config.class_balance == "logit_adjustment"
+    return ClassificationObjective(
+        autoencoder_config,
+        class_weights=balanced if config.class_weights else None,
+        log_priors=compute_log_priors(labels, num_classes=num_classes) if adjusts else None,
+        label_smoothing=config.label_smoothing,
+        weighted_metrics=config.weighted_metrics or (),
+        metric_weights=balanced,
+    )
+
+
+def make_low_resolution(config: AutoencoderConfig | ClassifierConfig) -> LowResolution | None:
+    """Return which epochs serve small images, or None if none do."""
+    if config.low_resolution_epochs == 0:
+        return None
+    return LowResolution(config.low_resolution_epochs, config.low_resolution_side)
 
 
 def require_fitting(
@@ -223,12 +256,6 @@ def _make_validation(
         batch_size=_VALIDATION_BATCH_SIZE,
         features=None if model is None else _encode_ahead(model, val, runtime),
     )
-
-
-def _make_low_resolution(config: AutoencoderConfig | ClassifierConfig) -> LowResolution | None:
-    if config.low_resolution_epochs == 0:
-        return None
-    return LowResolution(config.low_resolution_epochs, config.low_resolution_side)
 
 
 def _take_images(train: ImageSet) -> Tensor:

@@ -31,7 +31,7 @@ class Step(Protocol):
         """The optimizer that takes them."""
         ...
 
-    def __call__(self, batch: Batch, *, lr: float, epoch: int) -> Measured:
+    def __call__(self, batch: Batch, *, lr: float, epoch: int = 1) -> Measured:
         """Take a step on `batch` at the learning rate `lr`; return what was measured before it.
 
         The tensors returned are only good until the next step.
@@ -75,12 +75,12 @@ class PlainStep:
         self.optimizer = optimizer
         self._runtime = runtime
 
-    def __call__(self, batch: Batch, *, lr: float, epoch: int) -> Measured:
+    def __call__(self, batch: Batch, *, lr: float, epoch: int = 1) -> Measured:
         """Take a step; see `Step`."""
         self.set_learning_rate(lr, epoch=epoch)
         return self.take(batch)
 
-    def set_learning_rate(self, lr: float, *, epoch: int) -> None:
+    def set_learning_rate(self, lr: float, *, epoch: int = 1) -> None:
         """Let the next steps be taken at the rate `lr`, in the epoch of that number."""
         set_learning_rate(self.optimizer, lr, epoch=epoch)
 
@@ -115,7 +115,7 @@ class GraphStep:
         """The optimizer of the plain step."""
         return self._step.optimizer
 
-    def __call__(self, batch: Batch, *, lr: float, epoch: int) -> Measured:
+    def __call__(self, batch: Batch, *, lr: float, epoch: int = 1) -> Measured:
         """Take a step; see `Step`."""
         self._step.set_learning_rate(lr, epoch=epoch)
         with torch.cuda.device(self._stream.device):

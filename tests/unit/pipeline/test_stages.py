@@ -15,8 +15,8 @@ from cae.config import AutoencoderConfig, ClassifierConfig, DataConfig, RunConfi
 from cae.data.images import ImageSet
 from cae.data.splits import make_splits
 from cae.errors import CheckpointError, ConfigError, DataError
-from cae.models.encoder import Encoder
 from cae.models.classifier import make_classifier
+from cae.models.encoder import Encoder
 from cae.pipeline import stages
 
 SHAPE = (8, 8, 3)

@@ -45,7 +45,8 @@ def make_evaluation(*, data: str = "cifar10") -> dict[str, Any]:
                 "accuracy": 0.75,
                 "per_class": {"cat": {"recall": 1.0}, "dog": {"recall": 0.5}},
                 "confusion_matrix": [[2, 0], [1, 1]],
-            }
+            },
+            "autoencoder": {"psnr": 20.0},
         },
     }
 

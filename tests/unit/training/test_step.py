@@ -18,7 +18,7 @@ needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 def make_plain_step(config, runtime) -> tuple[torch.nn.Module, PlainStep]:
     model = make_autoencoder(config)
     runtime.place(model)
-    optimizer = make_optimizer(model.parameters(), config)
+    optimizer = make_optimizer(model, config)
     return model, PlainStep(model, ReconstructionObjective(config), optimizer, runtime=runtime)
 
 
