@@ -124,7 +124,8 @@ class Classifier(nn.Module):
         )
         self.test_time_augmentation = config.test_time_augmentation
         self.freeze_encoder = config.freeze_encoder
-        self.encoder.requires_grad_(not self.freeze_encoder)
+        if self.freeze_encoder:
+            self.encoder.requires_grad_(False)
         self.train()  # torch starts every layer in training mode, a frozen encoder's too
 
     @property
