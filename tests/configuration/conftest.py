@@ -126,7 +126,7 @@ def observe_data(images: ImageSet, config: AutoencoderConfig | ClassifierConfig)
 
 
 def describe_optimizer(optimizer: Optimizer) -> object:
-    """Return its kind and options, at which multiples of the rate it steps, and from which epoch."""
+    """Return its kind and options, the multiples of the rate it steps at, and since when."""
     parts = optimizer.parts if isinstance(optimizer, Together) else (optimizer,)
     groups = {
         (group["scale"], group["first_epoch"]) for part in parts for group in part.param_groups

@@ -10,7 +10,7 @@ import cae
 from cae.files import read_sealed_json
 from cae.run_folder import RunFolder
 
-OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop", "adagrad", "adadelta", "adamax", "nadam")
+OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop", "adagrad", "adadelta", "adamax", "nadam", "muon")
 
 # Everything that draws random numbers or remembers something from step to step.
 LIVELY_AUTOENCODER = {
@@ -57,7 +57,7 @@ def test_with_every_optimizer_and_everything_random(
     assert_equal_by_sittings(experiment, result_of, config, tmp_path, steps=4)
 
 
-@pytest.mark.parametrize("schedule", ["constant", "cosine", "one_cycle"])
+@pytest.mark.parametrize("schedule", ["constant", "linear", "cosine", "one_cycle"])
 @pytest.mark.parametrize("frozen", [True, False])
 def test_with_every_schedule_and_a_frozen_encoder(
     experiment, config_of, result_of, tmp_path, schedule, frozen
@@ -65,6 +65,59 @@ def test_with_every_schedule_and_a_frozen_encoder(
     keys = {"lr_schedule": schedule}
     config = config_of(keys, {**keys, "freeze_encoder": frozen, "data_augmentation": not frozen})
     assert_equal_by_sittings(experiment, result_of, config, tmp_path, steps=5)
+
+
+CHANGED = {
+    "data_augmentation": True,
+    "augmentation_alternating_flip": True,
+    "augmentation_cutout": 0.3,
+    "augmentation_fill": "reflect",
+    "augmentation_whole_pixels": True,
+}
+
+
+@pytest.mark.parametrize("encoder", ["origin", "whitened", "residual"])
+def test_with_every_encoder_masked_where_it_can_be_and_small_images_first(
+    experiment, config_of, result_of, tmp_path, encoder
+):
+    mask = {"mask_ratio": 0.5, "target": "gradient_histograms", "mask_patch_size": 2}
+    side = 6 if encoder == "whitened" else 4
+    small = {"low_resolution_epochs": 1, "low_resolution_side": side}
+    config = config_of(
+        {
+            **CHANGED,
+            **({} if encoder == "residual" else mask),
+            **small,
+            "encoder": encoder,
+            "conv_blocks": 2,
+            "optimizer": "muon",
+            "lr": 0.02,
+            "lr_warmup": 0.2,
+        },
+        {
+            **CHANGED,
+            **small,
+            "optimizer": "muon",
+            "lr": 0.02,
+            "head": "linear",
+            "global_pooling": "max",
+            "class_balance": "sampling",
+            "label_smoothing": 0.1,
+            "freeze_encoder": False,
+            "freeze_encoder_epochs": 1,
+            "layer_decay": 0.8,
+        },
+    )
+    assert_equal_by_sittings(experiment, result_of, config, tmp_path, steps=4)
+
+
+def test_without_validation_images(experiment, config_of, result_of, tmp_path):
+    config = config_of({}, {"test_time_augmentation": "flip"})
+    config = config.model_copy(update={"data": config.data.model_copy(update={"val_size": 0.0})})
+    assert_equal_by_sittings(experiment, result_of, config, tmp_path, steps=5)
+    evaluation = read_sealed_json(tmp_path / "parts" / "evaluation.json")
+    assert evaluation["validation"] is None
+    assert "validation" not in evaluation["split"]
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 7])

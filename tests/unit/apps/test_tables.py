@@ -86,9 +86,15 @@ def test_results_of_a_stand_in_say_so_once_more():
 def test_images_too_small_for_ssim_have_none():
     evaluation = copy.deepcopy(EVALUATION)
     evaluation["test"]["autoencoder"]["ssim"] = None
-    assert not any("SSIM" in line for line in read(make_results_table(evaluation)))
+    assert "reconstruction SSIM images too small for it" in read(make_results_table(evaluation))
     lines = read(make_reconstruction_table({"mse": 0.1, "psnr": 10.0, "ssim": None}, title="x"))
-    assert "SSIM too small for it" in lines
+    assert "reconstruction SSIM images too small for it" in lines
+
+
+def test_a_masked_autoencoder_is_scored_by_what_it_predicts():
+    scores = {"target": "gradient_histograms", "hidden_fraction": 0.625, "target_mse": 0.61}
+    lines = read(make_reconstruction_table(scores, title="x"))
+    assert lines[1:] == ["MSE of hidden gradient histograms 0.6100", "hidden of each image 62%"]
 
 
 def test_scores_of_each_class_stand_above_those_of_all():

@@ -192,3 +192,39 @@ def test_the_configuration_makes_the_augmentation():
         augmentation_flip=False,
     )
     assert make_augmentation(changed) == Augmentation(0.2, 5, 0.3, flip=False)
+
+
+def test_whole_pixels_are_shifted_by_each_number_alike():
+    width = 32
+    shift = Augmentation(shift=0.0625, rotation_degrees=0, zoom=0, flip=False, whole_pixels=True)
+    numbers = shift.draw(20_000, seed=1)
+    columns = shift.make_affine(numbers, height=16, width=width)[:, 0, 2] * width / 2
+    values, counts = columns.unique(return_counts=True)
+    assert values.tolist() == [-2, -1, 0, 1, 2]
+    assert (counts / 20_000 - 0.2).abs().max() < 0.015
+    rows = shift.make_affine(numbers, height=16, width=width)[:, 1, 2] * 16 / 2
+    assert rows.unique().tolist() == [-1, 0, 1]
+
+
+def test_what_comes_in_may_be_the_image_reflected():
+    images = draw_pictures(1, 8, 16)
+    shift = Augmentation(shift=0.5, rotation_degrees=0, zoom=0, flip=False, fill="reflect")
+    maps = shift.make_affine(number(shift_x=0.5 + 3 / 16, shift_y=0.5 - 2 / 8), height=8, width=16)
+    moved = resample(images, maps, fill=shift.fill).numpy()
+    padded = np.pad(images.numpy(), ((0, 0), (0, 0), (4, 4), (4, 4)), mode="symmetric")
+    np.testing.assert_allclose(moved, padded[:, :, 2 : 2 + 8, 7 : 7 + 16], rtol=0, atol=1e-5)
+
+
+def test_a_cutout_is_a_grey_square_wholly_inside_anywhere():
+    cutout = Augmentation(shift=0, rotation_degrees=0, zoom=0, flip=False, cutout=0.25)
+    images = 0.6 + 0.4 * draw_pictures(2000, 8, 16)
+    holes = cutout.draw_holes(2000, seed=1)
+    assert holes is not None
+    hidden = cutout.hide(images, holes) == 0.5
+    assert (hidden.sum(dim=(1, 2, 3)) == 3 * 2 * 4).all()
+    assert torch.equal(cutout.hide(images, holes)[~hidden], images[~hidden])
+    assert (hidden[:, 0].any(dim=2).sum(dim=1) == 2).all()
+    # Its places are equally likely: seven rows, thirteen columns.
+    first_row = hidden[:, 0].any(dim=2).float().argmax(dim=1)
+    assert (torch.bincount(first_row, minlength=7) / 2000 - 1 / 7).abs().max() < 0.04
+    assert STILL.draw_holes(3, seed=1) is None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 import torch
 
 from cae.data.augment import Augmentation, resample
-from cae.data.batches import Batch, Batches
+from cae.data.batches import Batch, Batches, LowResolution
 from cae.data.images import ImageSet
 from cae.seeding import derive_seed
 
@@ -218,4 +220,114 @@ def test_changed_images_have_no_features_computed_ahead(numbered, float32):
             shuffle_seed=1,
             augmentation=AUGMENTATION,
             features=torch.zeros(4, 1),
+        )
+
+
+def make_uneven(make_images, counts=(12, 5, 3)) -> ImageSet:
+    labels = np.repeat(np.arange(3), counts).astype(np.int64)
+    return ImageSet(make_images(len(labels)).images, labels, ("bird", "cat", "deer"), "uneven")
+
+
+def test_balanced_epochs_serve_every_class_as_often_as_the_largest(make_images, float32):
+    images = make_uneven(make_images)
+    batches = Batches(images, runtime=float32, batch_size=7, shuffle_seed=1, balanced=True)
+    assert (batches.num_images, len(batches)) == (36, 5)  # the last one joins
+    assert batches.count_images(batches=5) == 36
+    for epoch in (1, 2):
+        served = [
+            (label, image.numpy().tobytes())
+            for batch in batches.epoch(epoch)
+            for label, image in zip(read_labels(batch), batch.images, strict=True)
+        ]
+        assert [sum(label == each for label, _ in served) for each in range(3)] == [12, 12, 12]
+        # An image comes again only when all of its class have come as often.
+        for label, count in enumerate((12, 5, 3)):
+            times = Counter(image for each, image in served if each == label)
+            assert len(times) == count
+            assert max(times.values()) - min(times.values()) <= 1
+
+
+def test_a_balanced_order_is_a_function_of_seed_and_epoch(make_images, float32):
+    images = make_uneven(make_images)
+
+    def serve(epoch: int, *, batch_size: int = 7, first: int = 0) -> torch.Tensor:
+        batches = Batches(
+            images,
+            runtime=float32,
+            batch_size=batch_size,
+            shuffle_seed=1,
+            balanced=True,
+            augmentation=AUGMENTATION,
+        )
+        return torch.cat([batch.images for batch in batches.epoch(epoch, first=first)])
+
+    assert torch.equal(serve(1), serve(1, batch_size=36))
+    assert torch.equal(serve(1)[14:], serve(1, first=2))
+    assert not torch.equal(serve(1), serve(2))
+
+
+def test_what_comes_again_in_an_epoch_is_changed_anew(make_images, float32):
+    images = make_uneven(make_images, (12, 0, 1)).select(np.arange(13))
+    batches = Batches(
+        images,
+        runtime=float32,
+        batch_size=24,
+        shuffle_seed=1,
+        balanced=True,
+        augmentation=AUGMENTATION,
+    )
+    (batch,) = batches.epoch(1)
+    alone = batch.images[torch.tensor(read_labels(batch)) == 2]
+    assert len(alone) == 12
+    assert len({image.numpy().tobytes() for image in alone}) == 12
+
+
+@pytest.mark.parametrize("balanced", [False, True])
+def test_an_alternating_flip_mirrors_every_other_time(make_images, float32, balanced):
+    images = make_uneven(make_images)
+    flip = Augmentation(
+        shift=0, rotation_degrees=0, zoom=0, flip=True, alternating_flip=True, whole_pixels=True
+    )
+    batches = Batches(
+        images,
+        runtime=float32,
+        batch_size=36,
+        shuffle_seed=1,
+        balanced=balanced,
+        augmentation=flip,
+    )
+    pixels = torch.from_numpy(images.images).float() / 255
+    mirrored: dict[int, list[int]] = {index: [] for index in range(20)}
+    for epoch in (1, 2, 3):
+        for batch in batches.epoch(epoch):
+            for image in batch.images:
+                for index, each in enumerate(pixels):
+                    for way, view in enumerate((each, each.flip(2))):
+                        if torch.allclose(image, view, atol=1e-4):
+                            mirrored[index].append(way)
+    begins = {ways[0] for ways in mirrored.values()}
+    assert begins == {0, 1}
+    for ways in mirrored.values():
+        # In a balanced epoch copies of an image come in any order: both ways alike, all in all.
+        assert abs(sum(ways) - len(ways) / 2) <= (1.5 if balanced else 0.5)
+        assert balanced or ways in ([0, 1, 0], [1, 0, 1])
+
+
+def test_the_first_epochs_serve_small_images(numbered, float32):
+    images = numbered(10)
+    batches = Batches(
+        images,
+        runtime=float32,
+        batch_size=5,
+        shuffle_seed=1,
+        low_resolution=LowResolution(epochs=2, side=6),
+    )
+    assert [batch.images.shape[2:] for batch in batches.epoch(2)] == [(6, 6), (6, 6)]
+    assert [batch.images.shape[2:] for batch in batches.epoch(3)] == [(8, 8), (8, 8)]
+    for batch in batches.epoch(1):
+        assert batch.images.is_contiguous(memory_format=torch.channels_last)
+        # Shrinking keeps the mean, as an area would.
+        whole = torch.from_numpy(images.images[read_labels(batch)]).float() / 255
+        torch.testing.assert_close(
+            batch.images.mean(dim=(1, 2, 3)), whole.mean(dim=(1, 2, 3)), atol=0.03, rtol=0
         )

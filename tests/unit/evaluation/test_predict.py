@@ -89,3 +89,25 @@ def test_labels_are_not_looked_at(classifier, make_images, float32):
         predict_probabilities(classifier, each, runtime=float32) for each in (images, unlabelled)
     )
     assert (first == second).all()
+
+
+@pytest.mark.parametrize("kind", ["flip", "flip_and_shift"])
+def test_views_are_averaged_before_the_softmax(make_images, float32, kind):
+    config = ClassifierConfig.model_validate(
+        {"image_shape": (8, 8, 3), "test_time_augmentation": kind}
+    )
+    model, images = make_classifier(AUTOENCODER, config, num_classes=3), make_images(7)
+    found = predict_probabilities(model, images, runtime=float32)
+    pixels = to_pixels(images)
+
+    def both(x: torch.Tensor) -> torch.Tensor:
+        return (model.eval()(x) + model(x.flip(3))) / 2
+
+    with torch.no_grad():
+        logits = both(pixels)
+        if kind == "flip_and_shift":
+            wide = np.pad(pixels.numpy(), ((0, 0), (0, 0), (1, 1), (1, 1)), mode="edge")
+            corners = (wide[:, :, :8, :8], wide[:, :, 2:, 2:])
+            shifted = [both(torch.from_numpy(each.copy())) for each in corners]
+            logits = logits / 2 + shifted[0] / 4 + shifted[1] / 4
+    np.testing.assert_allclose(found, logits.softmax(dim=1).numpy(), atol=1e-6)

@@ -70,7 +70,8 @@ def test_running_statistics_are_of_the_visible_and_used_in_evaluation():
     norm, _ = make_norms()
     normalise(norm, x, visible)
     seen = x.permute(0, 2, 3, 1)[visible[:, 0] > 0]
-    assert norm.running_mean is not None and norm.running_var is not None
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
     torch.testing.assert_close(norm.running_mean, 0.3 * seen.mean(0))
     torch.testing.assert_close(norm.running_var, 0.7 + 0.3 * seen.var(0, correction=0))
     norm.eval()

@@ -12,6 +12,7 @@ import torch
 from sklearn.utils.class_weight import compute_class_weight
 
 from cae.config import AutoencoderConfig, ClassifierConfig, DataConfig, RunConfig
+from cae.data.batches import Batch
 from cae.data.images import ImageSet
 from cae.data.splits import make_splits
 from cae.errors import CheckpointError, ConfigError, DataError
@@ -201,3 +202,81 @@ def test_a_key_without_effect_is_told(make_images, float32, caplog):
     with caplog.at_level(logging.WARNING):
         stages.pretrain(images, images, config, runtime=float32)
     assert "autoencoder: early_stopping has no effect while callbacks is off" in caplog.text
+
+
+def test_without_validation_images_the_last_weights_are_taken(dataset, float32):
+    trained = stages.pretrain(dataset.train, None, AUTOENCODER, runtime=float32)
+    history = trained.fit.history
+    assert not any(name.startswith("val_") for name in history.metrics)
+    assert history.best_epoch == history.epochs == 2
+    watched = stages.pretrain(dataset.train, dataset.train, AUTOENCODER, runtime=float32)
+    assert hash_model(trained.model) == hash_model(watched.model)
+    watching = AUTOENCODER.model_copy(update={"callbacks": True})
+    with pytest.raises(ConfigError, match="there are none"):
+        stages.pretrain(dataset.train, None, watching, runtime=float32)
+
+
+def test_statistics_of_a_masked_encoder_are_those_of_whole_images(dataset, float32):
+    config = AUTOENCODER.model_copy(update={"mask_ratio": 0.5, "dropout": True})
+    images = dataset.train
+    trained = stages.pretrain(images, None, config, runtime=float32)
+    encoder = trained.model.encoder.eval()
+    first = encoder.blocks[0].units[0]
+    with torch.no_grad():
+        pixels = torch.from_numpy(images.images).float() / 255
+        activity = first.conv(pixels).relu()
+    torch.testing.assert_close(first.norm.running_mean, activity.mean(dim=(0, 2, 3)))
+    torch.testing.assert_close(
+        first.norm.running_var, activity.var(dim=(0, 2, 3)), rtol=1e-3, atol=1e-6
+    )
+    assert first.norm.momentum == 0.01
+    held = trained.fit.last_weights["encoder.blocks.0.units.0.norm.running_mean"]
+    assert torch.equal(held, first.norm.running_mean)
+
+
+def test_a_whitened_encoder_begins_from_the_training_images_alone(dataset, float32):
+    below = AutoencoderConfig(
+        image_shape=SHAPE, encoder="whitened", conv_blocks=2, init_num_filters=2, batch_size=8
+    )
+    config = CLASSIFIER.model_copy(update={"head": "linear"})
+    stems = []
+    for val in (dataset.train, None):
+        trained = stages.finetune(
+            dataset.train, val, below, config, encoder_weights=None, runtime=float32
+        )
+        stems.append(trained.model.encoder.stem.weight)
+    assert torch.equal(*stems)
+    assert stems[0].abs().max() > 0
+
+
+def test_what_the_encoder_does_not_train_stays_untrained_in_the_classifier():
+    below = AutoencoderConfig(encoder="whitened", init_num_filters=2)
+    free = make_classifier(
+        below, ClassifierConfig(head="linear", freeze_encoder=False), num_classes=3
+    )
+    trained = {name for name, value in free.named_parameters() if value.requires_grad}
+    assert "encoder.blocks.0.norms.0.bias" in trained
+    assert "encoder.blocks.0.norms.0.weight" not in trained
+    frozen = make_classifier(below, ClassifierConfig(head="linear"), num_classes=3)
+    assert not any(value.requires_grad for value in frozen.encoder.parameters())
+
+
+def test_label_smoothing_and_logit_adjustment_change_the_training_loss_as_published(float32):
+    labels = torch.tensor([0, 0, 0, 1])
+    objective = stages.make_classification_objective(
+        AUTOENCODER,
+        CLASSIFIER.model_copy(update={"label_smoothing": 0.2, "class_balance": "logit_adjustment"}),
+        labels,
+        num_classes=2,
+    )
+    model = make_classifier(AUTOENCODER, CLASSIFIER, num_classes=2)
+    images = torch.rand(4, *SHAPE[2:], *SHAPE[:2], generator=torch.Generator().manual_seed(0))
+    batch = Batch(images, labels)
+    found = objective.measure(model.train(), batch).loss.item()
+    logits = model(images).double() + torch.tensor([0.75, 0.25]).log()
+    targets = torch.nn.functional.one_hot(labels, 2) * 0.8 + 0.1
+    expected = -(targets * logits.log_softmax(dim=1)).sum(dim=1).mean().item()
+    assert found == pytest.approx(expected, rel=1e-5)
+    plain = objective.measure(model.eval(), batch).loss.item()
+    expected = torch.nn.functional.cross_entropy(model(images), labels).item()
+    assert plain == pytest.approx(expected, rel=1e-5)

@@ -95,7 +95,8 @@ def test_each_kind_of_weight_has_its_optimizer_and_rate():
     optimizer = make_optimizer(model, config)
     assert isinstance(optimizer, Together)
     filters, rest = optimizer.parts
-    assert isinstance(filters, FilterMuon) and isinstance(rest, optim.SGD)
+    assert isinstance(filters, FilterMuon)
+    assert isinstance(rest, optim.SGD)
     assert len(filters.param_groups[0]["params"]) == 6
     set_learning_rate(optimizer, 0.12)
     rates = {round(group["lr"], 6): group for group in rest.param_groups}

@@ -202,3 +202,16 @@ def test_a_rate_in_a_tensor_is_set_where_it_lies():
     set_learning_rate(optimizer, 0.25)
     assert optimizer.param_groups[0]["lr"] is rate
     assert rate.item() == 0.25
+
+
+def test_the_linear_schedule_falls_in_a_straight_line():
+    expected = [LR * (1 - step / 20) for step in range(20)]
+    assert trace_schedule("linear", 20) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("name", ["constant", "linear", "cosine"])
+def test_a_warm_up_rises_in_a_straight_line_and_the_schedule_follows(name):
+    config = AutoencoderConfig.model_validate({"lr_schedule": name, "lr": LR, "lr_warmup": 0.2})
+    rates = list(make_learning_rates(config, steps=20))
+    assert rates[:4] == pytest.approx([LR * step / 5 for step in (1, 2, 3, 4)])
+    assert rates[4:] == trace_schedule(name, 16)
