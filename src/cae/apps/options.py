@@ -76,6 +76,15 @@ Name = Annotated[
         help="What the models are called: classifier_NAME and so on.  [default: the preset's]",
     ),
 ]
+Encoder = Annotated[
+    Path | None,
+    typer.Option(
+        "--encoder",
+        metavar="FILE",
+        readable=False,
+        help="The pretrained encoder: encoder_NAME.json, as cae pretrain or cae run wrote it.",
+    ),
+]
 Fresh = Annotated[
     bool,
     typer.Option(
