@@ -74,14 +74,14 @@ def report(
     with failures_told(debug=debug):
         with Loading():
             from cae.report.paper import make_report
-        command = _write_command(run, beside or (), study=study, benchmarks=benchmarks)
+        command = write_command(run, beside or (), study=study, benchmarks=benchmarks)
         make_report(
             run, out, beside=beside or (), study=study, benchmarks=benchmarks, command=command
         )
         tell(f"the report is {out}")
 
 
-def _write_command(
+def write_command(
     run: Path, beside: Sequence[Path], *, study: Path | None, benchmarks: Path | None
 ) -> str:
     """Return the command as it was given, but for where the PDF goes: that changes nothing."""

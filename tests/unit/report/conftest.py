@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from cae.config import RunConfig, dump
-from cae.files import write_sealed_json
+from cae.files import write_json, write_sealed_json
+from cae.report.sources import Run, read_run
 from cae.run_folder import RunFolder
 
 NAMES = ("cat", "bird", "deer", "truck")
@@ -248,9 +248,32 @@ def run_folder(tmp_path: Path) -> RunFolder:
 
 
 @pytest.fixture
+def make_run(tmp_path: Path) -> Callable[..., Run]:
+    """A function that writes a run with the options of `write_run` and reads it."""
+    count = 0
+
+    def make(**options: Any) -> Run:
+        nonlocal count
+        count += 1
+        return read_run(write_run(tmp_path / f"run-{count}", **options).root)
+
+    return make
+
+
+@pytest.fixture
+def make_study(tmp_path: Path) -> Callable[..., Path]:
+    """A function that writes a study with the options of `make_summary`; it returns the folder."""
+
+    def make(**options: Any) -> Path:
+        folder = tmp_path / "study"
+        write_json(folder / "summary.json", make_summary(**options))
+        return folder
+
+    return make
+
+
+@pytest.fixture
 def study_folder(tmp_path: Path) -> Path:
     """A made-up study's results."""
-    folder = tmp_path / "study"
-    folder.mkdir()
-    (folder / "summary.json").write_text(json.dumps(make_summary()), encoding="utf-8")
-    return folder
+    write_json(tmp_path / "study" / "summary.json", make_summary())
+    return tmp_path / "study"
