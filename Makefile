@@ -10,6 +10,7 @@ RUNTIME := .venv/.runtime
 DEV     := .venv/.dev
 BENCH   := .venv/.bench
 FUZZ    := .venv/.fuzz
+REPORT  := .venv/.report
 
 PIP    := $(BIN)/python -m pip --disable-pip-version-check -qq
 PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal
@@ -20,7 +21,7 @@ quietly = output=$$($(1) 2>&1) || { printf '%s\n' "$$output"; exit 1; }
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup run test test-all fuzz check fix bench bench-compare notebooks
+.PHONY: help setup run test test-all fuzz check fix bench bench-compare notebooks report
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -59,6 +60,12 @@ bench-compare: $(RUNTIME)  ## hold two results of bench against each other: ARGS
 notebooks: $(DEV)  ## make the notebooks again from their sources
 	@$(BIN)/python -m notebooks $(ARGS)
 
+# The runs that are published beside the one at the root.
+BESIDE := $(sort $(wildcard runs_published/*)) $(sort $(wildcard benchmarks/results/run_*))
+
+report: $(REPORT)  ## make report.pdf again from the results in this repository: cae report $(ARGS)
+	@$(BIN)/cae report $(addprefix --beside ,$(BESIDE)) $(ARGS)
+
 $(RUNTIME): $(PINS)
 	@$(make_venv)
 	@echo "installing the pinned dependencies into .venv, about a minute (longer if torch is downloaded)"
@@ -82,6 +89,12 @@ $(FUZZ): $(PINS)
 	@echo "installing the pinned dependencies and the fuzzer into .venv, about a minute"
 	@$(PIP) install --constraint constraints.txt --editable '.[dev,fuzz]'
 	@touch $(RUNTIME) $(DEV) $@
+
+$(REPORT): $(PINS)
+	@$(make_venv)
+	@echo "installing the pinned dependencies and the report's typesetter into .venv, about a minute"
+	@$(PIP) install --constraint constraints.txt --editable '.[report]'
+	@touch $(RUNTIME) $@
 
 # A .venv that does not work (broken off, or its Python is gone) is made anew.
 define make_venv

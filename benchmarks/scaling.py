@@ -50,7 +50,7 @@ def main() -> None:
     """Measure, fit, write, draw."""
     console = Console()
     splits = cae.make_splits(cae.load_dataset("cifar10"), cae.DataConfig())
-    both = [splits.train, splits.val]
+    both = [splits.train, splits.validation]
     images = cae.ImageSet(
         np.concatenate([part.images for part in both]),
         np.concatenate([part.labels for part in both if part.labels is not None]),

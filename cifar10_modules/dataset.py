@@ -21,7 +21,6 @@ import cae
 from _arrays import Labels, Provenance, remember, to_floats, to_numbers
 from cae.apps.progress import Loading
 from cae.config import parse_section
-from cae.data.images import ImageSet, Splits
 from cae.errors import ConfigError, DataError
 
 __all__ = [
@@ -95,7 +94,7 @@ def load_data(
         DataError: the data cannot be had, or are too few for both splits.
     """
     splits = _load_splits(val_size, remove_classes, fraction, random_state, source)
-    parts = (splits.train, _require_validation(splits), splits.test)
+    parts = (splits.train, splits.validation, splits.test)
     images = [np.ascontiguousarray(part.images.transpose(0, 2, 3, 1)) for part in parts]
     labels = [cast("NDArray[np.int64]", part.labels) for part in parts]
     return (*images, *labels)
@@ -118,7 +117,7 @@ def load_and_norm(
         as a list.
     """
     splits = _load_splits(val_size, remove_classes, fraction, random_state, source)
-    parts = (splits.train, _require_validation(splits), splits.test)
+    parts = (splits.train, splits.validation, splits.test)
     names = splits.train.class_names
     ones = np.eye(len(names), dtype=np.float32)
     images = [to_floats(part.images) for part in parts]
@@ -264,9 +263,3 @@ def _load_dataset(source: str) -> cae.Dataset:
             stacklevel=4,
         )
     return dataset
-
-
-def _require_validation(splits: Splits) -> ImageSet:
-    if splits.val is None:
-        raise ConfigError("val_size 0: the origin's functions return validation images; raise it")
-    return splits.val

@@ -183,6 +183,21 @@ class RunFolder:
     def configuration(self) -> Path:
         return self.root / "run.json"
 
+    @property
+    def study(self) -> Path:
+        """The folder of a study's results, where the run is published with one."""
+        return self.root / "history" / "study"
+
+    @property
+    def benchmarks(self) -> Path:
+        """The folder of measured speeds, where the run is published with them."""
+        return self.root / "benchmarks" / "results"
+
+
+def find_configuration(root: Path) -> Path:
+    """Return where a folder that holds a run has its configuration, which names the run."""
+    return root / "run.json"
+
 
 def require_plain_name(name: str, *, most_bytes: int = 150) -> None:
     """Refuse a name that could leave its folder or that a file system could not hold.

@@ -21,6 +21,7 @@ OPTIONS = {
     "finetune": TRAINING | {"--encoder", "--from-scratch"},
     "evaluate": SHARED | {"--json"},
     "predict": {"--model", "--device", "--precision", "--json", "--debug"},
+    "report": {"--run", "--beside", "--study", "--benchmarks", "--out", "--debug"},
 }
 ARGUMENTS = {"evaluate": ["MODEL"], "predict": ["PICTURE"]}
 EXIT_CODES = {

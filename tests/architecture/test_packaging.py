@@ -56,7 +56,13 @@ def test_the_wheel_carries_the_presets_and_the_type_marker(tmp_path: Path):
     source = ROOT / "src"
     wanted = {
         path.relative_to(source).as_posix()
-        for pattern in ("cae/**/*.py", "cae/presets/*.json", "cae/py.typed")
+        for pattern in (
+            "cae/**/*.py",
+            "cae/presets/*.json",
+            "cae/report/*.json",
+            "cae/report/template/*",
+            "cae/py.typed",
+        )
         for path in source.glob(pattern)
     }
     assert "cae/py.typed" in wanted

@@ -41,6 +41,7 @@ PUBLIC_NAMES = [
     "load_dataset",
     "load_model",
     "load_preset",
+    "make_report",
     "make_splits",
     "override",
     "parse_autoencoder_config",

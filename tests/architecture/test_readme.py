@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from cae.report.sources import read_peers
 
 ROOT = Path(__file__).parents[2]
 RUNS = {
@@ -15,6 +19,8 @@ RUNS = {
 }
 
 SPEED = ROOT / "benchmarks" / "results"
+# The tables that show no results, by the first cells of their heads.
+PLAIN_TABLES = {("command", "what it does"), ("section", "key"), ("", "")}
 CASES = {
     "autoencoder step": ("autoencoder", "batch 64"),
     "classifier step": ("classifier", "batch 64"),
@@ -73,6 +79,82 @@ def test_the_readme_shows_the_figures_of_the_published_runs(command: str):
     table.pop("---")
     column = commands.index(command)
     assert {label: cells[column] for label, cells in table.items()} == write_cells(RUNS[command])
+
+
+def test_the_readme_shows_the_origins_figures_as_the_report_does():
+    origin, figure = read_peers()["origin"], read_peers()["origin"]["figure"]
+    table = read_table("the origin |")
+    column = table[""].index("the origin")
+    cells = {label: cells[column] for label, cells in table.items() if cells[column].strip("-: ")}
+    assert cells == {
+        "": "the origin",
+        "test accuracy (95% interval)": f"{figure['test_accuracy']:.0%}",
+        "macro F1": f"{figure['macro_f1']:.2f}",
+        "recall of bird / deer / truck": " / ".join(map(str, figure["recall"].values())),
+        "reconstruction PSNR": f"{figure['validation_psnr']} dB (best epoch, validation)",
+        "minutes in all": str(figure["minutes"]),
+        "machine": origin["machine"],
+        "precision": "float32",
+        "PyTorch": f"({origin['software']})",
+        "seed": str(origin["seed"]),
+        "date": origin["date"],
+    }
+
+
+def test_the_readme_tells_the_range_of_the_peers():
+    peers = read_peers()
+    figures = [p["figure"]["test_accuracy"] for p in (peers["origin"], *peers["same_task"])]
+    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert f"Peers on this task reach {min(figures):.0%} to {max(figures):.0%}" in text
+
+
+def read_tables() -> Iterator[tuple[tuple[str, str], list[str]]]:
+    """Yield the first two cells of each head in the README, and the cells of the table below it."""
+    table: list[list[str]] = []
+    for line in [*(ROOT / "README.md").read_text(encoding="utf-8").splitlines(), ""]:
+        if line.startswith("|"):
+            table.append([cell.strip() for cell in line.strip().strip("|").split("|")])
+        elif table:
+            head, _, *rows = table
+            yield (head[0], head[1]), [cell for row in rows for cell in row[1:]]
+            table = []
+
+
+def find_numbers(value: Any) -> Iterator[float]:
+    """Yield every number in a JSON value, and what a table may show in its place."""
+    if isinstance(value, dict):
+        for each in value.values():
+            yield from find_numbers(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from find_numbers(each)
+    elif isinstance(value, str):
+        yield from (float(number) for number in re.findall(r"\d+(?:\.\d+)?", value))
+    elif isinstance(value, int | float):
+        # A fraction is shown in percent, a time in minutes.
+        yield from (abs(value), abs(value) * 100, abs(value) / 60)
+
+
+def test_every_figure_of_the_readmes_tables_is_in_the_results():
+    results = [
+        *(ROOT / name for name in ("run.json", "evaluation.json", "environment.json")),
+        *SPEED.rglob("*.json"),
+        *(ROOT / "runs_published").rglob("e*.json"),
+        *(ROOT / "history" / "study").glob("summary.json"),
+    ]
+    known = sorted({n for path in results for n in find_numbers(read_json(path))})
+    known += find_numbers(read_peers())
+    missing: list[str] = []
+    for head, cells in read_tables():
+        if head in PLAIN_TABLES:
+            continue
+        for cell in cells:
+            for number in re.findall(r"\d[\d,]*(?:\.\d+)?", cell):
+                digits = number.replace(",", "")
+                places = len(digits.partition(".")[2])
+                if not any(f"{value:.{places}f}" == digits for value in known):
+                    missing.append(f"{head}: {cell}")
+    assert not missing
 
 
 def write_speed_table(result: dict[str, Any]) -> dict[str, list[str]]:

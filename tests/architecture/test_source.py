@@ -14,7 +14,7 @@ UNIT = ROOT / "tests" / "unit"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 LONGEST_FILE = 350
 
-OPTIONAL = {"gradio", "optuna", "tensorboard", "onnx", "huggingface_hub", "ray"}
+OPTIONAL = {"gradio", "optuna", "tensorboard", "onnx", "huggingface_hub", "ray", "typst"}
 APPLICATION_CALLS = {"print", "sys.exit", "exit", "quit", "os._exit", "logging.basicConfig"}
 # What would run code that lies in a file a user hands in.
 CODE_RUNNING_CALLS = {

@@ -20,7 +20,7 @@ NAMES = list("0123456789")
 
 def test_the_splits_are_the_packages_own_as_floats_and_one_hot(digits: tuple[Any, ...]):
     splits = cae.make_splits(cae.load_dataset("digits"), cae.DataConfig())
-    parts = (splits.train, splits.val, splits.test)
+    parts = (splits.train, splits.validation, splits.test)
     for x, y, part in zip(digits[:3], digits[3:6], parts, strict=True):
         assert x.dtype == y.dtype == np.float32
         assert x.flags.c_contiguous

@@ -129,7 +129,7 @@ def test_a_trained_model_equals_the_packages_own(
     few = np.arange(64)
     expected = cae.pretrain(
         splits.train.select(few),
-        splits.val.select(few),
+        splits.validation.select(few),
         cae.parse_autoencoder_config(autoencoder_config),
         runtime=cae.choose_runtime(),
     )

@@ -49,7 +49,7 @@ def read_indices(images: ImageSet) -> list[int]:
 def test_splits_are_disjoint_and_only_named_classes_lose_images(case):
     labels, config = case
     splits = make_splits(make_dataset(labels), config)
-    train, val = read_indices(splits.train), read_indices(splits.val)
+    train, val = read_indices(splits.train), read_indices(splits.validation)
     assert len({*train, *val}) == len(train) + len(val)
     kept = np.bincount(np.array(labels)[train + val], minlength=CLASSES)
     for label, name in enumerate(NAMES):
@@ -62,12 +62,12 @@ def test_splits_are_disjoint_and_only_named_classes_lose_images(case):
 def test_every_class_validates_with_its_share_to_within_one_image(case):
     labels, config = case
     splits = make_splits(make_dataset(labels), config)
-    total = len(splits.train) + len(splits.val)
-    assert len(splits.val) == round(total * config.val_size)
-    in_val = splits.val.class_counts()
+    total = len(splits.train) + len(splits.validation)
+    assert len(splits.validation) == round(total * config.val_size)
+    in_val = splits.validation.class_counts()
     in_both = in_val + splits.train.class_counts()
     for found, available in zip(in_val.tolist(), in_both.tolist(), strict=True):
-        assert abs(found - Fraction(available * len(splits.val), total)) < 1
+        assert abs(found - Fraction(available * len(splits.validation), total)) < 1
 
 
 @given(splittable())
@@ -75,7 +75,7 @@ def test_equal_arguments_give_equal_splits(case):
     labels, config = case
     first, second = (make_splits(make_dataset(labels), config) for _ in range(2))
     assert first.fingerprint == second.fingerprint
-    assert read_indices(first.val) == read_indices(second.val)
+    assert read_indices(first.validation) == read_indices(second.validation)
 
 
 @given(splittable(), st.integers(0, 2**63 - 1))

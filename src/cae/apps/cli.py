@@ -12,6 +12,7 @@ import cae
 from cae.apps import options
 from cae.apps.failures import failures_told, stop_on_sigterm
 from cae.apps.progress import Loading
+from cae.apps.publishing import report
 from cae.apps.screen import set_up_streams, tell_error
 from cae.errors import ConfigError
 
@@ -206,15 +207,7 @@ def pretrain(
 
 @app.command()
 def finetune(
-    encoder: Annotated[
-        Path | None,
-        typer.Option(
-            "--encoder",
-            metavar="FILE",
-            readable=False,
-            help="The pretrained encoder: encoder_NAME.json, as cae pretrain or cae run wrote it.",
-        ),
-    ] = None,
+    encoder: options.Encoder = None,
     from_scratch: Annotated[
         bool,
         typer.Option(
@@ -336,6 +329,9 @@ def predict(
         with Loading():
             from cae.apps.inspection import predict
         predict(pictures, model=model, device=device, precision=precision, as_json=as_json)
+
+
+app.command()(report)
 
 
 def main() -> None:

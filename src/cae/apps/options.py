@@ -30,8 +30,8 @@ Preset = Annotated[
         "--preset",
         metavar="NAME",
         help="The configuration to start from: quick (made for 10 minutes on two cores), optimal "
-        "(the best known for 45 minutes), base (the origin's: 50 epochs and 100) or digits.  "
-        "[default: quick for CIFAR-10, digits for the digits]",
+        "(the best known for 45 minutes), base (the origin's: 50 epochs and 100), sharp (for "
+        "reconstruction) or digits.  [default: quick for CIFAR-10, digits for the digits]",
     ),
 ]
 Settings = Annotated[
@@ -74,6 +74,15 @@ Name = Annotated[
         "--name",
         metavar="NAME",
         help="What the models are called: classifier_NAME and so on.  [default: the preset's]",
+    ),
+]
+Encoder = Annotated[
+    Path | None,
+    typer.Option(
+        "--encoder",
+        metavar="FILE",
+        readable=False,
+        help="The pretrained encoder: encoder_NAME.json, as cae pretrain or cae run wrote it.",
     ),
 ]
 Fresh = Annotated[

@@ -155,6 +155,11 @@ class AutoencoderConfig(StageConfig):
                 f"mask_ratio {self.mask_ratio}: the residual encoder is for whole images; take "
                 "encoder 'origin' or 'whitened', or set mask_ratio to 0"
             )
+        if self.loss == "binary_crossentropy" and (self.uses_patches or self.encoder != "origin"):
+            raise ValueError(
+                "loss 'binary_crossentropy': takes predictions between 0 and 1, which only the "
+                "origin's decoder gives; take another loss, or encoder 'origin' without a mask"
+            )
         if self.uses_patches:
             self._require_patches(self.image_shape[:2], key="image_shape")
             if self.low_resolution_epochs:

@@ -128,6 +128,17 @@ class Splits:
     fingerprint: str
     source: str
 
+    @property
+    def validation(self) -> ImageSet:
+        """The validation images, for who cannot do without.
+
+        Raises:
+            DataError: there are none.
+        """
+        if self.val is None:
+            raise DataError("val_size 0: leaves no images to validate on; raise it")
+        return self.val
+
 
 def _require_array(value: object, dtype: type[np.generic], *, dimensions: int, place: str) -> None:
     if not isinstance(value, np.ndarray):

@@ -47,18 +47,18 @@ def load_preset(name: str) -> RunConfig:
     """
     if name not in preset_names():
         raise ConfigError(f"no preset {name!r}{suggest(name, preset_names())}")
-    files = resources.files(__name__)
-    paths = {
-        section: files / f"{section}_config_{name}.json"
-        for section in ("data", "autoencoder", "classifier")
-    }
-    # The data's keys are given only where they differ from their defaults.
-    sections = {
-        section: json.loads(path.read_text("utf-8"))
-        for section, path in paths.items()
-        if path.is_file()
-    }
-    return parse_section(RunConfig, sections, place=f"preset {name}")
+    return parse_section(RunConfig, _read_preset(name), place=f"preset {name}")
+
+
+def preset_keys(name: str) -> dict[str, tuple[str, ...]]:
+    """Return by section the keys that the file of the preset `name` gives; base: the origin's.
+
+    Raises:
+        ConfigError: there is no such preset.
+    """
+    if name not in preset_names():
+        raise ConfigError(f"no preset {name!r}{suggest(name, preset_names())}")
+    return {section: tuple(values) for section, values in _read_preset(name).items()}
 
 
 def override(config: RunConfig, settings: Sequence[str]) -> RunConfig:
@@ -88,6 +88,20 @@ def override(config: RunConfig, settings: Sequence[str]) -> RunConfig:
         for place in sections:
             values[place][name] = _parse_value(text.strip())
     return parse_section(RunConfig, values, place="--set " + " ".join(settings))
+
+
+def _read_preset(name: str) -> dict[str, dict[str, Any]]:
+    files = resources.files(__name__)
+    paths = {
+        section: files / f"{section}_config_{name}.json"
+        for section in ("data", "autoencoder", "classifier")
+    }
+    # The data's keys have a file only where a preset gives some.
+    return {
+        section: json.loads(path.read_text("utf-8"))
+        for section, path in paths.items()
+        if path.is_file()
+    }
 
 
 def _parse_value(text: str) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,11 +26,30 @@ _HIGHER_IS_BETTER = (*_FRACTIONS, "psnr", "ssim")
 # Beyond this ratio of the largest to the smallest value, a linear axis shows a flat line.
 _LOG_SCALE_RATIO = 20
 _BODY_PIXELS = 440
+# About how much of the axes the words about the best epoch take.
+_WORDS_WIDTH = 0.35
+_WORDS_HEIGHT = 0.15
 # Colour, dashes and width: told apart in black and white too.
 _LINES: dict[str, tuple[str, str | tuple[float, tuple[float, float]], float]] = {
     "train": (VERMILION, (0, (4, 1.5)), 1.5),
     "validation": (BLUE, "solid", 2.0),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Curves:
+    """What is drawn of one metric: its lines by name, and the scale that suits them."""
+
+    metric: str
+    lines: dict[str, NDArray[np.float64]]
+    is_fraction: bool
+    is_log: bool
+
+    @property
+    def words(self) -> str:
+        """What the vertical axis shows."""
+        scale = ", log scale" if self.is_log else ""
+        return f"{self.metric.replace('_', ' ')} after each epoch{scale}"
 
 
 def plot_history(
@@ -51,44 +71,62 @@ def plot_history(
         DataError: `metric` is not there, has no epoch or a value that is not finite, or the two
             curves differ in length.
     """
-    curves = {"train": _require_curve(metrics, metric)}
+    curves = make_curves(metrics, metric=metric)
+    with open_page(path, title=title, subtitle=curves.words, body_pixels=_BODY_PIXELS) as figure:
+        draw_curves(figure.add_subplot(), curves)
+    return path
+
+
+def make_curves(metrics: Mapping[str, Sequence[float]], *, metric: str) -> Curves:
+    """Return the curves of `metric` and `val_metric`, checked; see `plot_history`.
+
+    Raises:
+        DataError: as `plot_history`.
+    """
+    lines = {"train": _require_curve(metrics, metric)}
     if f"val_{metric}" in metrics:
-        curves["validation"] = _require_curve(metrics, f"val_{metric}")
-    if len({len(curve) for curve in curves.values()}) > 1:
-        lengths = ", ".join(f"{len(curve)} for {name}" for name, curve in curves.items())
+        lines["validation"] = _require_curve(metrics, f"val_{metric}")
+    if len({len(line) for line in lines.values()}) > 1:
+        lengths = ", ".join(f"{len(line)} for {name}" for name, line in lines.items())
         raise DataError(f"{metric}: {lengths}; expected as many epochs for both")
     is_fraction = any(name in metric for name in _FRACTIONS)
-    values = np.concatenate(list(curves.values()))
+    values = np.concatenate(list(lines.values()))
     low, high = values.min(), values.max()
     is_log = not is_fraction and low > 0 and high > _LOG_SCALE_RATIO * low
-    subtitle = f"{metric.replace('_', ' ')} after each epoch{', log scale' if is_log else ''}"
-    with open_page(path, title=title, subtitle=subtitle, body_pixels=_BODY_PIXELS) as figure:
-        axes = figure.add_subplot()
-        axes.set_xlabel("epoch")
-        axes.grid(axis="y")
-        axes.tick_params(length=0)
-        if is_log:
-            axes.set_yscale("log")
-            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            axes.yaxis.set_minor_locator(NullLocator())
-        axes.yaxis.set_major_formatter(
-            FuncFormatter(_write_percent) if is_fraction else StrMethodFormatter("{x:g}")
+    return Curves(metric, lines, is_fraction, bool(is_log))
+
+
+def draw_curves(axes: Axes, curves: Curves) -> None:
+    """Draw the lines, their names and the best validation epoch into `axes`."""
+    axes.set_xlabel("epoch")
+    axes.grid(axis="y")
+    axes.tick_params(length=0)
+    if curves.is_log:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(
+        FuncFormatter(_write_percent) if curves.is_fraction else StrMethodFormatter("{x:g}")
+    )
+    last = len(curves.lines["train"])
+    axes.xaxis.set_major_locator(FixedLocator(_choose_epoch_ticks(last)))
+    for name, curve in curves.lines.items():
+        color, line, width = _LINES[name]
+        marker = "o" if last == 1 else None
+        epochs = np.arange(1, last + 1)
+        axes.plot(epochs, curve, color=color, ls=line, lw=width, marker=marker, ms=4)
+    axes.margins(x=0.02, y=0.1)
+    # The limits are fixed here: what marks the curves must not move them.
+    axes.set_xlim(axes.get_xlim())
+    axes.set_ylim(axes.get_ylim())
+    if "validation" in curves.lines:
+        _label_line_ends(axes, {name: curve[-1] for name, curve in curves.lines.items()})
+        _mark_best(
+            axes,
+            curves.lines["validation"],
+            metric=curves.metric,
+            is_fraction=curves.is_fraction,
         )
-        last = len(curves["train"])
-        axes.xaxis.set_major_locator(FixedLocator(_choose_epoch_ticks(last)))
-        for name, curve in curves.items():
-            color, line, width = _LINES[name]
-            marker = "o" if last == 1 else None
-            epochs = np.arange(1, last + 1)
-            axes.plot(epochs, curve, color=color, ls=line, lw=width, marker=marker, ms=4)
-        axes.margins(x=0.02, y=0.1)
-        # The limits are fixed here: what marks the curves must not move them.
-        axes.set_xlim(axes.get_xlim())
-        axes.set_ylim(axes.get_ylim())
-        if "validation" in curves:
-            _label_line_ends(axes, {name: curve[-1] for name, curve in curves.items()})
-            _mark_best(axes, curves["validation"], metric=metric, is_fraction=is_fraction)
-    return path
 
 
 def _label_line_ends(axes: Axes, ends: Mapping[str, float]) -> None:
@@ -131,7 +169,7 @@ def _mark_best(axes: Axes, curve: NDArray[np.float64], *, metric: str, is_fracti
     )
     # Rising curves leave the lower right empty, falling ones the upper right.
     edge = 0.0 if is_high else 1.0
-    is_late = best + 1 > len(curve) / 2
+    is_late = _write_on_the_left(axes, best, last=len(curve), edge=edge)
     axes.plot(
         [best + 1] * 2,
         [curve[best], axes.get_ylim()[0 if is_high else 1]],
@@ -151,6 +189,31 @@ def _mark_best(axes: Axes, curve: NDArray[np.float64], *, metric: str, is_fracti
         color=BLUE,
         weight="bold",
     )
+
+
+def _write_on_the_left(axes: Axes, best: int, *, last: int, edge: float) -> bool:
+    """Return whether words about the best epoch go to its left: where there is room, and no curve.
+
+    Args:
+        axes: with the curves and their final limits.
+        best: the epoch's place, counted from 0.
+        last: how many epochs there are.
+        edge: 0 if the words stand at the lower edge, 1 at the upper one.
+    """
+    is_late = best + 1 > last / 2
+    reach = max(1, round(_WORDS_WIDTH * last))
+    to_axes = axes.transData + axes.transAxes.inverted()
+
+    def is_free(begin: int, end: int) -> bool:
+        for line in axes.lines[:2]:
+            values = np.asarray(line.get_ydata())[max(begin, 0) : end]
+            heights = [float(to_axes.transform((1, value))[1]) for value in values]
+            if any(abs(height - edge) < _WORDS_HEIGHT for height in heights):
+                return False
+        return True
+
+    sides = {True: is_free(best - reach, best), False: is_free(best + 1, best + 1 + reach)}
+    return is_late if sides[is_late] or not sides[not is_late] else not is_late
 
 
 def _choose_epoch_ticks(last: int) -> list[float]:

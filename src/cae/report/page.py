@@ -23,9 +23,11 @@ from cae.files import replace_whole
 # A README shows a picture of this width at full size.
 WIDTH_PIXELS = 900
 MARGIN_PIXELS = 24
-# Okabe and Ito's blue and vermilion stay apart for every common kind of colour blindness.
+# Okabe and Ito's colours stay apart for every common kind of colour blindness.
 BLUE = "#0072B2"
 VERMILION = "#D55E00"
+GREEN = "#009E73"
+ORANGE = "#E69F00"
 INK = "#222222"
 GREY = "#666666"
 PALE = "#E6E6E6"
@@ -36,7 +38,7 @@ _SUBTITLE_FONT: dict[str, Any] = {"size": 8.5}
 _TITLE_LINE_PIXELS = 34
 _SUBTITLE_LINE_PIXELS = 25
 
-_STYLE: dict[str, Any] = {
+STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",  # ships with Matplotlib, so it is the same everywhere
     "font.size": 8.5,
     "text.color": INK,
@@ -65,7 +67,7 @@ def open_page(path: Path, *, title: str, subtitle: str, body_pixels: int) -> Gen
     Matplotlib settings say, and the file holds no date and no version: the same data give the
     same bytes.
     """
-    with matplotlib.style.context(["default", _STYLE]):
+    with matplotlib.style.context(["default", STYLE]):
         titles = _wrap_evenly(title, _TITLE_FONT)
         subtitles = _wrap_evenly(subtitle, _SUBTITLE_FONT)
         titles_pixels = len(titles) * _TITLE_LINE_PIXELS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn, optim
@@ -67,7 +68,7 @@ class Together:
         self.parts = parts
 
     @property
-    def param_groups(self) -> list[dict[str, object]]:
+    def param_groups(self) -> list[dict[str, Any]]:
         """The groups of all."""
         return [group for part in self.parts for group in part.param_groups]
 

@@ -159,7 +159,7 @@ def _list_parts(optimizer: Optimizer) -> Sequence[optim.Optimizer]:
 
 def set_learning_rate(optimizer: Optimizer, lr: float, *, epoch: int = 1) -> None:
     """Let the optimizer take its next steps at the rate `lr`, in the epoch of that number."""
-    for group in cast("list[dict[str, Any]]", optimizer.param_groups):
+    for group in optimizer.param_groups:
         rate = lr * group["scale"] if epoch >= group["first_epoch"] else 0.0
         if isinstance(group["lr"], Tensor):
             group["lr"].fill_(rate)  # A graph reads it from where it lies.

@@ -84,6 +84,8 @@ def test_the_shape_of_an_encoding_is_known_before_it_is_made(values, shape):
             },
             "20 and 20 by low_resolution_side",
         ),
+        ({"loss": "binary_crossentropy", "mask_ratio": 0.5}, "between 0 and 1"),
+        ({"loss": "binary_crossentropy", "encoder": "residual"}, "between 0 and 1"),
         ({"lr_schedule": "one_cycle", "lr_warmup": 0.1}, "rises by itself"),
     ],
 )

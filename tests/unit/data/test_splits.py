@@ -40,14 +40,14 @@ def read_indices(images: ImageSet) -> list[int]:
 
 def test_cifar10_splits_have_the_published_counts_and_the_recorded_fingerprint(cifar10_folder):
     splits = make_splits(load_dataset(str(cifar10_folder)), DataConfig(seed=42))
-    assert (len(splits.train), len(splits.val), len(splits.test)) == (33_150, 9_350, 10_000)
+    assert (len(splits.train), len(splits.validation), len(splits.test)) == (33_150, 9_350, 10_000)
     thinned = {"bird", "deer", "truck"}
-    for images, full in ((splits.train, 3_900), (splits.val, 1_100)):
+    for images, full in ((splits.train, 3_900), (splits.validation, 1_100)):
         counts = dict(zip(images.class_names, images.class_counts().tolist(), strict=True))
         assert counts == {name: full // 2 if name in thinned else full for name in counts}
     assert splits.test.class_counts().tolist() == [1_000] * 10
     assert splits.fingerprint == "bdcc8b2495de009e2785ab9e832332080efb08c122e804e7b19c5f2130b7a82a"
-    assert [part.name for part in (splits.train, splits.val, splits.test)] == [
+    assert [part.name for part in (splits.train, splits.validation, splits.test)] == [
         "CIFAR-10 train",
         "CIFAR-10 validation",
         "CIFAR-10 test",
@@ -86,7 +86,7 @@ def test_more_labels_than_there_are_are_refused():
 
 def test_digits_splits_have_the_recorded_counts_and_fingerprint():
     splits = make_splits(load_digits(), DataConfig(seed=42))
-    assert (len(splits.train), len(splits.val), len(splits.test)) == (954, 269, 359)
+    assert (len(splits.train), len(splits.validation), len(splits.test)) == (954, 269, 359)
     assert splits.fingerprint == "b25ffc2533ad45dab334344a5c87df7a8faabab67ca5c4e7fa93c19e07803fb8"
 
 
@@ -94,7 +94,7 @@ def test_fingerprint_is_the_sha256_of_the_index_lists_as_documented():
     dataset = make_dataset()
     splits = make_splits(dataset, DataConfig())
     expected = hashlib.sha256()
-    for images in (splits.train, splits.val):
+    for images in (splits.train, splits.validation):
         indices = read_indices(images)
         assert indices == sorted(indices)
         expected.update(struct.pack(f"<{len(indices) + 1}q", len(indices), *indices))
@@ -110,7 +110,7 @@ def test_images_keep_their_own_labels():
     dataset = make_dataset()
     assert dataset.train.labels is not None
     splits = make_splits(dataset, DataConfig())
-    for images in (splits.train, splits.val):
+    for images in (splits.train, splits.validation):
         assert images.labels is not None
         assert (dataset.train.labels[read_indices(images)] == images.labels).all()
 
@@ -118,27 +118,29 @@ def test_images_keep_their_own_labels():
 def test_half_of_the_data_sets_own_classes_is_removed_by_default():
     splits = make_splits(make_dataset(), DataConfig(val_size=0.2))
     assert splits.train.class_counts().tolist() == [32, 32, 16]
-    assert splits.val.class_counts().tolist() == [8, 8, 4]
+    assert splits.validation.class_counts().tolist() == [8, 8, 4]
 
 
 def test_named_classes_are_thinned_instead_of_the_default_ones():
     config = DataConfig(val_size=0.2, remove_classes=("cat", "dog", "cat"), remove_fraction=0.25)
     splits = make_splits(make_dataset(), config)
     assert splits.train.class_counts().tolist() == [24, 24, 32]
-    assert splits.val.class_counts().tolist() == [6, 6, 8]
+    assert splits.validation.class_counts().tolist() == [6, 6, 8]
 
 
 def test_nothing_is_removed_when_no_class_is_named_or_the_fraction_is_zero():
     whole = DataConfig(remove_classes=())
     for config in (whole, DataConfig(remove_fraction=0.0)):
         splits = make_splits(make_dataset(), config)
-        assert sorted(read_indices(splits.train) + read_indices(splits.val)) == list(range(120))
+        assert sorted(read_indices(splits.train) + read_indices(splits.validation)) == list(
+            range(120)
+        )
 
 
 def test_class_can_be_removed_whole():
     splits = make_splits(make_dataset(), DataConfig(remove_fraction=1.0, val_size=0.2))
     assert splits.train.class_counts().tolist() == [32, 32, 0]
-    assert splits.val.class_counts().tolist() == [8, 8, 0]
+    assert splits.validation.class_counts().tolist() == [8, 8, 0]
 
 
 def test_test_images_are_never_thinned_or_copied():
@@ -156,7 +158,7 @@ def test_what_is_removed_from_one_class_does_not_depend_on_the_others():
     two = make_splits(dataset, DataConfig(remove_classes=("frog", "dog")))
 
     def dogs(splits):
-        kept = read_indices(splits.train) + read_indices(splits.val)
+        kept = read_indices(splits.train) + read_indices(splits.validation)
         return {index for index in kept if labels[index] == 1}
 
     assert dogs(one) == dogs(two)
@@ -213,7 +215,7 @@ def test_the_description_counts_what_is_in_each_split():
     assert described["split"]["fingerprint"] == splits.fingerprint
     for name, part in (
         ("train", splits.train),
-        ("validation", splits.val),
+        ("validation", splits.validation),
         ("test", splits.test),
     ):
         assert part.labels is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -213,7 +214,7 @@ def test_the_forward_pass_is_encode_then_decode():
 def test_upsampling_repeats_each_value_in_a_square():
     model = make_autoencoder(make_config((4, 4, 1), 1, 1, 3, batch_norm=False)).eval()
     seen: list[torch.Tensor] = []
-    output = model.decoder.output
+    output: Any = model.decoder.output
     output.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
     model(draw_batch((4, 4, 1)))
     (small,) = seen

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -104,7 +106,8 @@ def test_every_head_gives_logits_and_learns(shape, pooling, dense):
 def test_global_pooling_takes_the_maximum_or_the_mean_of_each_map(pooling):
     model = make_small((16, 24, 1), global_pooling=pooling, dense=False).eval()
     x = draw_batch((16, 24, 1))
-    maps = model.head.pool(model.head.conv(model.encode(x))).detach().numpy()
+    head: Any = model.head
+    maps = head.pool(head.conv(model.encode(x))).detach().numpy()
     assert maps.shape == (6, 16, 2, 3)
     expected = maps.max(axis=(2, 3)) if pooling == "max" else maps.mean(axis=(2, 3))
     features = model.forward_features(x)
@@ -114,7 +117,8 @@ def test_global_pooling_takes_the_maximum_or_the_mean_of_each_map(pooling):
 def test_hidden_layers_of_the_head_end_in_relu():
     model = make_small(batch_norm=False).eval()
     x = draw_batch()
-    assert model.head.conv(model.encode(x)).min() == 0
+    head: Any = model.head
+    assert head.conv(model.encode(x)).min() == 0
     assert model.forward_features(x).min() == 0
 
 

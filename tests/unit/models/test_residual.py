@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -62,7 +64,8 @@ def test_both_paths_are_trained():
     ]
     assert untouched == []
     # What begins at zero is where learning begins: it has a gradient at once.
-    last = model.decoder.levels[-1][-1].weight
+    decoder: Any = model.decoder
+    last = decoder.levels[-1][-1].weight
     assert last.abs().max() == 0
     assert last.grad.abs().max() > 0
 

@@ -75,7 +75,7 @@ def test_the_evaluation_says_what_was_measured_on_what(finished, dataset):
     assert found["thinned_classes"] == ["bird", "deer"]
     assert found["seeds"] == {"data": 42, "autoencoder": 42, "classifier": 42}
     assert found["split"]["fingerprint"] == splits.fingerprint
-    for part in (splits.train, splits.val, splits.test):
+    for part in (splits.train, splits.validation, splits.test):
         role = part.name.split()[-1]
         counts = dict(zip(part.class_names, part.class_counts().tolist(), strict=True))
         assert found["split"][role] == {"images": len(part), "classes": counts}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,7 +40,7 @@ def test_the_order_of_the_validation_images_changes_no_weight(dataset, float32):
     splits = make_splits(dataset, CONFIG.data)
     found = {
         hash_model(stages.pretrain(splits.train, val, AUTOENCODER, runtime=float32).model)
-        for val in (splits.val, rearrange(splits.val, seed=1), splits.train)
+        for val in (splits.validation, rearrange(splits.validation, seed=1), splits.train)
     }
     assert len(found) == 1
 
@@ -131,9 +132,9 @@ def test_a_frozen_encoder_sees_images_that_do_not_change_once(
     config = CLASSIFIER.model_copy(update={"epochs": 3, **keys})
     encoded = EncodedImages(monkeypatch)
     stages.finetune(
-        splits.train, splits.val, AUTOENCODER, config, encoder_weights=None, runtime=float32
+        splits.train, splits.validation, AUTOENCODER, config, encoder_weights=None, runtime=float32
     )
-    assert encoded.count == times_train * len(splits.train) + times_val * len(splits.val)
+    assert encoded.count == times_train * len(splits.train) + times_val * len(splits.validation)
 
 
 def test_features_computed_ahead_train_the_same_classifier(dataset, float32, monkeypatch):
@@ -142,14 +143,19 @@ def test_features_computed_ahead_train_the_same_classifier(dataset, float32, mon
 
     def train():
         return stages.finetune(
-            splits.train, splits.val, AUTOENCODER, config, encoder_weights=None, runtime=float32
+            splits.train,
+            splits.validation,
+            AUTOENCODER,
+            config,
+            encoder_weights=None,
+            runtime=float32,
         )
 
     ahead = train()
     monkeypatch.setattr(stages, "_MOST_FEATURE_BYTES", 0)
     encoded = EncodedImages(monkeypatch)
     each_time = train()
-    assert encoded.count == 2 * (len(splits.train) + len(splits.val))
+    assert encoded.count == 2 * (len(splits.train) + len(splits.validation))
     for name, value in ahead.model.state_dict().items():
         torch.testing.assert_close(value, each_time.model.state_dict()[name], rtol=1e-4, atol=1e-5)
 
@@ -220,7 +226,7 @@ def test_statistics_of_a_masked_encoder_are_those_of_whole_images(dataset, float
     config = AUTOENCODER.model_copy(update={"mask_ratio": 0.5, "dropout": True})
     images = dataset.train
     trained = stages.pretrain(images, None, config, runtime=float32)
-    encoder = trained.model.encoder.eval()
+    encoder: Any = trained.model.encoder.eval()
     first = encoder.blocks[0].units[0]
     with torch.no_grad():
         pixels = torch.from_numpy(images.images).float() / 255
@@ -239,12 +245,13 @@ def test_a_whitened_encoder_begins_from_the_training_images_alone(dataset, float
         image_shape=SHAPE, encoder="whitened", conv_blocks=2, init_num_filters=2, batch_size=8
     )
     config = CLASSIFIER.model_copy(update={"head": "linear"})
-    stems = []
+    stems: list[torch.Tensor] = []
     for val in (dataset.train, None):
         trained = stages.finetune(
             dataset.train, val, below, config, encoder_weights=None, runtime=float32
         )
-        stems.append(trained.model.encoder.stem.weight)
+        encoder: Any = trained.model.encoder
+        stems.append(encoder.stem.weight)
     assert torch.equal(*stems)
     assert stems[0].abs().max() > 0
 

@@ -1,8 +1,9 @@
-"""What the figures' tests share: a look at what was drawn, beside the file that was written."""
+"""What the report's tests share: a look at what was drawn, a whole run, and a study's results."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,36 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from numpy.typing import NDArray
+from PIL import Image
+
+from cae.config import RunConfig, dump
+from cae.files import write_json, write_sealed_json
+from cae.report.sources import Run, read_run
+from cae.run_folder import RunFolder
+
+NAMES = ("cat", "bird", "deer", "truck")
+LAYERS = {
+    "autoencoder": [
+        ("encoder.noise", "GaussianNoise(stddev=0.0)", 0),
+        ("encoder.blocks.0.units.0.conv", "Conv2d(3, 8, kernel_size=(3, 3), padding=(1, 1))", 224),
+        ("encoder.blocks.0.units.0.norm", "BatchNorm2d(8, eps=0.001)", 32),
+        ("encoder.blocks.0.pool", "MaxPool2d(kernel_size=2, stride=2, padding=0)", 0),
+        (
+            "encoder.blocks.1.units.0.conv",
+            "Conv2d(8, 16, kernel_size=(3, 3), padding=(1, 1))",
+            1168,
+        ),
+        ("decoder.blocks.0.0.conv", "Conv2d(16, 16, kernel_size=(3, 3), padding=(1, 1))", 2320),
+        ("decoder.blocks.1.0.conv", "Conv2d(16, 8, kernel_size=(3, 3), padding=(1, 1))", 1160),
+        ("decoder.output", "Conv2d(8, 3, kernel_size=(3, 3), padding=(1, 1))", 219),
+    ],
+    "classifier": [
+        ("encoder.blocks.0.units.0.conv", "Conv2d(3, 8, kernel_size=(3, 3), padding=(1, 1))", 224),
+        ("head.conv.conv", "Conv2d(16, 16, kernel_size=(3, 3), padding=(1, 1))", 2320),
+        ("head.pool", "MaxPool2d(kernel_size=2, stride=2, padding=0)", 0),
+        ("head.output", "Linear(in_features=1024, out_features=4, bias=True)", 4100),
+    ],
+}
 
 
 @pytest.fixture
@@ -41,3 +72,208 @@ def read_texts(drawn: list[Figure]) -> Callable[[], list[str]]:
 def pictures() -> NDArray[np.uint8]:
     """Seven random pictures [7, 8, 8, 3], no two pixels of which are likely to be equal."""
     return np.random.default_rng(0).integers(0, 256, (7, 8, 8, 3), dtype=np.uint8)
+
+
+def write_run(
+    root: Path,
+    *,
+    name: str = "mine",
+    data: str = "cifar10",
+    seed: int = 42,
+    right: int = 73,
+    lr: float = 0.001,
+    validates: bool = True,
+) -> RunFolder:
+    """Write what the report reads of a run: of 4 classes with 100 test images each.
+
+    Args:
+        root: the run's folder.
+        name: the run's name.
+        data: the name of the data.
+        seed: of all stages.
+        right: how many of each class's images are named correctly.
+        lr: the classifier's learning rate.
+        validates: whether images were set aside for validation.
+    """
+    folder = RunFolder(root, name)
+    config = dump(RunConfig())
+    for section in config.values():
+        section["seed"] = seed
+    config["classifier"]["lr"] = lr
+    matrix = np.full((4, 4), (100 - right) // 3)
+    np.fill_diagonal(matrix, 100 - 3 * ((100 - right) // 3))
+    accuracy = float(matrix.trace() / matrix.sum())
+    thinned = list(NAMES[1:])
+    split = {
+        "fingerprint": "abcdef0123456789",
+        "train": {"images": 250, "classes": {"cat": 100, **dict.fromkeys(thinned, 50)}},
+        "validation": {"images": 50, "classes": {"cat": 20, **dict.fromkeys(thinned, 10)}},
+        "test": {"images": 400, "classes": dict.fromkeys(NAMES, 100)},
+    }
+    if not validates:
+        del split["validation"]
+    write_sealed_json(folder.configuration, {"name": name, "data": data, "config": config})
+    write_sealed_json(
+        folder.evaluation,
+        {
+            "name": name,
+            "data": data,
+            "split": split,
+            "thinned_classes": thinned,
+            "seeds": dict.fromkeys(("data", "autoencoder", "classifier"), seed),
+            "parameters": 708842,
+            "test": {
+                "classifier": {
+                    "accuracy": accuracy,
+                    "accuracy_interval": [accuracy - 0.01, accuracy + 0.01],
+                    "macro_f1": 0.66,
+                    "count": 400,
+                    "per_class": {
+                        each: {"recall": float(matrix[place, place] / 100), "support": 100}
+                        for place, each in enumerate(NAMES)
+                    },
+                    "confusion_matrix": matrix.tolist(),
+                },
+                "autoencoder": {"mse": 0.0022, "psnr": 26.6, "ssim": 0.912, "count": 400},
+            },
+            "seconds": {"pretrain": 60.0, "finetune": 120.0, "evaluate": 6.0, "total": 186.0},
+        },
+    )
+    write_sealed_json(
+        folder.environment,
+        {
+            "date": "2026-11-23",
+            "processor": "AMD EPYC",
+            "threads": 2,
+            "device": "cpu",
+            "accelerator": None,
+            "precision": "bfloat16",
+            "packages": {"torch": "2.13.0+cpu"},
+        },
+    )
+    curve = {"loss": [0.5, 0.25, 0.2], "accuracy": [0.4, 0.5, 0.6]}
+    if validates:
+        curve |= {"val_loss": [0.4, 0.3, 0.35], "val_accuracy": [0.5, 0.6, 0.55]}
+    for stage, model in (("autoencoder", folder.autoencoder), ("classifier", folder.classifier)):
+        write_sealed_json(
+            folder.history(model),
+            {"name": model, "stage": stage, "data": data, "seconds": 1.0, "metrics": curve},
+        )
+        layers = [
+            {"name": layer, "layer": text, "parameters": parameters}
+            for layer, text, parameters in LAYERS[stage]
+        ]
+        write_sealed_json(
+            folder.model(model).json, {"architecture": layers, "about": {"weights": "last"}}
+        )
+    page = np.full((300, 900, 3), 255, np.uint8)
+    page[100:260, 60:860] = (10, 90, 200)
+    path = folder.plot(f"reconstructions_{name}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(page).save(path)
+    return folder
+
+
+def make_summary(
+    *,
+    encoders: tuple[str, ...] = ("origin",),
+    budgets: tuple[int | str, ...] = (100, 400, "all"),
+    gains: dict[str, float] | None = None,
+) -> dict[str, Any]:
+    """Return a made-up study: `gains` (fractions, by pretraining) of fine-tuning over the control.
+
+    A gain's interval reaches one point to each side.
+    """
+    gains = {"plain": -0.02, "masked": 0.03} if gains is None else gains
+    estimates: list[dict[str, Any]] = []
+    differences: list[dict[str, Any]] = []
+
+    def estimate(encoder: str, pretraining: str, arm: str, budget: int | str, mean: float) -> None:
+        count = 3 if budget == "all" else 6
+        estimates.append(
+            {
+                "encoder": encoder,
+                "pretraining": pretraining,
+                "arm": arm,
+                "labels_per_class": budget,
+                "seeds": list(range(count)),
+                "test_accuracy": {
+                    "mean": mean,
+                    "low": mean - 0.006,
+                    "high": mean + 0.006,
+                    "count": count,
+                    "values": [mean] * count,
+                },
+                "seconds_mean": 40.0 if arm == "scratch" else 100.0,
+            }
+        )
+
+    for encoder in encoders:
+        for place, budget in enumerate(budgets):
+            base = 0.5 + 0.12 * place
+            estimate(encoder, "none", "scratch", budget, base - 0.01)
+            estimate(encoder, "none", "scratch_whole_budget", budget, base)
+            for pretraining, gain in gains.items():
+                estimate(encoder, pretraining, "fine_tuned", budget, base + gain)
+                for control, of in (("scratch", gain + 0.01), ("scratch_whole_budget", gain)):
+                    differences.append(
+                        {
+                            "encoder": encoder,
+                            "labels_per_class": budget,
+                            "pretraining": pretraining,
+                            "treatment": "fine_tuned",
+                            "control": control,
+                            "mean": of,
+                            "low": of - 0.01,
+                            "high": of + 0.01,
+                            "count": 3 if budget == "all" else 6,
+                            "values": [of],
+                            "p": 0.031,
+                            "p_holm": 0.25 if budget == "all" else 0.047,
+                        }
+                    )
+            estimate(encoder, "masked", "linear_probe", budget, base - 0.09)
+    return {
+        "conditions": {"date": "2026-11-25", "threads": 2},
+        "plan": {},
+        "estimates": estimates,
+        "differences": differences,
+    }
+
+
+@pytest.fixture
+def run_folder(tmp_path: Path) -> RunFolder:
+    """A finished run in a folder of its own."""
+    return write_run(tmp_path / "run")
+
+
+@pytest.fixture
+def make_run(tmp_path: Path) -> Callable[..., Run]:
+    """A function that writes a run with the options of `write_run` and reads it."""
+    count = 0
+
+    def make(**options: Any) -> Run:
+        nonlocal count
+        count += 1
+        return read_run(write_run(tmp_path / f"run-{count}", **options).root)
+
+    return make
+
+
+@pytest.fixture
+def make_study(tmp_path: Path) -> Callable[..., Path]:
+    """A function that writes a study with the options of `make_summary`; it returns the folder."""
+
+    def make(**options: Any) -> Path:
+        folder = tmp_path / "study"
+        write_json(folder / "summary.json", make_summary(**options))
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def study_folder(tmp_path: Path) -> Path:
+    """A made-up study's results."""
+    write_json(tmp_path / "study" / "summary.json", make_summary())
+    return tmp_path / "study"

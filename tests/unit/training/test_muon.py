@@ -126,6 +126,7 @@ def test_the_rate_falls_with_each_block_below_the_head(kind):
         assert rates["encoder.blocks.0.convs.1.weight"] == 0.125
         assert rates["encoder.stem.bias"] == 0.0625
     else:
+        assert isinstance(optimizer, Together)
         filters = [part for part in optimizer.parts if isinstance(part, FilterMuon)]
         assert [part.param_groups[0]["lr"] for part in filters] == [0.125, 0.25, 0.5]
 

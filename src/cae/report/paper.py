@@ -1,0 +1,245 @@
+"""The report: everything that is known of a run, gathered, drawn and typeset as one PDF."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cae.errors import ConfigError
+from cae.files import write_bytes, write_json
+from cae.report.architecture_plot import plot_architecture
+from cae.report.names import name_data
+from cae.report.paper_plots import crop_to_pictures, plot_classes, plot_training
+from cae.report.paper_tables import (
+    make_cost_table,
+    make_peers_table,
+    make_results_table,
+    make_speed_table,
+    make_split_table,
+    make_study_tables,
+    tell_speed,
+)
+from cae.report.phrases import write_percent
+from cae.report.recipe import make_changes_table, make_config_tables, write_command
+from cae.report.run_sentences import (
+    list_limits,
+    tell_beside,
+    tell_classes,
+    tell_cost,
+    tell_data,
+    tell_finetuning,
+    tell_headline,
+    tell_peers,
+    tell_pretraining,
+    tell_reconstruction,
+    tell_training,
+)
+from cae.report.seeds import Group, group_runs
+from cae.report.sources import Training, read_peers, read_run, read_speed, read_training
+from cae.report.study_plots import plot_accuracy_against_labels, plot_cost, plot_differences
+from cae.report.study_results import Study, read_study
+from cae.report.study_sentences import (
+    find_key_differences,
+    list_verdicts,
+    tell_answer,
+    tell_best,
+    tell_extent,
+)
+from cae.report.typesetting import require_typesetter, typeset
+
+_MOST_DIFFERENCES = 30
+_SHOWN_DIGITS = 12
+_FINGERPRINT_DIGITS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """Everything that the report is made of."""
+
+    groups: tuple[Group, ...]
+    training: Training
+    study: Study | None
+    speed: dict[str, Any] | None
+    peers: dict[str, Any]
+    command: str
+
+
+def make_report(
+    run: Path,
+    out: Path,
+    *,
+    beside: Sequence[Path] = (),
+    study: Path | None = None,
+    benchmarks: Path | None = None,
+    command: str = "cae report",
+) -> Path:
+    """Write the report on a run to the PDF `out`, whole or not at all; return its path.
+
+    The same files give the same bytes.
+
+    Args:
+        run: the folder of the run that the report is about.
+        out: the PDF.
+        beside: the folders of other runs to compare. Those of the same recipe as another, with
+            another seed, are told of together.
+        study: the folder of a study's results; None: history/study of the run.
+        benchmarks: the folder of results of `make bench`; None: benchmarks/results of the run.
+        command: what the report says that it was made by.
+
+    Raises:
+        MissingExtraError: Typst is not installed.
+        CheckpointError: a file of a run, of the study or of the benchmarks is missing or damaged,
+            or `out` cannot be written.
+        ConfigError: the configuration of a run cannot be read, or `study` is given and holds none.
+    """
+    require_typesetter()
+    material = gather(run, beside=beside, study=study, benchmarks=benchmarks, command=command)
+    with tempfile.TemporaryDirectory(prefix="cae-report-") as name:
+        folder = Path(name)
+        data = describe(material)
+        content = data | {"figures": draw(material, folder), "fingerprint": fingerprint(data)}
+        write_json(folder / "data.json", content)
+        write_bytes(out, typeset(folder, date=material.groups[0].first.environment["date"]))
+    return out
+
+
+def gather(
+    run: Path,
+    *,
+    beside: Sequence[Path],
+    study: Path | None,
+    benchmarks: Path | None,
+    command: str,
+) -> Material:
+    """Read everything that the report is made of; see `make_report`."""
+    first = read_run(run)
+    others = [read_run(folder) for folder in beside]
+    found = read_study(study or first.folder.study)
+    if study is not None and found is None:
+        raise ConfigError(
+            f"{study}: holds no study's summary.json; leave --study out, or make one with cae study"
+        )
+    return Material(
+        tuple(group_runs([first, *others])),
+        read_training(first),
+        found,
+        read_speed(benchmarks or first.folder.benchmarks),
+        read_peers(),
+        command,
+    )
+
+
+def draw(material: Material, folder: Path) -> dict[str, str]:
+    """Draw the figures into `folder`; return their file names by what they show."""
+    run, training = material.groups[0].first, material.training
+    height, width, channels = run.config["autoencoder"]["image_shape"]
+    paths = {
+        "architecture": plot_architecture(
+            training.layers, folder / "architecture.svg", image_shape=(height, width, channels)
+        ),
+        "training": plot_training(training.histories, folder / "training.svg"),
+        "classes": plot_classes(
+            run.scores, folder / "classes.svg", thinned=run.evaluation["thinned_classes"]
+        ),
+        "reconstructions": crop_to_pictures(
+            training.reconstructions, folder / "reconstructions.png"
+        ),
+    }
+    if material.study is not None:
+        study = material.study
+        paths["accuracy"] = plot_accuracy_against_labels(study, folder / "accuracy.svg")
+        paths["cost"] = plot_cost(study, folder / "cost.svg")
+        if study.differences:
+            rows = find_key_differences(study)[:_MOST_DIFFERENCES]
+            paths["differences"] = plot_differences(rows, folder / "differences.svg")
+    return {name: path.name for name, path in paths.items()}
+
+
+def fingerprint(data: Mapping[str, Any]) -> str:
+    """Return what tells data from other data; a PDF holds that of its own among its keywords."""
+    text = json.dumps(data, sort_keys=True)
+    return f"data {hashlib.sha256(text.encode()).hexdigest()[:_FINGERPRINT_DIGITS]}"
+
+
+def describe(material: Material) -> dict[str, Any]:
+    """Return the data that the template sets, but for the figures: sentences, tables, commands."""
+    groups, peers, training = material.groups, material.peers, material.training
+    group, run = groups[0], groups[0].first
+    is_cifar = run.evaluation["data"] == "cifar10"
+    figure = peers["origin"]["figure"]["test_accuracy"]
+    return {
+        "data_name": name_data(run.evaluation["data"]),
+        "is_cifar": is_cifar,
+        "name": run.name,
+        "date": run.environment["date"],
+        "origin": peers["origin"] | {"accuracy": f"{figure:.0%}"},
+        "abstract": [
+            tell_headline(group, peers["origin"]),
+            tell_reconstruction(group),
+            tell_cost(group),
+            tell_answer(material.study),
+        ],
+        "data": {"words": tell_data(run), "table": make_split_table(run)},
+        "split": run.evaluation["split"]["fingerprint"][:_SHOWN_DIGITS],
+        "pretraining": tell_pretraining(run),
+        "finetuning": tell_finetuning(run),
+        "is_augmented": run.config["classifier"]["data_augmentation"],
+        "parameters": f"{run.evaluation['parameters']:,}",
+        "config": make_config_tables(run.config),
+        "results": {
+            "headline": tell_headline(group, peers["origin"]),
+            "peers": tell_peers(group, peers["same_task"]) if is_cifar else "",
+            "classes": tell_classes(run),
+            "training": tell_training(training),
+            "reconstruction": tell_reconstruction(group),
+            "beside": " ".join(tell_beside(group, other) for other in groups[1:]),
+            "table": make_results_table(groups, peers["origin"]),
+            "peers_table": make_peers_table(peers, group.accuracy, name=run.name),
+        },
+        "study": None if material.study is None else describe_study(material.study),
+        "answer": tell_answer(material.study),
+        "verdicts": list_verdicts(material.study),
+        "changes": make_changes_table([each.first for each in groups]),
+        "cost": {
+            "words": tell_cost(group),
+            "table": make_cost_table(groups),
+            "fast": [
+                peer
+                | {
+                    "accuracy": write_percent(peer["figure"]["test_accuracy"], 2),
+                    "seconds": f"{peer['figure']['seconds']:g}",
+                }
+                for peer in peers["speed"]
+            ],
+            "speed": None
+            if material.speed is None
+            else {
+                "table": make_speed_table(material.speed),
+                "words": tell_speed(material.speed),
+                "command": material.speed["command"],
+                "date": material.speed["date"],
+                "processor": material.speed["environment"]["processor"],
+                "cores": material.speed["environment"]["threads"],
+            },
+        },
+        "limits": list_limits(group, has_study=material.study is not None),
+        "commands": [write_command(each) for group in groups for each in group.runs],
+        "report_command": material.command,
+    }
+
+
+def describe_study(study: Study) -> dict[str, Any]:
+    """Return what the template sets of a study."""
+    rows = find_key_differences(study)
+    return {
+        "extent": tell_extent(study),
+        "best": tell_best(study),
+        "tables": make_study_tables(study),
+        "left_out": max(0, len(rows) - _MOST_DIFFERENCES),
+        "cost_encoder": study.encoders[0],
+    }

@@ -1,0 +1,219 @@
+"""The report's tables, as rows of text: the split, results, peers, cost, speed and the study."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cae.report.phrases import TIMES, join, write_percent, write_range
+from cae.report.seeds import Accuracy, Group
+from cae.report.sources import Run
+from cae.report.study_results import Interval, Labels, Study, name_arm, name_labels
+
+Row = list[str]
+Table = dict[str, Any]  # head: cells; rows: lists of cells; strong: the rows to stand out
+
+_OURS = "cae"
+_FLOOR = "the convolutions alone"
+_CASES = {
+    "autoencoder step": ("autoencoder", "batch 64"),
+    "classifier step": ("classifier", "batch 64"),
+    "classify 1": ("inference", "batch 1"),
+    "classify 64": ("inference", "batch 64"),
+    "classify 1,000": ("inference", "batch 1000"),
+}
+
+
+def make_split_table(run: Run) -> Table:
+    """Return the images of each class in each split; classes with the same counts share a row."""
+    split = run.evaluation["split"]
+    parts = [part for part in ("train", "validation", "test") if split.get(part, {}).get("images")]
+    alike: dict[tuple[int, ...], list[str]] = {}
+    for name in split["train"]["classes"]:
+        counts = tuple(split[part]["classes"].get(name, 0) for part in parts)
+        alike.setdefault(counts, []).append(name)
+    rows = [
+        [("each of " if len(names) > 1 else "") + join(names), *(f"{count:,}" for count in counts)]
+        for counts, names in alike.items()
+    ]
+    rows.append(["all classes", *(f"{split[part]['images']:,}" for part in parts)])
+    return {"head": ["class", *parts], "rows": rows, "strong": [len(rows) - 1]}
+
+
+def make_results_table(groups: Sequence[Group], origin: Mapping[str, Any]) -> Table:
+    """Return a row for the origin and for each group of runs, the first of which stands out.
+
+    The origin has a row only where the first run's classes are its own.
+    """
+    first = groups[0].first
+    thinned = first.evaluation["thinned_classes"]
+    head = ["run", "test accuracy", "95% interval", "macro F1"]
+    head += [f"recall of {' / '.join(thinned)}", "PSNR", "minutes"]
+    rows: list[Row] = []
+    figure = origin["figure"]
+    if list(figure["recall"]) == list(thinned):
+        rows.append(
+            [
+                f"{origin['name']} ({origin['date']})",
+                write_percent(figure["test_accuracy"], 0),
+                "",
+                f"{figure['macro_f1']:.2f}",
+                " / ".join(f"{recall:.2f}" for recall in figure["recall"].values()),
+                f"{figure['validation_psnr']:.1f} dB*",
+                f"{figure['minutes']:.1f}",
+            ]
+        )
+    strong = [len(rows)]
+    for group in groups:
+        accuracy = group.accuracy
+        recalls = (group.recall(name) for name in thinned)
+        seeds = "" if accuracy.seeds == 1 else f", {accuracy.seeds} seeds"
+        psnr = group.mean(lambda run: run.quality["psnr"])
+        macro_f1 = group.mean(lambda run: run.scores["macro_f1"])
+        rows.append(
+            [
+                f"`{group.name}`{seeds}",
+                write_percent(accuracy.mean),
+                write_range(accuracy.low, accuracy.high),
+                f"{macro_f1:.2f}",
+                " / ".join("" if recall is None else f"{recall:.2f}" for recall in recalls),
+                f"{psnr:.1f} dB",
+                f"{group.minutes:.1f}",
+            ]
+        )
+    return {"head": head, "rows": rows, "strong": strong}
+
+
+def make_peers_table(peers: Mapping[str, Any], ours: Accuracy, *, name: str) -> Table:
+    """Return what others report, in three parts, with our row on top of the first.
+
+    Returns:
+        Also `parts`, the places of rows that open a part and hold its name alone, and `keys`, for
+        each row the key of its reference or "".
+    """
+    rows: list[Row] = [["The same task: thinned classes, an autoencoder first", "", "", ""]]
+    keys, parts = [""], [0]
+    interval = f"95% interval {write_range(ours.low, ours.high)}"
+    rows.append([f"`{name}`", write_percent(ours.mean), "this report", interval])
+    keys.append("")
+    sections = {
+        "same_task": "",
+        "all_labels": "An autoencoder first, whole training set, all labels",
+        "few_labels": "Few labels",
+    }
+    for section, title in sections.items():
+        if title:
+            parts.append(len(rows))
+            rows.append([title, "", "", ""])
+            keys.append("")
+        members = [peers["origin"], *peers[section]] if section == "same_task" else peers[section]
+        for peer in members:
+            figure = peer["figure"]
+            spread = f" ± {100 * figure['spread']:.1f}" if "spread" in figure else ""
+            # As reported: 71%, 72.8% and 80.95% tell how far each was rounded.
+            accuracy = f"{round(100 * figure['test_accuracy'], 2):g}{spread}%"
+            rows.append([peer["name"], accuracy, peer["how"], peer["measured"]])
+            keys.append(peer.get("reference", ""))
+    head = ["who", "test accuracy", "how", "measured on"]
+    return {"head": head, "rows": rows, "strong": [1], "parts": parts, "keys": keys}
+
+
+def make_cost_table(groups: Sequence[Group]) -> Table:
+    """Return the seconds of each stage of the first run of each group, and where they passed."""
+    rows = [
+        [
+            f"`{group.name}`",
+            *(
+                f"{group.first.evaluation['seconds'][stage]:,.0f}"
+                for stage in ("pretrain", "finetune", "evaluate", "total")
+            ),
+            f"{group.first.evaluation['parameters']:,}",
+            _name_place(group.first),
+        ]
+        for group in groups
+    ]
+    head = ["run", "pretrain", "fine-tune", "evaluate", "in all", "parameters", "machine"]
+    return {"head": head, "rows": rows, "strong": []}
+
+
+def make_speed_table(result: Mapping[str, Any]) -> Table:
+    """Return the images per second of a result of `make bench`, ours first, with their ratios."""
+    found = {
+        (row["contestant"], row["task"], row["case"]): row
+        for row in result["rows"]
+        if row["task"] != "machine"
+    }
+    rows: list[Row] = []
+    for name in dict.fromkeys(name for name, _, _ in found):
+        cells = [name]
+        for case in _CASES.values():
+            row = found.get((name, *case))
+            if row is None:
+                cells.append("")
+                continue
+            rate, ratio = f"{row['rate']['median']:,.0f}", row["ours_over_this"]["median"]
+            cells.append(rate if name == _OURS else f"{rate} ({TIMES} {ratio:.2f})")
+        rows.append(cells)
+    return {"head": ["images per second", *_CASES], "rows": rows, "strong": [0]}
+
+
+def tell_speed(result: Mapping[str, Any]) -> str:
+    """Say how many times as fast as each peer the training steps are."""
+    names = list(dict.fromkeys(row["contestant"] for row in result["rows"]))
+    parts: list[str] = []
+    for name in names:
+        if name.startswith(_OURS) or name == _FLOOR:
+            continue
+        ratios = [
+            row["ours_over_this"]["median"]
+            for row in result["rows"]
+            if row["contestant"] == name
+            and row["task"] in ("autoencoder", "classifier")
+            and row["case"] == "batch 64"
+        ]
+        if len(ratios) == 2:
+            parts.append(f"{ratios[0]:.1f} and {ratios[1]:.1f} times that of {name}")
+    if not parts:
+        return ""
+    return (
+        "The rate of our training steps (autoencoder, classifier) is "
+        f"{join(parts)}: medians of the rounds' own ratios, measured in turn."
+    )
+
+
+def make_study_tables(study: Study) -> list[dict[str, Any]]:
+    """Return for each encoder a table of arms by label budget, and its name."""
+    tables: list[dict[str, Any]] = []
+    for encoder in study.encoders:
+        mine = [estimate for estimate in study.estimates if estimate.encoder == encoder]
+        budgets: list[Labels] = [
+            labels for labels in study.labels if any(e.labels == labels for e in mine)
+        ]
+        by_place = {(e.arm, e.pretraining, e.labels): e for e in mine}
+        rows: list[Row] = []
+        for arm, pretraining in dict.fromkeys((e.arm, e.pretraining) for e in mine):
+            cells = [name_arm(arm, pretraining)]
+            for labels in budgets:
+                estimate = by_place.get((arm, pretraining, labels))
+                cells.append("" if estimate is None else _write_estimate(estimate.accuracy))
+            rows.append(cells)
+        head = ["arm", *(name_labels(labels) for labels in budgets)]
+        tables.append({"encoder": encoder, "head": head, "rows": rows, "strong": []})
+    return tables
+
+
+def _write_estimate(interval: Interval) -> str:
+    mean = f"{100 * interval.mean:.1f}"
+    if interval.low is None or interval.high is None:
+        return mean
+    return f"{mean} ({100 * interval.low:.1f} to {100 * interval.high:.1f})"
+
+
+def _name_place(run: Run) -> str:
+    environment = run.environment
+    torch = environment.get("packages", {}).get("torch", "").partition("+")[0]
+    place = environment.get("accelerator") or (
+        f"{environment['threads']} cores, {environment['processor']}"
+    )
+    software = f", PyTorch {torch}" if torch else ""
+    return f"{place}, {environment['precision']}{software}, {environment['date']}"

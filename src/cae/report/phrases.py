@@ -1,0 +1,59 @@
+"""Numbers and lists as the report writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+MINUS = "\N{MINUS SIGN}"
+TIMES = "\N{MULTIPLICATION SIGN}"
+
+_SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+
+def write_percent(fraction: float, digits: int = 1) -> str:
+    """Return a fraction as "73.0%"."""
+    return f"{100 * fraction:.{digits}f}%"
+
+
+def write_range(low: float, high: float) -> str:
+    """Return an interval of fractions as "72.1% to 73.9%"."""
+    return f"{write_percent(low)} to {write_percent(high)}"
+
+
+def write_points(fraction: float) -> str:
+    """Return a difference of fractions in points of a percent, with its sign: "+3.1"."""
+    text = f"{100 * fraction:+.1f}"
+    # What rounds to nothing has no sign.
+    return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", MINUS)
+
+
+def write_size(fraction: float) -> str:
+    """Return how large a difference of fractions is, in points and without its sign: "3.1"."""
+    return f"{100 * abs(fraction):.1f}"
+
+
+def write_count(count: int) -> str:
+    """Return a number from zero to ten as a word, a larger one in digits."""
+    return _SMALL[count] if count < len(_SMALL) else f"{count:,}"
+
+
+def write_share(fraction: float) -> str:
+    """Return a share of a set in words: "half", or "22%"."""
+    words = {0.5: "half", 1.0: "all"}
+    return words.get(fraction, f"{100 * fraction:g}%")
+
+
+def join(words: Sequence[str]) -> str:
+    """Return a list as people say it: "bird, deer and truck"."""
+    *first, last = words or ("",)
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def count_noun(count: int, noun: str) -> str:
+    """Return "one seed", "three seeds"."""
+    return f"{write_count(count)} {noun}{'' if count == 1 else 's'}"
+
+
+def capitalise(sentence: str) -> str:
+    """Return `sentence` with its first letter large and the others as they are."""
+    return sentence[:1].upper() + sentence[1:]

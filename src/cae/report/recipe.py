@@ -1,0 +1,130 @@
+"""The configuration as the report tells it: tables of keys, what is special, and the command."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cae.config import RunConfig, dump
+from cae.presets import load_preset, preset_keys, preset_names
+from cae.report.sources import Run
+
+Config = Mapping[str, Mapping[str, Any]]
+
+_MOST_ROWS_ON_A_PAGE = 40
+_SECTIONS = ("data", "autoencoder", "classifier")
+# Keys that say how much, by the start of their name, and the switch without which they say nothing.
+_SWITCHES = {
+    "dropout_value": "dropout",
+    "early_stopping": "callbacks",
+    "kernel_regularizer_": "kernel_regularizer",
+    "activity_regularizer_": "activity_regularizer",
+    "augmentation_": "data_augmentation",
+}
+
+
+def make_config_tables(config: Config) -> dict[str, list[dict[str, Any]]]:
+    """Return the keys that act, each with its values, and whether they are not the origin's.
+
+    A key beyond the origin's is left out while it has its default, and so is one whose switch is
+    off.
+
+    Returns:
+        Rows with key, values and changed (of each value), for the keys that both stages have
+        (`shared`, with both values) and for those of one (`autoencoder`, `classifier`).
+    """
+    defaults = dump(RunConfig())
+    origin_keys = {key for keys in preset_keys("base").values() for key in keys}
+    autoencoder, classifier = _SECTIONS[1:]
+    shared = [key for key in config[autoencoder] if key in config[classifier]]
+
+    def make_rows(keys: Sequence[str], *stages: str) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = []
+        for key in sorted(keys):
+            changed = [config[stage][key] != defaults[stage][key] for stage in stages]
+            acting = [_acts(key, config[stage]) for stage in stages]
+            if any(acting) and (key in origin_keys or any(changed)):
+                values = [
+                    write_value(config[stage][key]) if acts else ""
+                    for stage, acts in zip(stages, acting, strict=True)
+                ]
+                rows.append({"key": key, "values": values, "changed": changed})
+        return rows
+
+    return {
+        "shared": make_rows(shared, autoencoder, classifier),
+        autoencoder: make_rows([k for k in config[autoencoder] if k not in shared], autoencoder),
+        classifier: make_rows([k for k in config[classifier] if k not in shared], classifier),
+    }
+
+
+def make_changes_table(runs: Sequence[Run]) -> dict[str, Any]:
+    """Return a table of the keys in which runs differ, seeds aside, with a column for each run.
+
+    `is_long` tells whether it may have to go over a page's end.
+    """
+    configs = [run.config for run in runs]
+    places = [
+        (section, key)
+        for section in _SECTIONS
+        for key in dict.fromkeys(key for config in configs for key in config[section])
+        if key != "seed"
+    ]
+    rows: list[list[str]] = []
+    for section, key in places:
+        values = [config[section].get(key) for config in configs]
+        if any(value != values[0] for value in values):
+            rows.append([f"`{section}.{key}`", *map(write_value, values)])
+    head = ["key", *(f"`{run.name}`" for run in runs)]
+    return {"head": head, "rows": rows, "strong": [], "is_long": len(rows) > _MOST_ROWS_ON_A_PAGE}
+
+
+def write_command(run: Run) -> str:
+    """Return the command that makes the run again: the nearest preset and what differs from it."""
+    changes: dict[str, list[str]] = {}
+    for name in preset_names():
+        preset = dump(load_preset(name))
+        changes[name] = [
+            f"{section}.{key}={_write_setting(value)}"
+            for section in _SECTIONS
+            for key, value in run.config[section].items()
+            if value != preset[section].get(key)
+        ]
+    # Of presets equally near, the one that the run is called after.
+    nearest = min(changes, key=lambda name: (len(changes[name]), name != run.name, name))
+    words = ["cae", "run", "--preset", nearest]
+    if run.evaluation["data"] in ("cifar10", "digits"):
+        words += ["--data", run.evaluation["data"]]
+    for change in changes[nearest]:
+        words += ["--set", change]
+    if run.name != nearest:
+        words += ["--name", run.name]
+    return shlex.join(words)
+
+
+def write_value(value: object) -> str:
+    """Return the value of a key as a table shows it."""
+    if value is None:
+        return "default"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(write_value, value)) or "none"  # pyright: ignore[reportUnknownArgumentType]
+    if isinstance(value, float):
+        return f"{value:g}"
+    return str(value).replace("_", " ")
+
+
+def _acts(key: str, values: Mapping[str, Any]) -> bool:
+    if key == "gaussian_noise_stddev":
+        return bool(values.get("gaussian_noise_input") or values.get("gaussian_noise_hidden"))
+    for start, switch in _SWITCHES.items():
+        if key.startswith(start) and key != switch:
+            return bool(values.get(switch))
+    return True
+
+
+def _write_setting(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,290 @@
+"""What the report says of runs: sentences that follow from their figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+
+from cae.report.names import name_data
+from cae.report.phrases import (
+    capitalise,
+    count_noun,
+    join,
+    write_count,
+    write_percent,
+    write_points,
+    write_range,
+    write_share,
+    write_size,
+)
+from cae.report.seeds import Accuracy, Group
+from cae.report.sources import Run, Training
+
+_LOSSES = {
+    "mean_squared_error": "the mean squared error",
+    "mean_absolute_error": "the mean absolute error",
+    "binary_crossentropy": "the binary cross entropy",
+    "huber": "the Huber loss",
+}
+
+
+def tell_data(run: Run) -> str:
+    """Say which images are removed, and how the others are split."""
+    data, split = run.config["data"], run.evaluation["split"]
+    thinned = run.evaluation["thinned_classes"]
+    train, test = split["train"]["images"], split["test"]["images"]
+    validation = split.get("validation", {}).get("images", 0)
+    sentences: list[str] = []
+    if thinned and data["remove_fraction"]:
+        sentences.append(
+            f"{capitalise(write_share(data['remove_fraction']))} of the training images of "
+            f"{join(thinned)} are removed at random; {train + validation:,} images are left."
+        )
+    if validation:
+        sentences.append(
+            f"Of these, {write_share(data['val_size'])} are set aside for validation, with the "
+            f"shares of the classes kept: {train:,} images to train on and {validation:,} to "
+            "choose by."
+        )
+    else:
+        sentences.append(
+            f"All {train:,} of them are trained on: every choice was made before, on runs that set "
+            "images aside for validation."
+        )
+    sentences.append(
+        f"The {test:,} test images are not thinned. They are read once, at the end; pretraining "
+        "sees neither them nor the images that were removed."
+    )
+    if data["labels_per_class"] is not None:
+        sentences.append(
+            f"The classifier may use {count_noun(data['labels_per_class'], 'label')} of each class."
+        )
+    return " ".join(sentences)
+
+
+def tell_pretraining(run: Run) -> str:
+    """Say what the autoencoder is trained for, and how."""
+    config = run.config["autoencoder"]
+    words = f"It learns to reconstruct its input by {_LOSSES.get(config['loss'], config['loss'])}"
+    masked, noise = config.get("mask_ratio", 0), config["gaussian_noise_stddev"]
+    if masked:
+        words = (
+            f"{write_percent(masked, 0)} of each image, in squares of {config['mask_patch_size']} "
+            "pixels, is hidden from it, and it learns to fill in what is missing"
+        )
+    elif config["gaussian_noise_input"]:
+        words += f" from input to which noise of standard deviation {noise:g} was added"
+    return f"{words}. {_tell_training(config)}"
+
+
+def tell_finetuning(run: Run) -> str:
+    """Say which layers the classifier trains, and how."""
+    config = run.config["classifier"]
+    encoder = (
+        "The encoder stays as it is; only the head is trained"
+        if config["freeze_encoder"]
+        else "Encoder and head are trained together"
+    )
+    images = "augmented images" if config["data_augmentation"] else "the images as they are"
+    return f"{encoder}, on {images}, by cross entropy. {_tell_training(config)}"
+
+
+def _tell_training(config: Mapping[str, Any]) -> str:
+    schedule = config["lr_schedule"].replace("_", " ")
+    return (
+        f"Training takes {config['epochs']} epochs of {config['optimizer']} at a learning rate of "
+        f"{config['lr']:g} ({schedule}), in batches of {config['batch_size']}."
+    )
+
+
+def tell_accuracy(accuracy: Accuracy) -> str:
+    """Return an accuracy with its interval, and of what it is: "73.0% (72.1% to 73.9%)"."""
+    interval = f"95% interval {write_range(accuracy.low, accuracy.high)}"
+    if accuracy.seeds > 1:
+        interval += f" over {count_noun(accuracy.seeds, 'seed')}"
+    return f"{write_percent(accuracy.mean)} ({interval})"
+
+
+def tell_against(accuracy: Accuracy, figure: float) -> str:
+    """Return on which side of `figure` the interval lies: "above" and so on."""
+    if accuracy.low > figure:
+        return "above"
+    return "below" if accuracy.high < figure else "not to be told from"
+
+
+def tell_headline(group: Group, origin: Mapping[str, Any]) -> str:
+    """Say how well the classifier names the test images, and beside the origin."""
+    run = group.first
+    data, count = name_data(run.evaluation["data"]), run.scores["count"]
+    figure = origin["figure"]["test_accuracy"]
+    words = (
+        f"The classifier names {tell_accuracy(group.accuracy)} of the {count:,} test images of "
+        f"{data} correctly"
+    )
+    if run.evaluation["data"] == "cifar10":
+        side = tell_against(group.accuracy, figure)
+        words += f", which is {side} the {write_percent(figure, 0)} of the system it follows"
+    return f"{words}. {_tell_thinned(group)}".strip()
+
+
+def _tell_thinned(group: Group) -> str:
+    thinned = group.first.evaluation["thinned_classes"]
+    recalls = {name: group.recall(name) for name in thinned}
+    known = {name: recall for name, recall in recalls.items() if recall is not None}
+    if not known:
+        return ""
+    shares = [f"{name} in {write_percent(recall, 0)}" for name, recall in known.items()]
+    shares[0] += " of cases"
+    classes = "class" if len(known) == 1 else "classes"
+    return f"Of the thinned {classes}, it finds {join(shares)}."
+
+
+def tell_reconstruction(group: Group) -> str:
+    """Say how close the autoencoder's images come."""
+    psnr = group.mean(lambda run: run.quality["psnr"])
+    ssim = group.mean(lambda run: run.quality["ssim"])
+    similarity = "" if ssim is None else f" and a structural similarity of {ssim:.3f}"
+    return (
+        f"The autoencoder reconstructs the test images with a peak signal-to-noise ratio of "
+        f"{psnr:.1f} dB{similarity}."
+    )
+
+
+def tell_cost(group: Group) -> str:
+    """Say how long both stages took, and on what."""
+    each = " each" if len(group.runs) > 1 else ""
+    return (
+        f"Both stages and the evaluation took {group.minutes:.1f} minutes{each} on "
+        f"{name_machine(group.first)}."
+    )
+
+
+def name_machine(run: Run) -> str:
+    """Return what a run was made on: "two cores of an AMD EPYC, in bfloat16"."""
+    environment = run.environment
+    if environment.get("accelerator"):
+        return f"one {environment['accelerator']}, in {environment['precision']}"
+    processor = environment["processor"]
+    article = "an" if processor[:1].lower() in "aeiou" else "a"
+    cores = count_noun(environment["threads"], "core")
+    return f"{cores} of {article} {processor}, in {environment['precision']}"
+
+
+def tell_classes(run: Run) -> str:
+    """Say which class is found least, which two are mixed up most, and what thinning did."""
+    names = list(run.scores["per_class"])
+    recalls = {name: run.scores["per_class"][name]["recall"] for name in names}
+    known = {name: recall for name, recall in recalls.items() if recall is not None}
+    if len(known) < 2:
+        return ""
+    worst, best = min(known, key=lambda n: known[n]), max(known, key=lambda n: known[n])
+    sentences = [
+        f"The class found least often is {worst} ({write_percent(known[worst])}), the one found "
+        f"most often {best} ({write_percent(known[best])})."
+    ]
+    mistakes = np.array(run.scores["confusion_matrix"])
+    support = mistakes.sum(axis=1)
+    np.fill_diagonal(mistakes, 0)
+    if mistakes.any():
+        true, taken = (int(place) for place in divmod(int(mistakes.argmax()), len(names)))
+        sentences.append(
+            f"The commonest mistake is {names[true]} taken for {names[taken]}: "
+            f"{mistakes[true, taken]:,} of {support[true]:,} images."
+        )
+    thinned = [known[name] for name in run.evaluation["thinned_classes"] if name in known]
+    whole = [known[n] for n in known if n not in run.evaluation["thinned_classes"]]
+    if thinned and whole:
+        sentences.append(
+            f"The thinned classes are found in {write_percent(fmean(thinned))} of cases on "
+            f"average, the others in {write_percent(fmean(whole))}."
+        )
+    return " ".join(sentences)
+
+
+def tell_training(training: Training) -> str:
+    """Say in which epoch each stage was best on the validation images, and which weights count."""
+    sentences: list[str] = []
+    for stage, history in training.histories.items():
+        losses = history["metrics"].get("val_loss")
+        if not losses:
+            continue
+        best, last = int(np.argmin(losses)), len(losses) - 1
+        about = training.models[stage]["about"]
+        used = about.get("weights", "last")
+        if best == last:
+            words = "was lowest in the last epoch"
+        else:
+            words = (
+                f"was lowest in epoch {best + 1} of {last + 1} ({losses[best]:.3g}, at the end "
+                f"{losses[last]:.3g}); the weights used are those of the {used} epoch"
+            )
+        sentences.append(f"The {stage}'s validation loss {words}.")
+    return " ".join(sentences) or (
+        "No images were set aside for validation, so there are curves of training alone."
+    )
+
+
+def tell_peers(group: Group, peers: Sequence[Mapping[str, Any]]) -> str:
+    """Say what range the peers on the same task span, and how many lie below this run."""
+    figures = [peer["figure"]["test_accuracy"] for peer in peers]
+    below = sum(tell_against(group.accuracy, figure) == "above" for figure in figures)
+    count = len(figures)
+    told = {0: "none", count: "all"}.get(below, write_count(below))
+    return (
+        f"Peers on this task report {write_range(min(figures), max(figures))}; {told} of their "
+        f"{write_count(count)} figures {'lies' if below <= 1 else 'lie'} below our interval."
+    )
+
+
+def tell_beside(group: Group, other: Group) -> str:
+    """Say how far another run lies from this one, on the same test images."""
+    ours, theirs = group.accuracy, other.accuracy
+    gap = write_points(theirs.mean - ours.mean)
+    if gap == "0.0":
+        return f"`{other.name}` is level with `{group.name}`."
+    size, more = write_size(theirs.mean - ours.mean), "more" if gap[0] == "+" else "less"
+    overlap = theirs.low <= ours.high and theirs.high >= ours.low
+    return (
+        f"`{other.name}` scores {size} points {more} than `{group.name}`; the two intervals "
+        f"{'overlap' if overlap else 'do not overlap'}."
+    )
+
+
+def list_limits(group: Group, *, has_study: bool) -> list[str]:
+    """Return what the figures of a run, or of several seeds of it, cannot say."""
+    run, seeds = group.first, len(group.runs)
+    limits: list[str] = []
+    if seeds == 1:
+        limits.append(
+            "One seed. The interval covers which images happen to be in the test set, not how far "
+            "another seed would land."
+        )
+    else:
+        limits.append(
+            f"{capitalise(count_noun(seeds, 'seed'))}. The interval covers how far seeds land from "
+            "one another, on one split and one test set."
+        )
+    if not has_study:
+        limits.append(
+            "No control from scratch. How good the classifier is says nothing of what the "
+            "autoencoder did for it."
+        )
+    precision, device = run.environment["precision"], run.environment["device"]
+    limits.append(
+        f"One machine. The run was made in {precision} on a {device.upper()}; with another number "
+        "of threads or another processor the last digits of the weights differ, and the figures "
+        "with them, within the interval."
+    )
+    if run.evaluation["data"] == "cifar10":
+        limits.append(
+            "The peers' figures are their own: single runs for the most part, without intervals, "
+            "and not all of them of the same split."
+        )
+        limits.append(
+            "CIFAR-10 has been looked at for many years. What is known to work on it was found "
+            "with the help of its test images, by whoever found it."
+        )
+    return limits

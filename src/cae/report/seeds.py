@@ -1,0 +1,87 @@
+"""Runs that differ in their seed alone, told as one: means, and an interval that says of what."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+
+from scipy import stats
+
+from cae.report.sources import Run
+
+_CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """A test accuracy with its interval of 95%, in fractions.
+
+    Attributes:
+        seeds: of one run the interval is that of its test images (Wilson's), of several that of
+            the mean over their seeds (Student's).
+    """
+
+    mean: float
+    low: float
+    high: float
+    seeds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Runs of one recipe and different seeds, the first to be told of first."""
+
+    runs: tuple[Run, ...]
+
+    @property
+    def name(self) -> str:
+        return self.runs[0].name
+
+    @property
+    def first(self) -> Run:
+        return self.runs[0]
+
+    @property
+    def accuracy(self) -> Accuracy:
+        values = [run.scores["accuracy"] for run in self.runs]
+        if len(values) == 1:
+            low, high = self.first.scores["accuracy_interval"]
+            return Accuracy(values[0], low, high, 1)
+        mean, count = fmean(values), len(values)
+        reach = float(stats.t.ppf((1 + _CONFIDENCE) / 2, count - 1)) * stdev(values)
+        reach /= math.sqrt(count)
+        return Accuracy(mean, max(mean - reach, 0.0), min(mean + reach, 1.0), count)
+
+    def mean(self, read: Callable[[Run], float | None]) -> float | None:
+        """Return the mean over the runs of what `read` reads, None where a run has none."""
+        values = [read(run) for run in self.runs]
+        known = [value for value in values if value is not None]
+        return fmean(known) if len(known) == len(values) else None
+
+    def recall(self, class_name: str) -> float | None:
+        """Return the mean recall of a class, None where it has no test images."""
+        return self.mean(lambda run: run.scores["per_class"][class_name]["recall"])
+
+    @property
+    def minutes(self) -> float:
+        """Mean wall time of a run, evaluation included."""
+        return fmean(run.evaluation["seconds"]["total"] for run in self.runs) / 60
+
+
+def group_runs(runs: Sequence[Run]) -> list[Group]:
+    """Return the runs in groups of one recipe on the same data; a seed stands once in each."""
+    groups: list[list[Run]] = []
+    for run in runs:
+        for group in groups:
+            first = group[0]
+            is_same = run.recipe == first.recipe and (
+                run.evaluation["data"] == first.evaluation["data"]
+            )
+            if is_same and run.seed not in {other.seed for other in group}:
+                group.append(run)
+                break
+        else:
+            groups.append([run])
+    return [Group(tuple(group)) for group in groups]

@@ -1,0 +1,184 @@
+"""What the report is made of: runs, measured speeds and peers' figures, read from their JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, cast
+
+from cae.config import RunConfig, dump, parse_section
+from cae.errors import CheckpointError
+from cae.files import break_seal, read_json, read_sealed_json
+from cae.incoming import parse_json
+from cae.run_folder import RunFolder, find_configuration
+from cae.training.history import read_history
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A finished run: its name, and what its files say.
+
+    Attributes:
+        config: by section (data, autoencoder, classifier), plain values by key.
+        evaluation: the content of evaluation.json.
+        environment: the content of environment.json.
+    """
+
+    folder: RunFolder
+    config: dict[str, dict[str, Any]]
+    evaluation: dict[str, Any]
+    environment: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def scores(self) -> dict[str, Any]:
+        """The classifier's scores on the test images."""
+        return self.evaluation["test"]["classifier"]
+
+    @property
+    def quality(self) -> dict[str, Any]:
+        """The autoencoder's scores on the test images."""
+        return self.evaluation["test"]["autoencoder"]
+
+    @property
+    def seed(self) -> int:
+        return self.evaluation["seeds"]["classifier"]
+
+    @property
+    def recipe(self) -> dict[str, dict[str, Any]]:
+        """The configuration without its seeds: what further seeds of the same run share."""
+        return {
+            section: {key: value for key, value in keys.items() if key != "seed"}
+            for section, keys in self.config.items()
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """The published run's training and models.
+
+    Attributes:
+        histories: by stage, the content of the history's file.
+        models: by stage, the content of the model's JSON.
+        reconstructions: the picture of them.
+    """
+
+    histories: dict[str, dict[str, Any]]
+    models: dict[str, dict[str, Any]]
+    reconstructions: Path
+
+    @property
+    def layers(self) -> dict[str, list[dict[str, Any]]]:
+        """By stage, the layers in order, each with its name, layer and parameters."""
+        return {stage: model["architecture"] for stage, model in self.models.items()}
+
+
+def read_run(root: Path) -> Run:
+    """Return the finished run in the folder `root`.
+
+    Raises:
+        CheckpointError: a file of it is missing or damaged; it is named.
+        ConfigError: its configuration has a key or a value that there is not.
+    """
+    configuration = _read(find_configuration(root), ("name", "config"), read_sealed_json)
+    folder = RunFolder(root, configuration["name"])
+    evaluation = _read(
+        folder.evaluation,
+        ("name", "data", "split", "thinned_classes", "seeds", "test", "seconds", "parameters"),
+        read_sealed_json,
+    )
+    environment = _read(
+        folder.environment, ("date", "processor", "threads", "precision"), read_sealed_json
+    )
+    if evaluation["name"] != folder.name:
+        raise CheckpointError(
+            f"{folder.evaluation}: is of the run {evaluation['name']!r}, but run.json beside it "
+            f"names {folder.name!r}; evaluate the run again: cae run --out {root}"
+        )
+    # Checked, and with the defaults of keys that came after it was written.
+    config = parse_section(RunConfig, configuration["config"], place=str(folder.configuration))
+    return Run(folder, dump(config), evaluation, environment)
+
+
+def read_training(run: Run) -> Training:
+    """Return how the run's models were trained and built.
+
+    Raises:
+        CheckpointError: a history, a model's JSON or the picture of reconstructions is missing or
+            damaged; it is named.
+    """
+    folder = run.folder
+    names = {"autoencoder": folder.autoencoder, "classifier": folder.classifier}
+    reconstructions = folder.plot(f"reconstructions_{folder.name}")
+    if not reconstructions.is_file():
+        raise CheckpointError(f"{reconstructions}: no such file; {_remedy(reconstructions)}")
+    return Training(
+        {
+            stage: _read(folder.history(name), ("metrics", "seconds"), read_history)
+            for stage, name in names.items()
+        },
+        {
+            stage: _read(folder.model(name).json, ("architecture", "about"), read_sealed_json)
+            for stage, name in names.items()
+        },
+        reconstructions,
+    )
+
+
+def read_speed(folder: Path) -> dict[str, Any] | None:
+    """Return the newest result of `make bench` in `folder`, or None if there is none.
+
+    Raises:
+        CheckpointError: it is damaged.
+    """
+    results = [
+        _read(path, ("date", "environment", "rows"), read_json)
+        for path in sorted(folder.glob("steps_*.json"))
+    ]
+    return max(results, key=lambda result: result["date"], default=None)
+
+
+def read_peers() -> dict[str, Any]:
+    """Return what others have measured, each with how, what was measured, and the source.
+
+    `origin` is the system that this one follows; the lists are peers on the same task, with all
+    labels, with few labels, and recipes made for speed. Accuracies are fractions.
+    """
+    text = files("cae.report").joinpath("peers.json").read_bytes()
+    return cast("dict[str, Any]", parse_json(text))
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Return the JSON object in `path`, whether it was sealed or not.
+
+    Raises:
+        CheckpointError: the file is missing, damaged or holds no object.
+    """
+    value = read_json(path)
+    if not isinstance(value, dict):
+        raise CheckpointError(f"{path}: expected a JSON object; put back a copy, or make it again")
+    content = cast("dict[str, Any]", value)
+    return break_seal(path, content) if "sha256" in content else content
+
+
+def _read(
+    path: Path, keys: tuple[str, ...], read: Callable[[Path], Mapping[str, Any]]
+) -> dict[str, Any]:
+    try:
+        content = read(path)
+    except CheckpointError as error:
+        remedy = "" if "; " in str(error) else f"; {_remedy(path)}"
+        raise CheckpointError(f"{error}{remedy}") from None
+    missing = [key for key in keys if key not in content]
+    if missing:
+        raise CheckpointError(f"{path}: has no {missing[0]!r}; {_remedy(path)}")
+    return dict(content)
+
+
+def _remedy(path: Path) -> str:
+    return f"put back a copy of {path.name}, or make it again with cae run"

@@ -1,0 +1,209 @@
+"""The results of a study, as `cae study` leaves them: estimates of each arm and differences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from cae.errors import CheckpointError
+from cae.report.phrases import join
+from cae.report.sources import read_object
+
+Labels = int | Literal["all"]
+
+# The arms of the question itself, the controls first; other arms are variants of the autoencoder.
+CONTROLS = ("scratch", "scratch_whole_budget")
+ARMS = (*CONTROLS, "linear_probe", "frozen", "fine_tuned")
+PRETRAININGS = ("plain", "denoising", "masked")
+
+_SIGNIFICANT = 0.05
+_ARM_WORDS = {
+    "scratch": "from scratch",
+    "scratch_whole_budget": "from scratch, whole budget",
+    "linear_probe": "linear probe",
+    "frozen": "frozen encoder",
+    "fine_tuned": "fine-tuned",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A mean over seeds and its interval of 95%, which a single seed does not have."""
+
+    mean: float
+    low: float | None
+    high: float | None
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """The test accuracy (fractions) and the mean cost of an arm's trials, one a seed."""
+
+    encoder: str
+    pretraining: str
+    arm: str
+    labels: Labels
+    accuracy: Interval
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How far an arm lies above a control of the same seeds, in fractions of the test images.
+
+    Attributes:
+        p: of the exact sign-flip test.
+        p_holm: the same, corrected over the label budgets.
+    """
+
+    encoder: str
+    pretraining: str
+    labels: Labels
+    treatment: str
+    control: str
+    gain: Interval
+    p: float | None
+    p_holm: float | None
+
+    @property
+    def is_significant(self) -> bool:
+        """Whether the corrected p-value, where there is one, is below 0.05."""
+        return self.p_holm is None or self.p_holm < _SIGNIFICANT
+
+    @property
+    def effect(self) -> Literal["gain", "loss", "none", "unknown"]:
+        """On which side of zero the interval lies, if on one; unknown of a single seed."""
+        low, high = self.gain.low, self.gain.high
+        if low is None or high is None:
+            return "unknown"
+        if low > 0:
+            return "gain"
+        return "loss" if high < 0 else "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """All that a study has found so far."""
+
+    estimates: tuple[Estimate, ...]
+    differences: tuple[Difference, ...]
+
+    @property
+    def encoders(self) -> list[str]:
+        """The encoders that were tried, in the file's order."""
+        return list(dict.fromkeys(estimate.encoder for estimate in self.estimates))
+
+    @property
+    def labels(self) -> list[Labels]:
+        """The label budgets in rising order, "all" last."""
+        found: set[Labels] = {estimate.labels for estimate in self.estimates}
+        return sorted(found, key=rank_labels)
+
+    @property
+    def trials(self) -> int:
+        """How many trials the estimates are of."""
+        return sum(estimate.accuracy.count for estimate in self.estimates)
+
+    @property
+    def variants(self) -> list[Estimate]:
+        """The estimates of arms that are variants of the autoencoder."""
+        return [estimate for estimate in self.estimates if estimate.arm not in ARMS]
+
+
+def read_study(folder: Path) -> Study | None:
+    """Return the study whose results lie in `folder`, or None if there are none.
+
+    Raises:
+        CheckpointError: the results are damaged or not a study's.
+    """
+    path = folder / "summary.json"
+    if not path.exists():
+        return None
+    content = read_object(path)
+    try:
+        estimates = tuple(map(_parse_estimate, content["estimates"]))
+        differences = tuple(map(_parse_difference, content.get("differences", ())))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        reason = f"no {error}" if isinstance(error, KeyError) else str(error)
+        raise CheckpointError(
+            f"{path}: not a study's results: {reason}; make them again with cae study"
+        ) from None
+    if not estimates:
+        return None
+    return Study(estimates, differences)
+
+
+def name_arm(arm: str, pretraining: str = "none") -> str:
+    """Return how the report calls an arm and what went before it ("fine-tuned, masked")."""
+    words = _ARM_WORDS.get(arm, arm.replace("_", " "))
+    return words if pretraining == "none" or arm in CONTROLS else f"{words}, {pretraining}"
+
+
+def name_labels(labels: Labels) -> str:
+    """Return how the report calls a label budget."""
+    return "all labels" if labels == "all" else f"{labels:,} labels a class"
+
+
+def name_control(control: str) -> str:
+    """Return what a treatment is compared with ("training from scratch for the whole budget")."""
+    return {
+        "scratch": "training from scratch",
+        "scratch_whole_budget": "training from scratch for the whole budget",
+    }.get(control, f"the arm {name_arm(control)}")
+
+
+def name_budgets(budgets: Mapping[Labels, str]) -> str:
+    """Return label budgets, each with words behind it, as one list.
+
+    For example "10 (+3.0) and 50 (+2.1) labels a class, and all labels (+0.1)".
+    """
+    few = [f"{labels:,} {words}".strip() for labels, words in budgets.items() if labels != "all"]
+    # What stands behind the last number stands behind what the number counts, too.
+    told = f"{join(few)} labels a class" if few else ""
+    if "all" not in budgets:
+        return told
+    return ", and ".join(filter(None, (told, f"all labels {budgets['all']}".strip())))
+
+
+def rank_labels(labels: Labels) -> float:
+    """Return a key that sorts label budgets, "all" last."""
+    return float("inf") if labels == "all" else float(labels)
+
+
+def _parse_estimate(row: Mapping[str, Any]) -> Estimate:
+    return Estimate(
+        str(row["encoder"]),
+        str(row["pretraining"] or "none"),
+        str(row["arm"]),
+        _parse_labels(row["labels_per_class"]),
+        _parse_interval(row["test_accuracy"]),
+        float(row["seconds_mean"]),
+    )
+
+
+def _parse_difference(row: Mapping[str, Any]) -> Difference:
+    return Difference(
+        str(row["encoder"]),
+        str(row["pretraining"] or "none"),
+        _parse_labels(row["labels_per_class"]),
+        str(row["treatment"]),
+        str(row["control"]),
+        _parse_interval(row),
+        *(None if row.get(key) is None else float(row[key]) for key in ("p", "p_holm")),
+    )
+
+
+def _parse_labels(value: object) -> Labels:
+    if value == "all":
+        return "all"
+    if isinstance(value, int) and value > 0:
+        return value
+    raise ValueError(f"labels_per_class {value!r} is neither a number of labels nor 'all'")
+
+
+def _parse_interval(row: Mapping[str, Any]) -> Interval:
+    low, high = (None if row[key] is None else float(row[key]) for key in ("low", "high"))
+    return Interval(float(row["mean"]), low, high, int(row["count"]))

@@ -1,0 +1,140 @@
+"""What the report says of a study: what helped, what hurt, and where nothing can be told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cae.report.phrases import capitalise, count_noun, join, write_percent, write_points, write_size
+from cae.report.study_results import (
+    CONTROLS,
+    Difference,
+    Interval,
+    Labels,
+    Study,
+    name_arm,
+    name_budgets,
+    name_control,
+    name_labels,
+    rank_labels,
+)
+
+NO_STUDY = (
+    "No study lies beside this run yet, so whether the autoencoder is what helped cannot be told "
+    "here: that takes a control from scratch with the same budget, over several seeds "
+    "(`cae study`)."
+)
+
+
+def find_key_differences(study: Study) -> list[Difference]:
+    """Return the differences that answer the question: against the control of equal budget.
+
+    Where a comparison was made with the control of equal budget, that with the shorter one from
+    scratch is left out: the pretraining's time would count for nothing in it.
+    """
+    *_, matched = CONTROLS
+    has_matched = {_key(row) for row in study.differences if row.control == matched}
+    return [
+        row for row in study.differences if row.control == matched or _key(row) not in has_matched
+    ]
+
+
+def tell_answer(study: Study | None) -> str:
+    """Say in two sentences at most whether an autoencoder first helps."""
+    if study is None:
+        return NO_STUDY
+    rows = [row for row in find_key_differences(study) if row.treatment == "fine_tuned"]
+    rows = [row for row in rows if row.encoder == study.encoders[0]]
+    if not rows:
+        return "The study has no paired comparison yet."
+    # The best pretraining is chosen after the fact, so every budget's whole row is told of.
+    smallest = min(rows, key=lambda row: rank_labels(row.labels)).labels
+    largest = max(rows, key=lambda row: rank_labels(row.labels)).labels
+    sentences = [_tell_budget([row for row in rows if row.labels == smallest])]
+    if largest != smallest:
+        sentences.append(_tell_budget([row for row in rows if row.labels == largest]))
+    return " ".join(sentences)
+
+
+def _tell_budget(rows: Sequence[Difference]) -> str:
+    parts = [f"{row.pretraining} pretraining {tell_effect(row)}" for row in rows]
+    controls = join(list(dict.fromkeys(name_control(row.control) for row in rows)))
+    return f"With {name_labels(rows[0].labels)}, against {controls}, {join(parts)}."
+
+
+def tell_effect(row: Difference) -> str:
+    """Return what is known of a difference: "gains 3.1 points (+1.9 to +4.3)" and so on."""
+    interval, points = tell_interval(row.gain), write_points(row.gain.mean)
+    if row.effect == "unknown":
+        return f"lies {points} points away in the one seed there is"
+    if row.effect == "none":
+        return f"makes no difference that can be told ({interval})"
+    if not row.is_significant:
+        p = f"p = {row.p_holm:.2f} after Holm"
+        return f"lies {points} points away ({interval}), which is not significant ({p})"
+    verb = "gains" if row.effect == "gain" else "loses"
+    return f"{verb} {write_size(row.gain.mean)} points ({interval})"
+
+
+def tell_interval(gain: Interval) -> str:
+    """Return the interval of a difference in points."""
+    if gain.low is None or gain.high is None:
+        return "one seed"
+    return f"{write_points(gain.low)} to {write_points(gain.high)}"
+
+
+def tell_extent(study: Study) -> str:
+    """Say how much was tried."""
+    budgets = name_budgets(dict.fromkeys(study.labels, ""))
+    seeds = sorted({estimate.accuracy.count for estimate in study.estimates})
+    many = (
+        count_noun(seeds[0], "seed")
+        if len(seeds) == 1
+        else f"{seeds[0]} to {count_noun(seeds[-1], 'seed')}"
+    )
+    encoders = join([f"`{encoder}`" for encoder in study.encoders])
+    noun = "encoder" if len(study.encoders) == 1 else "encoders"
+    return (
+        f"{study.trials:,} trials so far: {budgets}, with the {noun} {encoders}, "
+        f"{many} to each point."
+    )
+
+
+def list_verdicts(study: Study | None) -> dict[str, list[str]]:
+    """Return the comparisons sorted by what they say: `helped`, `hurt` and `undecided`.
+
+    A comparison counts as decided where its interval leaves zero out and, if it was corrected for
+    the number of comparisons, its p-value is below 0.05. Those that differ in their label budget
+    alone share a sentence.
+    """
+    verdicts: dict[str, dict[str, dict[Labels, str]]] = {"helped": {}, "hurt": {}, "undecided": {}}
+    for row in () if study is None else find_key_differences(study):
+        kind = {"gain": "helped", "loss": "hurt"}.get(row.effect if row.is_significant else "")
+        words = (
+            f"{capitalise(name_arm(row.treatment, row.pretraining))}, with the encoder "
+            f"`{row.encoder}` and against {name_control(row.control)}"
+        )
+        budgets = verdicts[kind or "undecided"].setdefault(words, {})
+        budgets[row.labels] = f"({write_points(row.gain.mean)})"
+    return {
+        kind: [f"{words}, with {name_budgets(budgets)}." for words, budgets in rows.items()]
+        for kind, rows in verdicts.items()
+    }
+
+
+def tell_best(study: Study) -> str:
+    """Say which arm stands highest at each label budget with the first encoder."""
+    encoder = study.encoders[0]
+    winners: dict[str, dict[Labels, str]] = {}
+    for labels in study.labels:
+        rows = [e for e in study.estimates if (e.labels, e.encoder) == (labels, encoder)]
+        if rows:
+            best = max(rows, key=lambda estimate: estimate.accuracy.mean)
+            name = name_arm(best.arm, best.pretraining)
+            accuracy = f"({write_percent(best.accuracy.mean)})"
+            winners.setdefault(name, {})[labels] = accuracy
+    parts = [f"{name} with {name_budgets(budgets)}" for name, budgets in winners.items()]
+    return f"Of the arms with the encoder `{encoder}`, the highest is {'; '.join(parts)}."
+
+
+def _key(row: Difference) -> tuple[object, ...]:
+    return row.encoder, row.pretraining, row.labels, row.treatment

@@ -1,0 +1,138 @@
+"""The report as a whole: a PDF from JSON and pictures, the same every time, or a clear error."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cae.errors import CheckpointError, ConfigError
+from cae.report.paper import Material, describe, draw, fingerprint, gather, make_report
+from cae.report.sources import Run
+from cae.run_folder import RunFolder
+
+Make = Callable[..., Run]
+
+
+def gather_plainly(run: Path, *, study: Path | None = None) -> Material:
+    return gather(run, beside=(), study=study, benchmarks=None, command="cae report")
+
+
+@pytest.fixture(autouse=True)
+def typesetter() -> None:
+    pytest.importorskip("typst")
+
+
+def count_pages(pdf: bytes) -> int:
+    """Return the largest number of pages that a node of the PDF's page tree counts."""
+    return max(map(int, re.findall(rb"/Type ?/Pages.*?/Count (\d+)", pdf, flags=re.DOTALL)))
+
+
+def test_a_run_becomes_a_report_without_a_warning(
+    run_folder: RunFolder, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    with caplog.at_level(logging.WARNING):
+        path = make_report(run_folder.root, tmp_path / "out" / "report.pdf")
+    pdf = path.read_bytes()
+    assert pdf.startswith(b"%PDF-")
+    assert 3 <= count_pages(pdf) <= 8
+    assert not caplog.records
+    # No font but those that Typst brings.
+    fonts = set(re.findall(rb"/BaseFont ?/[A-Z]{6}\+([A-Za-z]+)", pdf))
+    assert fonts <= {b"LibertinusSerif", b"DejaVuSansMono", b"NewCMMath", b"NewComputerModern"}
+
+
+def test_a_study_and_other_runs_are_set_without_a_warning(
+    make_run: Make, study_folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    run = make_run(seed=1)
+    others = [make_run(seed=2).folder.root, make_run(name="fast", lr=0.5).folder.root]
+    with caplog.at_level(logging.WARNING):
+        make_report(run.folder.root, tmp_path / "r.pdf", beside=others, study=study_folder)
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("options", [{"data": "digits"}, {"validates": False}, {"right": 100}])
+def test_unusual_runs_are_set_too(make_run: Make, tmp_path: Path, options: dict[str, Any]):
+    assert make_report(make_run(**options).folder.root, tmp_path / "r.pdf").exists()
+
+
+def test_a_partial_study_is_set(make_run: Make, make_study: Callable[..., Path], tmp_path: Path):
+    study = make_study(budgets=(100,), gains={})
+    assert make_report(make_run().folder.root, tmp_path / "r.pdf", study=study).exists()
+
+
+def test_the_same_files_give_the_same_bytes(run_folder: RunFolder, tmp_path: Path):
+    first, second = (
+        make_report(run_folder.root, tmp_path / name).read_bytes() for name in ("a.pdf", "b.pdf")
+    )
+    assert first == second
+
+
+def test_the_pdf_carries_the_fingerprint_of_its_data(run_folder: RunFolder, tmp_path: Path):
+    pdf = make_report(run_folder.root, tmp_path / "r.pdf").read_bytes()
+    assert fingerprint(describe(gather_plainly(run_folder.root))).encode() in pdf
+
+
+def test_another_figure_is_another_fingerprint(make_run: Make):
+    data = [describe(gather_plainly(make_run(right=right).folder.root)) for right in (73, 76)]
+    assert fingerprint(data[0]) != fingerprint(data[1])
+
+
+def test_the_data_are_plain_json_with_the_runs_figures(run_folder: RunFolder):
+    text = json.dumps(describe(gather_plainly(run_folder.root)))
+    assert "73.0% (95% interval 72.0% to 74.0%)" in text
+    assert '"study": null' in text
+    assert "cae study" in text
+
+
+def test_a_study_beside_the_run_is_found_by_itself(run_folder: RunFolder, study_folder: Path):
+    run_folder.study.parent.mkdir(exist_ok=True)
+    study_folder.rename(run_folder.study)
+    material = gather_plainly(run_folder.root)
+    assert material.study is not None
+    assert describe(material)["study"]["tables"]
+
+
+def test_every_figure_that_is_drawn_lies_in_the_folder(
+    run_folder: RunFolder, study_folder: Path, tmp_path: Path
+):
+    material = gather_plainly(run_folder.root, study=study_folder)
+    figures = draw(material, tmp_path)
+    assert set(figures) == {
+        "architecture",
+        "training",
+        "classes",
+        "reconstructions",
+        "accuracy",
+        "cost",
+        "differences",
+    }
+    assert all((tmp_path / name).is_file() for name in figures.values())
+
+
+def test_a_study_that_is_named_and_not_there_is_an_error(run_folder: RunFolder, tmp_path: Path):
+    with pytest.raises(ConfigError, match=r"holds no study's summary\.json"):
+        make_report(run_folder.root, tmp_path / "r.pdf", study=tmp_path / "nowhere")
+
+
+def test_a_damaged_run_leaves_the_report_as_it_was(run_folder: RunFolder, tmp_path: Path):
+    out = tmp_path / "r.pdf"
+    out.write_bytes(b"the report before")
+    run_folder.evaluation.write_text("{", encoding="utf-8")
+    with pytest.raises(CheckpointError, match=r"evaluation\.json: not valid JSON"):
+        make_report(run_folder.root, out)
+    assert out.read_bytes() == b"the report before"
+    assert [path.name for path in tmp_path.iterdir() if "cae-tmp" in path.name] == []
+
+
+def test_a_report_needs_no_torch():
+    code = "import sys, cae.report.paper; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

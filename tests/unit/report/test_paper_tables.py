@@ -1,0 +1,133 @@
+"""The report's tables: every cell from the figures, and rows that belong together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from cae.report.paper_tables import (
+    make_cost_table,
+    make_peers_table,
+    make_results_table,
+    make_speed_table,
+    make_split_table,
+    make_study_tables,
+    tell_speed,
+)
+from cae.report.phrases import TIMES
+from cae.report.seeds import Accuracy, group_runs
+from cae.report.sources import Run, read_peers
+from cae.report.study_results import read_study
+
+Make = Callable[..., Run]
+
+
+def test_classes_of_equal_counts_share_a_row_of_the_split(make_run: Make):
+    table = make_split_table(make_run())
+    assert table["head"] == ["class", "train", "validation", "test"]
+    assert table["rows"] == [
+        ["cat", "100", "20", "100"],
+        ["each of bird, deer and truck", "50", "10", "100"],
+        ["all classes", "250", "50", "400"],
+    ]
+    assert make_split_table(make_run(validates=False))["head"] == ["class", "train", "test"]
+
+
+def test_results_stand_below_the_origins(make_run: Make):
+    groups = group_runs(
+        [
+            make_run(),
+            make_run(name="fast", lr=0.1, seed=1),
+            make_run(name="fast-2", lr=0.1, seed=2, right=76),
+        ]
+    )
+    table = make_results_table(groups, read_peers()["origin"])
+    origin, ours, fast = table["rows"]
+    assert origin[1:] == ["71%", "", "0.71", "0.54 / 0.61 / 0.65", "27.4 dB*", "75.7"]
+    assert ours == [
+        "`mine`",
+        "73.0%",
+        "72.0% to 74.0%",
+        "0.66",
+        "0.73 / 0.73 / 0.73",
+        "26.6 dB",
+        "3.1",
+    ]
+    assert fast[0] == "`fast`, 2 seeds"
+    assert fast[1] == "74.5%"
+    assert table["strong"] == [1]
+
+
+def test_the_origin_has_no_row_beside_other_classes(make_run: Make):
+    run = make_run(data="digits")
+    run.evaluation["thinned_classes"] = ["bird"]
+    table = make_results_table(group_runs([run]), read_peers()["origin"])
+    assert [row[0] for row in table["rows"]] == ["`mine`"]
+    assert table["strong"] == [0]
+
+
+def test_peers_keep_the_digits_that_they_reported():
+    table = make_peers_table(read_peers(), Accuracy(0.9412, 0.94, 0.95, 3), name="optimal")
+    cells = {row[0]: row[1] for row in table["rows"]}
+    assert cells["`optimal`"] == "94.1%"
+    assert cells["the origin"] == "71%"
+    assert cells["sen99"] == "80.95%"
+    assert "77.6 ± 0.5%" in {row[1] for row in table["rows"]}
+    assert len(table["keys"]) == len(table["rows"])
+    assert all(not any(table["rows"][place][1:]) for place in table["parts"])
+
+
+def test_the_cost_of_each_stage_has_its_machine(make_run: Make):
+    table = make_cost_table(group_runs([make_run()]))
+    assert table["rows"] == [
+        [
+            "`mine`",
+            "60",
+            "120",
+            "6",
+            "186",
+            "708,842",
+            "2 cores, AMD EPYC, bfloat16, PyTorch 2.13.0, 2026-11-23",
+        ]
+    ]
+
+
+def make_speed() -> dict[str, Any]:
+    def row(contestant: str, task: str, case: str, rate: float, ratio: float) -> dict[str, Any]:
+        return {
+            "contestant": contestant,
+            "task": task,
+            "case": case,
+            "rate": {"median": rate},
+            "ours_over_this": {"median": ratio},
+        }
+
+    rows = [{"task": "machine", "case": "float32", "contestant": "matrix product", "rate": {}}]
+    for name, ratio in (("cae", 1.0), ("Keras 3", 2.0), ("the convolutions alone", 0.7)):
+        rows.append(row(name, "autoencoder", "batch 64", 1000 / ratio, ratio))
+        rows.append(row(name, "classifier", "batch 64", 4000 / ratio, ratio))
+    return {"rows": rows}
+
+
+def test_rates_stand_with_their_ratios_and_empty_cells_where_nothing_was_measured():
+    rows = make_speed_table(make_speed())["rows"]
+    assert rows[0] == ["cae", "1,000", "4,000", "", "", ""]
+    assert rows[1] == ["Keras 3", f"500 ({TIMES} 2.00)", f"2,000 ({TIMES} 2.00)", "", "", ""]
+
+
+def test_the_sentence_on_speed_names_peers_and_not_the_floor():
+    words = tell_speed(make_speed())
+    assert "2.0 and 2.0 times that of Keras 3" in words
+    assert "convolutions" not in words
+    assert tell_speed({"rows": []}) == ""
+
+
+def test_a_study_has_a_table_for_each_encoder_with_its_own_budgets(make_study: Callable[..., Path]):
+    study = read_study(make_study(encoders=("origin", "optimal"), budgets=(400, "all")))
+    assert study is not None
+    first, second = make_study_tables(study)
+    assert first["encoder"] == "origin"
+    assert first["head"] == ["arm", "400 labels a class", "all labels"]
+    assert ["from scratch", "49.0 (48.4 to 49.6)", "61.0 (60.4 to 61.6)"] in first["rows"]
+    assert second["rows"] == first["rows"]

@@ -1,0 +1,94 @@
+"""The configuration in the report: which keys act, what is special, and the command."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+import cae
+from cae.config import RunConfig, dump
+from cae.presets import load_preset, override
+from cae.report.recipe import (
+    make_changes_table,
+    make_config_tables,
+    write_command,
+    write_value,
+)
+from cae.report.sources import Run
+
+
+def list_keys(rows: Sequence[dict[str, Any]]) -> list[str]:
+    return [row["key"] for row in rows]
+
+
+def test_keys_whose_switch_is_off_and_new_keys_at_their_default_are_left_out():
+    tables = make_config_tables(dump(load_preset("base")))
+    keys = [key for table in tables.values() for key in list_keys(table)]
+    assert {"epochs", "lr", "conv_blocks", "freeze_encoder", "data_augmentation"} - {
+        "freeze_encoder"
+    } <= set(keys)
+    assert not {"early_stopping_delta", "kernel_regularizer_value", "weight_decay", "seed"} & {
+        *keys
+    }
+    assert not any(any(row["changed"]) for table in tables.values() for row in table)
+
+
+def test_what_differs_from_the_origin_is_marked_for_each_stage():
+    config = override(RunConfig(), ["classifier.lr=0.01", "classifier.freeze_encoder=false"])
+    tables = make_config_tables(dump(config))
+    (rate,) = [row for row in tables["shared"] if row["key"] == "lr"]
+    assert (rate["values"], rate["changed"]) == (["0.001", "0.01"], [False, True])
+    (frozen,) = [row for row in tables["classifier"] if row["key"] == "freeze_encoder"]
+    assert (frozen["values"], frozen["changed"]) == (["off"], [True])
+
+
+def test_a_value_whose_switch_is_off_in_one_stage_has_an_empty_cell():
+    tables = make_config_tables(dump(RunConfig()))
+    (row,) = [row for row in tables["shared"] if row["key"] == "dropout_value"]
+    assert row["values"] == ["0.2", ""]
+
+
+def test_the_table_of_changes_has_a_column_for_each_run(make_run: Callable[..., Run]):
+    table = make_changes_table([make_run(name="a"), make_run(name="b", lr=0.5, seed=7)])
+    assert table["head"] == ["key", "`a`", "`b`"]
+    assert table["rows"] == [["`classifier.lr`", "0.001", "0.5"]]
+    assert not table["is_long"]
+
+
+@pytest.mark.parametrize("lr", [0.001, 0.5])
+def test_the_command_makes_the_configuration_again(make_run: Callable[..., Run], lr: float):
+    run = make_run(lr=lr)
+    words = shlex.split(write_command(run))
+    assert words[:2] == ["cae", "run"]
+    preset = words[words.index("--preset") + 1]
+    settings = [words[place + 1] for place, word in enumerate(words) if word == "--set"]
+    assert dump(cae.override(load_preset(preset), settings)) == run.config
+    assert len(settings) == (lr != 0.001)
+    assert words[-2:] == ["--name", "mine"]
+
+
+@pytest.mark.parametrize("preset", cae.preset_names())
+def test_a_preset_is_made_again_by_its_name(make_run: Callable[..., Run], preset: str):
+    run = make_run(name=preset)
+    run.config.update(dump(load_preset(preset)))
+    assert write_command(run) == f"cae run --preset {preset} --data cifar10"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "default"),
+        (True, "on"),
+        (1e-3, "0.001"),
+        ([32, 32, 3], "32, 32, 3"),
+        ("one_cycle", "one cycle"),
+        ([], "none"),
+        (64, "64"),
+    ],
+    ids=str,
+)
+def test_values_are_written_in_words(value: object, text: str):
+    assert write_value(value) == text

@@ -1,0 +1,177 @@
+"""What is said of runs: it follows their figures, whichever way they lie."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from cae.report.run_sentences import (
+    list_limits,
+    name_machine,
+    tell_against,
+    tell_beside,
+    tell_classes,
+    tell_cost,
+    tell_data,
+    tell_finetuning,
+    tell_headline,
+    tell_peers,
+    tell_pretraining,
+    tell_reconstruction,
+    tell_training,
+)
+from cae.report.seeds import Accuracy, Group, group_runs
+from cae.report.sources import Run, read_peers, read_training
+
+Make = Callable[..., Run]
+ORIGIN = read_peers()["origin"]
+
+
+def group(*runs: Run) -> Group:
+    (found,) = group_runs(runs)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("right", "side"),
+    [(97, "above"), (70, "not to be told from"), (40, "below")],
+)
+def test_the_headline_compares_the_interval_with_the_origin(make_run: Make, right: int, side: str):
+    words = tell_headline(group(make_run(right=right)), ORIGIN)
+    assert f", which is {side} the 71% of the system it follows." in words
+    assert f"bird in {right}% of cases, deer in {right}% and truck in {right}%." in words
+
+
+def test_other_data_are_not_compared_with_the_origin(make_run: Make):
+    words = tell_headline(group(make_run(data="digits")), ORIGIN)
+    assert "of digits correctly. " in words
+    assert "system it follows" not in words
+
+
+def test_several_seeds_are_named_with_the_interval(make_run: Make):
+    words = tell_headline(group(make_run(seed=1), make_run(seed=2, right=76)), ORIGIN)
+    assert "over two seeds" in words
+
+
+@pytest.mark.parametrize(
+    ("figure", "side"), [(0.69, "above"), (0.7, "not to be told from"), (0.73, "below")]
+)
+def test_a_figure_within_the_interval_cannot_be_told_from_it(figure: float, side: str):
+    assert tell_against(Accuracy(0.71, 0.7, 0.72, 1), figure) == side
+
+
+def test_the_data_are_told_with_their_counts(make_run: Make):
+    words = tell_data(make_run())
+    assert "Half of the training images of bird, deer and truck are removed" in words
+    assert "300 images are left" in words
+    assert "22% are set aside for validation" in words
+    assert "250 images to train on and 50 to choose by" in words
+    assert "The 400 test images" in words
+
+
+def test_data_without_validation_are_told_as_such(make_run: Make):
+    words = tell_data(make_run(validates=False))
+    assert "All 250 of them are trained on" in words
+    assert "set aside for validation, with" not in words
+
+
+def set_keys(run: Run, section: str, **values: Any) -> Run:
+    run.config[section].update(values)
+    return run
+
+
+def test_the_stages_are_told_from_the_configuration(make_run: Make):
+    run = make_run()
+    assert "reconstruct its input by the mean squared error." in tell_pretraining(run)
+    assert "50 epochs of adam at a learning rate of 0.001 (constant)" in tell_pretraining(run)
+    assert "only the head is trained, on augmented images" in tell_finetuning(run)
+    set_keys(run, "classifier", freeze_encoder=False, data_augmentation=False)
+    assert "trained together, on the images as they are" in tell_finetuning(run)
+
+
+def test_noise_and_masks_are_told_of(make_run: Make):
+    run = set_keys(make_run(), "autoencoder", gaussian_noise_input=True)
+    assert "noise of standard deviation 0.1" in tell_pretraining(run)
+    set_keys(run, "autoencoder", mask_ratio=0.6, mask_patch_size=4)
+    assert "60% of each image, in squares of 4 pixels, is hidden" in tell_pretraining(run)
+
+
+def test_cost_and_reconstruction_are_means_over_seeds(make_run: Make):
+    one = group(make_run())
+    assert tell_cost(one) == (
+        "Both stages and the evaluation took 3.1 minutes on two cores of an AMD EPYC, in bfloat16."
+    )
+    assert "3.1 minutes each" in tell_cost(group(make_run(seed=1), make_run(seed=2)))
+    assert "26.6 dB and a structural similarity of 0.912" in tell_reconstruction(one)
+
+
+def test_an_accelerator_is_the_machine(make_run: Make):
+    run = make_run()
+    run.environment["accelerator"] = "NVIDIA H100"
+    assert name_machine(run) == "one NVIDIA H100, in bfloat16"
+
+
+def test_the_worst_class_and_the_commonest_mistake_are_named(make_run: Make):
+    run = make_run()
+    run.scores["per_class"]["deer"]["recall"] = 0.2
+    run.scores["confusion_matrix"][2][1] = 55
+    words = tell_classes(run)
+    assert "least often is deer (20.0%)" in words
+    assert "deer taken for bird: 55 of" in words
+    assert "thinned classes are found in 55.3% of cases on average, the others in 73.0%" in words
+
+
+def test_a_perfect_classifier_has_no_commonest_mistake(make_run: Make):
+    assert "commonest mistake" not in tell_classes(make_run(right=100))
+
+
+def test_the_best_epoch_is_told_with_the_weights_that_are_used(make_run: Make):
+    words = tell_training(read_training(make_run()))
+    assert (
+        "The autoencoder's validation loss was lowest in epoch 2 of 3 (0.3, at the end 0.35)"
+        in (words)
+    )
+    assert "the weights used are those of the last epoch" in words
+    assert "no validation" not in words
+    assert "set aside" in tell_training(read_training(make_run(validates=False)))
+
+
+@pytest.mark.parametrize(
+    ("right", "words"),
+    [
+        (40, "none of their five figures lies"),
+        (82, "four of their five figures lie"),
+        (97, "all of their five figures lie"),
+    ],
+)
+def test_peers_below_the_interval_are_counted(make_run: Make, right: int, words: str):
+    peers = [{"figure": {"test_accuracy": figure}} for figure in (0.72, 0.73, 0.78, 0.79, 0.9)]
+    told = tell_peers(group(make_run(right=right)), peers)
+    assert "72.0% to 90.0%" in told
+    assert words in told
+
+
+@pytest.mark.parametrize(
+    ("right", "words"),
+    [
+        (76, "`b` scores 3.0 points more than `a`; the two intervals do not overlap."),
+        (70, "`b` scores 3.0 points less than `a`; the two intervals do not overlap."),
+        (73, "`b` is level with `a`."),
+    ],
+)
+def test_another_run_is_told_beside_this_one(make_run: Make, right: int, words: str):
+    run, other = make_run(name="a"), make_run(name="b", right=right)
+    assert tell_beside(group(run), group(other)) == words
+
+
+def test_limits_name_what_is_missing(make_run: Make):
+    alone = " ".join(list_limits(group(make_run()), has_study=False))
+    assert "One seed." in alone
+    assert "No control from scratch." in alone
+    several = " ".join(list_limits(group(make_run(seed=1), make_run(seed=2)), has_study=True))
+    assert "Two seeds." in several
+    assert "No control" not in several
+    digits = " ".join(list_limits(group(make_run(data="digits")), has_study=True))
+    assert "CIFAR-10" not in digits

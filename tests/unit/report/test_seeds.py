@@ -1,0 +1,49 @@
+"""Runs of several seeds: which belong together, and the interval of their mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from cae.report.seeds import group_runs
+from cae.report.sources import Run
+
+Make = Callable[..., Run]
+
+
+def test_runs_of_one_recipe_and_different_seeds_are_told_of_together(make_run: Make):
+    runs = [
+        make_run(name="a", seed=1),
+        make_run(name="b", seed=2),
+        make_run(name="again", seed=1),
+        make_run(name="faster", seed=3, lr=0.1),
+        make_run(name="digits", seed=4, data="digits"),
+    ]
+    names = [[run.name for run in group.runs] for group in group_runs(runs)]
+    assert names == [["a", "b"], ["again"], ["faster"], ["digits"]]
+
+
+def test_the_interval_of_several_seeds_is_students(make_run: Make):
+    (group,) = group_runs([make_run(seed=seed, right=70 + 3 * seed) for seed in range(3)])
+    values = [run.scores["accuracy"] for run in group.runs]
+    low, high = stats.t.interval(0.95, 2, loc=np.mean(values), scale=stats.sem(values))
+    assert group.accuracy.mean == pytest.approx(np.mean(values))
+    assert (group.accuracy.low, group.accuracy.high) == pytest.approx((low, high))
+    assert group.accuracy.seeds == 3
+
+
+def test_the_interval_of_one_run_is_that_of_its_test_images(make_run: Make):
+    (group,) = group_runs([make_run()])
+    assert [group.accuracy.low, group.accuracy.high] == group.first.scores["accuracy_interval"]
+    assert group.accuracy.seeds == 1
+
+
+def test_a_figure_that_one_run_lacks_has_no_mean(make_run: Make):
+    (group,) = group_runs([make_run(seed=1), make_run(seed=2)])
+    assert group.mean(lambda run: run.quality["psnr"]) == pytest.approx(26.6)
+    assert group.mean(lambda run: None if run.seed == 1 else 1.0) is None
+    assert group.recall("cat") == pytest.approx(group.first.scores["per_class"]["cat"]["recall"])
+    assert group.minutes == pytest.approx(3.1)

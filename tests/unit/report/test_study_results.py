@@ -1,0 +1,95 @@
+"""The results of a study: read whole, and refused where they say something else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cae.errors import CheckpointError
+from cae.files import read_json, write_json
+from cae.report.study_results import (
+    Difference,
+    Interval,
+    name_arm,
+    name_budgets,
+    name_control,
+    read_study,
+)
+
+
+def change(folder: Path, edit: Callable[[dict[str, Any]], object]) -> None:
+    content = read_json(folder / "summary.json")
+    edit(content)
+    write_json(folder / "summary.json", content)
+
+
+def test_a_study_is_read_with_its_budgets_in_rising_order(study_folder: Path):
+    study = read_study(study_folder)
+    assert study is not None
+    assert study.labels == [100, 400, "all"]
+    assert study.encoders == ["origin"]
+    assert study.trials == 5 * (6 + 6 + 3)
+    assert len(study.differences) == 2 * 2 * 3
+    assert study.differences[0].gain == Interval(-0.01, -0.02, 0.0, 6)
+
+
+def test_no_study_is_none(tmp_path: Path, make_study: Callable[..., Path]):
+    assert read_study(tmp_path / "nothing") is None
+    assert read_study(make_study(encoders=())) is None
+
+
+def test_arms_that_the_question_does_not_have_are_kept_for_the_table(study_folder: Path):
+    change(study_folder, lambda content: content["estimates"][0].update(arm="dropout 0.4"))
+    study = read_study(study_folder)
+    assert study is not None
+    assert [estimate.arm for estimate in study.variants] == ["dropout 0.4"]
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda content: content.pop("estimates"), "no 'estimates'"),
+        (lambda content: content["estimates"][0].pop("test_accuracy"), "no 'test_accuracy'"),
+        (
+            lambda content: content["estimates"][0].update(labels_per_class=-1),
+            "labels_per_class -1",
+        ),
+        (lambda content: content["differences"][0].update(mean="high"), "high"),
+        (lambda content: content.update(estimates=[5]), "not a study's results"),
+    ],
+)
+def test_results_that_are_not_a_studys_are_refused(
+    study_folder: Path, edit: Callable[[dict[str, Any]], object], message: str
+):
+    change(study_folder, edit)
+    with pytest.raises(CheckpointError, match=rf"summary\.json.*{message}.*; .*cae study"):
+        read_study(study_folder)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "effect"),
+    [(0.01, 0.02, "gain"), (-0.02, -0.01, "loss"), (-0.01, 0.01, "none"), (None, None, "unknown")],
+)
+def test_the_interval_tells_the_effect(low: float | None, high: float | None, effect: str):
+    row = Difference("e", "masked", 100, "fine_tuned", "scratch", Interval(0, low, high, 3), 0, 0)
+    assert row.effect == effect
+
+
+@pytest.mark.parametrize(("p", "is_significant"), [(0.04, True), (0.05, False), (None, True)])
+def test_significance_is_that_of_the_corrected_p_value(p: float | None, *, is_significant: bool):
+    row = Difference("e", "masked", 100, "fine_tuned", "scratch", Interval(0, 0, 0, 3), 0.9, p)
+    assert row.is_significant is is_significant
+
+
+def test_arms_controls_and_budgets_have_names():
+    assert name_arm("fine_tuned", "masked") == "fine-tuned, masked"
+    assert name_arm("scratch", "masked") == "from scratch"
+    assert name_arm("hidden_noise") == "hidden noise"
+    assert name_control("scratch_whole_budget") == "training from scratch for the whole budget"
+    assert name_control("plain") == "the arm plain"
+    assert name_budgets({100: "(a)", 400: "(b)"}) == "100 (a) and 400 (b) labels a class"
+    assert name_budgets({100: "", "all": ""}) == "100 labels a class, and all labels"
+    assert name_budgets({"all": "(c)"}) == "all labels (c)"

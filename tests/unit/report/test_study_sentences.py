@@ -1,0 +1,108 @@
+"""What is said of a study: it follows its intervals and p-values, whichever way they lie."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cae.report.phrases import MINUS
+from cae.report.study_results import Difference, Interval, Study, read_study
+from cae.report.study_sentences import (
+    NO_STUDY,
+    find_key_differences,
+    list_verdicts,
+    tell_answer,
+    tell_best,
+    tell_effect,
+    tell_extent,
+)
+
+
+def read(folder: Path) -> Study:
+    study = read_study(folder)
+    assert study is not None
+    return study
+
+
+def make_row(low: float | None, high: float | None, *, p_holm: float | None = 0.01) -> Difference:
+    mean = 0.03 if low is None or high is None else (low + high) / 2
+    gain = Interval(mean, low, high, 6)
+    return Difference(
+        "origin", "masked", 400, "fine_tuned", "scratch_whole_budget", gain, 0.01, p_holm
+    )
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        (make_row(0.02, 0.04), "gains 3.0 points (+2.0 to +4.0)"),
+        (make_row(-0.04, -0.02), f"loses 3.0 points ({MINUS}4.0 to {MINUS}2.0)"),
+        (make_row(-0.01, 0.02), f"makes no difference that can be told ({MINUS}1.0 to +2.0)"),
+        (make_row(0.02, 0.04, p_holm=0.25), "which is not significant (p = 0.25 after Holm)"),
+        (make_row(0.02, 0.04, p_holm=None), "gains 3.0 points (+2.0 to +4.0)"),
+        (make_row(None, None), "lies +3.0 points away in the one seed there is"),
+    ],
+    ids=["gain", "loss", "none", "not significant", "not corrected", "one seed"],
+)
+def test_an_effect_is_told_as_its_interval_lies(row: Difference, words: str):
+    assert words in tell_effect(row)
+
+
+def test_the_answer_is_against_the_control_of_equal_budget(study_folder: Path):
+    study = read(study_folder)
+    assert {row.control for row in find_key_differences(study)} == {"scratch_whole_budget"}
+    answer = tell_answer(study)
+    assert answer.startswith(
+        "With 100 labels a class, against training from scratch for the whole budget, plain "
+        f"pretraining loses 2.0 points ({MINUS}3.0 to {MINUS}1.0) and masked pretraining gains 3.0"
+    )
+    assert "With all labels" in answer
+    assert "not significant (p = 0.25" in answer
+
+
+def test_without_a_control_of_equal_budget_the_shorter_one_is_named(study_folder: Path):
+    study = read(study_folder)
+    short = tuple(row for row in study.differences if row.control == "scratch")
+    assert "against training from scratch, " in tell_answer(replace(study, differences=short))
+
+
+def test_without_a_study_or_a_comparison_the_answer_says_so(study_folder: Path):
+    assert tell_answer(None) == NO_STUDY
+    study = replace(read(study_folder), differences=())
+    assert "no paired comparison" in tell_answer(study)
+
+
+def test_verdicts_need_an_interval_off_zero_and_significance(study_folder: Path):
+    verdicts = list_verdicts(read(study_folder))
+    assert verdicts["helped"] == [
+        "Fine-tuned, masked, with the encoder `origin` and against training from scratch for the "
+        "whole budget, with 100 (+3.0) and 400 (+3.0) labels a class."
+    ]
+    assert len(verdicts["hurt"]) == 1
+    assert f"100 ({MINUS}2.0) and 400" in verdicts["hurt"][0]
+    # With all labels there are three seeds: no sign-flip test of them is significant.
+    assert [sentence.rpartition("with ")[2] for sentence in verdicts["undecided"]] == [
+        f"all labels ({MINUS}2.0).",
+        "all labels (+3.0).",
+    ]
+    assert list_verdicts(None) == {"helped": [], "hurt": [], "undecided": []}
+
+
+def test_the_extent_counts_trials_budgets_and_seeds(study_folder: Path):
+    assert tell_extent(read(study_folder)) == (
+        "75 trials so far: 100 and 400 labels a class, and all labels, with the encoder `origin`, "
+        "3 to six seeds to each point."
+    )
+
+
+def test_the_best_arm_of_each_budget_is_named(make_study: Callable[..., Path]):
+    study = read(make_study(gains={"masked": 0.03}))
+    assert "the highest is fine-tuned, masked with 100 (53.0%), 400" not in tell_best(study)
+    assert tell_best(study).startswith(
+        "Of the arms with the encoder `origin`, the highest is fine-tuned, masked with 100 (53.0%)"
+    )
+    losing = read(make_study(gains={"masked": -0.03}))
+    assert "from scratch, whole budget with 100 (50.0%)" in tell_best(losing)
