@@ -61,8 +61,9 @@ def write_cells(folder: Path) -> dict[str, str]:
         "test accuracy (95% interval)": f"**{scores['accuracy']:.1%}** ({low:.1%} to {high:.1%})",
         "macro F1": f"{scores['macro_f1']:.2f}",
         "recall of bird / deer / truck": " / ".join(f"{recall:.2f}" for recall in recalls),
-        "reconstruction PSNR": f"{quality['psnr']:.1f} dB",
-        "reconstruction SSIM": f"{quality['ssim']:.3f}",
+        # A masked autoencoder's target need not be a picture.
+        "reconstruction PSNR": f"{quality['psnr']:.1f} dB" if "psnr" in quality else "",
+        "reconstruction SSIM": f"{quality['ssim']:.3f}" if "ssim" in quality else "",
         "minutes in all": f"{evaluation['seconds']['total'] / 60:.1f}",
         "machine": f"{environment['threads']} cores, {environment['processor']}",
         "precision": environment["precision"],

@@ -188,6 +188,8 @@ def describe(material: Material) -> dict[str, Any]:
         "split": run.evaluation["split"]["fingerprint"][:_SHOWN_DIGITS],
         "pretraining": tell_pretraining(run),
         "finetuning": tell_finetuning(run),
+        "is_masked": run.config["autoencoder"].get("mask_ratio", 0) > 0,
+        "fills_in": "psnr" in run.quality,
         "is_augmented": run.config["classifier"]["data_augmentation"],
         "parameters": f"{run.evaluation['parameters']:,}",
         "config": make_config_tables(run.config),

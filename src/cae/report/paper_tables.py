@@ -68,7 +68,7 @@ def make_results_table(groups: Sequence[Group], origin: Mapping[str, Any]) -> Ta
         accuracy = group.accuracy
         recalls = (group.recall(name) for name in thinned)
         seeds = "" if accuracy.seeds == 1 else f", {accuracy.seeds} seeds"
-        psnr = group.mean(lambda run: run.quality["psnr"])
+        psnr = group.mean(lambda run: run.quality.get("psnr"))
         macro_f1 = group.mean(lambda run: run.scores["macro_f1"])
         rows.append(
             [
@@ -77,7 +77,7 @@ def make_results_table(groups: Sequence[Group], origin: Mapping[str, Any]) -> Ta
                 write_range(accuracy.low, accuracy.high),
                 f"{macro_f1:.2f}",
                 " / ".join("" if recall is None else f"{recall:.2f}" for recall in recalls),
-                f"{psnr:.1f} dB",
+                "" if psnr is None else f"{psnr:.1f} dB",
                 f"{group.minutes:.1f}",
             ]
         )

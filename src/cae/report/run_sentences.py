@@ -23,6 +23,12 @@ from cae.report.phrases import (
 from cae.report.seeds import Accuracy, Group
 from cae.report.sources import Run, Training
 
+_TARGETS = {
+    "pixels": "pixels",
+    "normalised_patches": "pixels, each patch normalised,",
+    "high_pass": "image without its blur",
+    "gradient_histograms": "histograms of its gradients' directions",
+}
 _LOSSES = {
     "mean_squared_error": "the mean squared error",
     "mean_absolute_error": "the mean absolute error",
@@ -73,7 +79,8 @@ def tell_pretraining(run: Run) -> str:
     if masked:
         words = (
             f"{write_percent(masked, 0)} of each image, in squares of {config['mask_patch_size']} "
-            "pixels, is hidden from it, and it learns to fill in what is missing"
+            f"pixels, is hidden from it, and it learns to predict the {_TARGETS[config['target']]} "
+            "there"
         )
     elif config["gaussian_noise_input"]:
         words += f" from input to which noise of standard deviation {noise:g} was added"
@@ -143,14 +150,26 @@ def _tell_thinned(group: Group) -> str:
 
 
 def tell_reconstruction(group: Group) -> str:
-    """Say how close the autoencoder's images come."""
-    psnr = group.mean(lambda run: run.quality["psnr"])
-    ssim = group.mean(lambda run: run.quality["ssim"])
+    """Say how close the autoencoder's images come, or what it predicts of what it does not see."""
+    sentences: list[str] = []
+    quality = group.first.quality
+    error = group.mean(lambda run: run.quality.get("target_mse"))
+    if error is not None:
+        sentences.append(
+            f"With {write_percent(quality['hidden_fraction'], 0)} of each test image hidden, the "
+            f"autoencoder predicts the {_TARGETS[quality['target']]} there with a mean squared "
+            f"error of {error:.3f}."
+        )
+    psnr = group.mean(lambda run: run.quality.get("psnr"))
+    if psnr is None:
+        return " ".join(sentences)
+    ssim = group.mean(lambda run: run.quality.get("ssim"))
     similarity = "" if ssim is None else f" and a structural similarity of {ssim:.3f}"
-    return (
+    sentences.append(
         f"The autoencoder reconstructs the test images with a peak signal-to-noise ratio of "
         f"{psnr:.1f} dB{similarity}."
     )
+    return " ".join(sentences)
 
 
 def tell_cost(group: Group) -> str:
