@@ -55,6 +55,10 @@ class Whitening(nn.Module):
         cast("Tensor", self.mean).copy_(mean)
         cast("Tensor", self.weight).copy_(torch.cat((filters, -filters)))
 
+    def extra_repr(self) -> str:
+        channels = self.channels_out // (2 * _PATCH**2)
+        return f"{channels}, {self.channels_out}, kernel_size=({_PATCH}, {_PATCH}), stride=(1, 1)"
+
     def forward(self, x: Tensor) -> Tensor:
         """Return [N, 8C, H - 1, W - 1] of images [N, C, H, W]."""
         return F.conv2d(x - cast("Tensor", self.mean), cast("Tensor", self.weight), self.bias)

@@ -21,7 +21,6 @@ _WORDS = {
     "BatchNorm1d": "norm",
     "GroupNorm": "norm",
     "LayerNorm": "norm",
-    "Linear": "dense",
 }
 
 
@@ -128,6 +127,10 @@ def _name_layer(kind: str, options: str) -> str | None:
     if "Conv" in kind:
         kernel = _read_pair(options, "kernel_size")
         return f"conv {kernel[0]} {TIMES} {kernel[1]}" if kernel else "conv"
+    if kind == "Whitening":
+        return "whitening"
+    if kind.endswith("Linear"):
+        return "dense"
     if "Pool" in kind:
         return "pool"
     if "Upsample" in kind:
@@ -137,13 +140,13 @@ def _name_layer(kind: str, options: str) -> str | None:
 
 def _follow(kind: str, options: str, size: Size | None, width: int) -> tuple[Size | None, int]:
     """Return size and width behind a layer."""
-    if kind == "Linear":
+    if kind.endswith("Linear"):
         return None, int(re.findall(r"out_features=(\d+)", options)[0])
     if "MaxPool" in kind or "AvgPool" in kind:
         step = (_read_pair(options, "stride") or (2, 2))[0]
         return (size[0] // step, size[1] // step) if size else None, width
     found = re.match(r"(\d+), (\d+)", options)
-    if "Conv" not in kind or not found:
+    if ("Conv" not in kind and kind != "Whitening") or not found:
         return size, width
     taken, made = int(found[1]), int(found[2])
     size = _rearrange(size, width, taken)

@@ -110,3 +110,15 @@ def test_layers_without_weights_join_the_part_before_them_and_noise_is_not_told_
     conv, output = make_parts(layers, stage="head", size=(4, 4), width=4)
     assert (conv.name, conv.size, conv.layers[-1]) == ("head.conv", (2, 2), "pool")
     assert (output.shape, output.layers) == ("5", ("dense",))
+
+
+def test_a_whitened_encoder_and_a_linear_head_have_the_sizes_that_they_compute():
+    autoencoder = cae.AutoencoderConfig(encoder="whitened", init_num_filters=4)
+    classifier = cae.ClassifierConfig(head="linear", global_pooling="max")
+    model = make_classifier(autoencoder, classifier, num_classes=10)
+    layers = describe_layers(model)
+    stem, *blocks = make_parts(layers, stage="encoder", size=(32, 32), width=3)
+    assert (stem.layers, stem.size, stem.width) == (("whitening",), (31, 31), 24)
+    assert [part.size for part in blocks] == [(15, 15), (7, 7), (3, 3)]
+    head = make_parts(layers, stage="head", size=(3, 3), width=16)
+    assert [part.layers for part in head if part.width == 10] == [("dense",)]
