@@ -27,6 +27,7 @@ ARGUMENTS = {"evaluate": ["MODEL"], "predict": ["PICTURE"]}
 EXIT_CODES = {
     "CaeError": 1,
     "ConfigError": 2,
+    "OccupiedError": 2,
     "DataError": 3,
     "CheckpointError": 4,
     "DivergedError": 5,
