@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TypeVar
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -22,8 +21,6 @@ from cae.training.objectives import (
     ReconstructionObjective,
 )
 from cae.training.step import make_step
-
-Config = TypeVar("Config", AutoencoderConfig, ClassifierConfig)
 
 # The count grows with the images; batch norm needs two of them.
 _COUNTED_IMAGES = 4
@@ -100,34 +97,34 @@ def measure_speeds(
     return Speeds(pretrain, finetune)
 
 
-def _strip(config: Config) -> Config:
-    """Return the configuration without what no count depends on, so that each is counted once."""
-    return config.model_copy(
-        update={"seed": 0, "epochs": 1, "low_resolution_epochs": 0, "lr": 1.0, "batch_size": 2}
-    )
+def _strip(config: AutoencoderConfig | ClassifierConfig) -> str:
+    """Return the configuration as JSON, less what no count depends on: each is counted once."""
+    idle = {"seed": 0, "epochs": 1, "low_resolution_epochs": 0, "lr": 1.0, "batch_size": 2}
+    return config.model_copy(update=idle).model_dump_json()
 
 
 @lru_cache
-def _count_autoencoder_step(config: AutoencoderConfig, side: int | None) -> float:
+def _count_autoencoder_step(stripped: str, side: int | None) -> float:
     """Return the operations of a training step, per image, the images `side` pixels a side."""
+    config = AutoencoderConfig.model_validate_json(stripped)
     model = make_autoencoder(config)
     return _count_step(model, ReconstructionObjective(config), _draw_batch(config, side=side))
 
 
 @lru_cache
-def _count_classifier_step(
-    autoencoder: AutoencoderConfig, config: ClassifierConfig, num_classes: int, side: int | None
-) -> float:
+def _count_classifier_step(below: str, stripped: str, num_classes: int, side: int | None) -> float:
+    autoencoder = AutoencoderConfig.model_validate_json(below)
+    config = ClassifierConfig.model_validate_json(stripped)
     model = make_classifier(autoencoder, config, num_classes=num_classes)
     batch = _draw_batch(autoencoder, side=side, num_classes=num_classes)
     return _count_step(model, ClassificationObjective(autoencoder), batch)
 
 
 @lru_cache
-def _count_frozen_steps(
-    autoencoder: AutoencoderConfig, config: ClassifierConfig, num_classes: int
-) -> tuple[float, float]:
+def _count_frozen_steps(below: str, stripped: str, num_classes: int) -> tuple[float, float]:
     """Return the operations, per image, of encoding it and of a step of the head on that."""
+    autoencoder = AutoencoderConfig.model_validate_json(below)
+    config = ClassifierConfig.model_validate_json(stripped)
     model = make_classifier(autoencoder, config, num_classes=num_classes)
     batch = _draw_batch(autoencoder, num_classes=num_classes)
     with FlopCounterMode(display=False) as counter:

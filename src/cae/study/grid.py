@@ -136,10 +136,10 @@ class _Maker:
         return Cell(choice.plan, choice.encoder, pretraining, arm, budget, seed, trial)
 
     def _pretrain(self, name: str, seed: int) -> Trial:
-        mask = self._recipe.mask if name == "masked" else {}
-        one = set_epochs(
-            change(self._recipe.autoencoder, **self._plan.pretrainings[name], **mask, seed=seed), 1
-        )
+        changes = dict(self._plan.pretrainings[name])
+        if name == "masked":
+            changes |= self._recipe.mask
+        one = set_epochs(change(self._recipe.autoencoder, **changes, seed=seed), 1)
         flops = count_pretraining(one, images=self._images)
         config = set_epochs(one, max(1, round(self._pretraining_flops / flops)))
         flops = count_pretraining(config, images=self._images)

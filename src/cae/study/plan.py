@@ -139,6 +139,7 @@ _REGULARISATIONS: dict[str, dict[str, Any]] = {
         "activity_regularizer_value": 1e-8,
     },
 }
+_ORIGIN = {"freeze_encoder": True}  # its own recipe, which the plan's recipe is
 _BALANCED = ("class_weights", "balanced_sampling", "logit_adjustment")
 _ORIGIN_PAIRS = [
     ("scratch", NO_PRETRAINING),
@@ -149,13 +150,13 @@ _ORIGIN_PAIRS = [
 ORIGIN = Plan(
     arms={
         "scratch": Arm(_SCRATCH),
-        "frozen": Arm({}, controls=("scratch",)),  # as the origin's own recipe has it
-        "class_weights": Arm({"class_weights": True}, controls=("frozen",)),
+        "frozen": Arm(_ORIGIN, controls=("scratch",)),
+        "class_weights": Arm({**_ORIGIN, "class_weights": True}, controls=("frozen",)),
         "balanced_sampling": Arm(
-            {"class_balance": "sampling"}, controls=("frozen", "class_weights")
+            {**_ORIGIN, "class_balance": "sampling"}, controls=("frozen", "class_weights")
         ),
         "logit_adjustment": Arm(
-            {"class_balance": "logit_adjustment"}, controls=("frozen", "class_weights")
+            {**_ORIGIN, "class_balance": "logit_adjustment"}, controls=("frozen", "class_weights")
         ),
     },
     pretrainings=_REGULARISATIONS,

@@ -156,7 +156,7 @@ def change(config: Config, **values: Any) -> Config:
 
 
 def set_epochs(config: Config, epochs: int) -> Config:
-    """Return a stage's configuration with so many epochs, the same share of them of small images."""
+    """Return a stage with so many epochs, and the same share of them of small images."""
     low = round(config.low_resolution_epochs / config.epochs * epochs)
     changed = change(config, epochs=epochs, low_resolution_epochs=low)
     return changed if low else change(changed, low_resolution_side=24)

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 
@@ -34,11 +34,13 @@ class Outcome:
         key: of the trial.
         state: "elsewhere": another process is at work on it, or on its pretraining.
         error: why it failed.
+        val_accuracy: of a classifier that was finished.
     """
 
     key: str
     state: State
     error: str | None = None
+    val_accuracy: float | None = None
 
 
 class StudyProgress(Progress, Protocol):
@@ -194,10 +196,12 @@ def _run_wave(
     # The variables that libraries read when a worker starts; other backends inherit the parent's.
     limits = {"inner_max_num_threads": threads} if workers.backend == "loky" else {}
     with joblib.parallel_config(workers.backend, n_jobs=workers.jobs, **limits):
-        outcomes = joblib.Parallel(return_as="generator_unordered", batch_size=1)(
+        calls = (
             joblib.delayed(attempt_apart)(trial, dataset, folder, runtime, keeping, threads)
             for trial in wave
         )
+        parallel: Any = joblib.Parallel(return_as="generator_unordered")
+        outcomes: Iterable[Outcome] = parallel(calls)
         trials = {trial.key: trial for trial in wave}
         try:
             for outcome in outcomes:
@@ -232,17 +236,20 @@ def attempt(
 ) -> Outcome:
     """Carry out a trial; return how it ended, and write why if it failed."""
     try:
-        run_trial(trial, dataset, folder, runtime=runtime, progress=progress, keeping=keeping)
+        result = run_trial(
+            trial, dataset, folder, runtime=runtime, progress=progress, keeping=keeping
+        )
     except OccupiedError:
         return Outcome(trial.key, "elsewhere")
     except StoppedError:
         raise
-    except Exception as error:  # noqa: BLE001 - one failed trial must not end the study
+    except Exception as error:  # One failed trial must not end the study.
         words = str(error) if isinstance(error, CaeError) else f"{type(error).__name__}: {error}"
         logger.debug("trial %s failed", trial.key, exc_info=True)
         _write_failure(folder, trial, words)
         return Outcome(trial.key, "failed", words)
-    return Outcome(trial.key, "finished")
+    accuracy = result["validation"].get("accuracy")
+    return Outcome(trial.key, "finished", val_accuracy=accuracy)
 
 
 def _write_failure(folder: StudyFolder, trial: Trial, words: str) -> None:

@@ -72,20 +72,13 @@ def _compare(groups: Mapping[tuple[Any, ...], Group]) -> Iterator[dict[str, Any]
     for cell, group in groups.items():
         plan, encoder, pretraining, arm, labels = cell
         for control in PLANS[plan].arms[arm].controls:
-            other = next(
-                (
-                    groups[place]
-                    for name in (pretraining, NO_PRETRAINING)
-                    if (place := (plan, encoder, name, control, labels)) in groups
-                ),
-                {},
-            )
+            # One from scratch stands for every pretraining.
+            same = groups.get((plan, encoder, pretraining, control, labels))
+            other = same or groups.get((plan, encoder, NO_PRETRAINING, control, labels)) or Group()
             seeds = sorted(group.keys() & other.keys())
             if not seeds:
                 continue
-            values = [
-                group[seed]["test_accuracy"] - other[seed]["test_accuracy"] for seed in seeds
-            ]
+            values = [group[seed]["test_accuracy"] - other[seed]["test_accuracy"] for seed in seeds]
             yield {
                 "plan": plan,
                 "encoder": encoder,

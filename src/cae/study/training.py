@@ -52,8 +52,10 @@ def run_trial(
     runtime: Runtime,
     progress: Progress,
     keeping: Keeping,
-) -> None:
-    """Carry out a trial, or go on with it, and write what it found; a finished one is left.
+) -> dict[str, Any]:
+    """Carry out a trial, or go on with it; write what it found and return it.
+
+    What was finished meanwhile is read.
 
     Validation images are looked at while it trains only where the configuration chooses by them
     (`callbacks`), else once when it is over. The test images are read once, when it is over.
@@ -73,26 +75,21 @@ def run_trial(
         CaeError: see also `cae.pretrain_into` and `cae.finetune_into`.
     """
     with folder.trial(trial.key).lock():
-        if is_finished(trial, folder):
-            return  # By another process, while this one waited for its turn.
+        if is_finished(trial, folder):  # by another process, since this one looked
+            return read_sealed_json(folder.result(trial.key))
         splits = make_splits(dataset, trial.data)
-        if trial.classifier is None:
-            train = _pretrain
-        else:
-            train = _finetune
-        found = train(trial, splits, folder, runtime, progress, keeping)
-        write_sealed_json(
-            folder.result(trial.key),
-            {
-                "key": trial.key,
-                **_describe(trial),
-                **found,
-                "date": datetime.now(UTC).date().isoformat(),
-                "environment": describe_environment(runtime),
-            },
-        )
+        train = _pretrain if trial.classifier is None else _finetune
+        result = {
+            "key": trial.key,
+            **_describe(trial),
+            **train(trial, splits, folder, runtime, progress, keeping),
+            "date": datetime.now(UTC).date().isoformat(),
+            "environment": describe_environment(runtime),
+        }
+        write_sealed_json(folder.result(trial.key), result)
         remove(folder.failure(trial.key))
         _tidy(trial, folder)
+        return result
 
 
 def _pretrain(
