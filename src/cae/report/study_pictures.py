@@ -120,8 +120,8 @@ def plot_differences(differences: Sequence[Row], path: Path, *, about: str) -> P
     )
     title = "What each gains over training from scratch"
     subtitle = (
-        f"difference of test accuracies, paired by seed, mean and 95% interval, with so many labels "
-        f"of each class; {about}"
+        f"difference of test accuracies, paired by seed, mean and 95% interval, with so many "
+        f"labels of each class; {about}"
     )
     body = _FRAME_PIXELS + _BAR_PIXELS * len(rows)
     with open_page(path, title=title, subtitle=subtitle, body_pixels=body) as figure:

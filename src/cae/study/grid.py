@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from cae.config import ClassifierConfig, DataConfig
+from cae.config import AutoencoderConfig, ClassifierConfig, DataConfig
 from cae.data.images import Dataset
 from cae.data.splits import make_splits
 from cae.errors import ConfigError
@@ -16,6 +17,11 @@ from cae.study.plan import PLANS, Arm
 from cae.study.recipes import ENCODERS, change, choose_schedule, make_recipe, set_epochs
 from cae.study.trials import NO_PRETRAINING, Cell, Trial
 from cae.wording import suggest
+
+logger = logging.getLogger(__name__)
+
+# Whole epochs cannot cost exactly the same; beyond this ratio it is told.
+_MOST_UNEQUAL = 1.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +122,7 @@ class _Maker:
         epochs = choice.pretrain_epochs or self._schedule.pretrain_epochs
         plain = set_epochs(self._recipe.autoencoder, epochs)
         self._pretraining_flops = count_pretraining(plain, images=self._images)
+        self._pretrainings: dict[str, tuple[AutoencoderConfig, float]] = {}
 
     def make_cell(self, arm: str, pretraining: str, budget: int | None, seed: int) -> Cell:
         """Return the cell of an arm after a pretraining, with so many labels a class."""
@@ -136,15 +143,30 @@ class _Maker:
         return Cell(choice.plan, choice.encoder, pretraining, arm, budget, seed, trial)
 
     def _pretrain(self, name: str, seed: int) -> Trial:
+        if name not in self._pretrainings:
+            self._pretrainings[name] = self._make_pretraining(name)
+        config, flops = self._pretrainings[name]
+        data, config = _make_data(None, seed=seed), change(config, seed=seed)
+        return Trial(source=self._source, data=data, autoencoder=config, flops=flops)
+
+    def _make_pretraining(self, name: str) -> tuple[AutoencoderConfig, float]:
+        """Return a pretraining of as many epochs as cost what the plain one costs, and its cost."""
         changes = dict(self._plan.pretrainings[name])
         if name == "masked":
             changes |= self._recipe.mask
-        one = set_epochs(change(self._recipe.autoencoder, **changes, seed=seed), 1)
+        one = set_epochs(change(self._recipe.autoencoder, **changes), 1)
         flops = count_pretraining(one, images=self._images)
         config = set_epochs(one, max(1, round(self._pretraining_flops / flops)))
         flops = count_pretraining(config, images=self._images)
-        data = _make_data(None, seed=seed)
-        return Trial(source=self._source, data=data, autoencoder=config, flops=flops)
+        ratio = flops / self._pretraining_flops
+        if not 1 / _MOST_UNEQUAL < ratio < _MOST_UNEQUAL:
+            logger.warning(
+                "pretraining %s costs %.2f times what the plain one does, for it has whole epochs; "
+                "more --pretrain-epochs make them more equal",
+                name,
+                ratio,
+            )
+        return config, flops
 
     def _make_classifier(self, arm: Arm, budget: int | None, seed: int) -> ClassifierConfig:
         lesson = self._schedule.choose_lesson(budget)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, cast
 
 import torch
 
@@ -196,11 +196,11 @@ def _run_wave(
     # The variables that libraries read when a worker starts; other backends inherit the parent's.
     limits = {"inner_max_num_threads": threads} if workers.backend == "loky" else {}
     with joblib.parallel_config(workers.backend, n_jobs=workers.jobs, **limits):
-        calls = (
-            joblib.delayed(attempt_apart)(trial, dataset, folder, runtime, keeping, threads)
-            for trial in wave
-        )
-        parallel: Any = joblib.Parallel(return_as="generator_unordered")
+        keeping = Keeping(keeping.every_seconds)  # A request to stop does not reach a worker.
+        # joblib is without types.
+        call = cast("Callable[..., Any]", joblib.delayed)(attempt_apart)
+        calls = (call(trial, dataset, folder, runtime, keeping, threads) for trial in wave)
+        parallel = cast("Callable[..., Any]", joblib.Parallel(return_as="generator_unordered"))
         outcomes: Iterable[Outcome] = parallel(calls)
         trials = {trial.key: trial for trial in wave}
         try:
