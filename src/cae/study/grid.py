@@ -65,8 +65,9 @@ def make_grid(choice: Choice, dataset: Dataset) -> list[Cell]:
         ConfigError: the choice names what the plan does not have, or is of nothing.
         DataError: the images are too few for it.
     """
-    pairs, budgets = _choose(choice)
+    pairs = _choose_pairs(choice)
     maker = _Maker(choice, dataset)
+    budgets = maker.choose_budgets()
     cells = [
         maker.make_cell(arm, pretraining, budget, seed)
         for seed in choice.seeds
@@ -81,8 +82,8 @@ def make_grid(choice: Choice, dataset: Dataset) -> list[Cell]:
     return cells
 
 
-def _choose(choice: Choice) -> tuple[list[tuple[str, str]], list[int | None]]:
-    """Return the pairs of arm and pretraining, and the label budgets."""
+def _choose_pairs(choice: Choice) -> list[tuple[str, str]]:
+    """Return the pairs of arm and pretraining that are chosen."""
     _require_known("--plan", [choice.plan], PLANS)
     _require_known("--encoder", [choice.encoder], ENCODERS)
     plan = PLANS[choice.plan]
@@ -102,9 +103,7 @@ def _choose(choice: Choice) -> tuple[list[tuple[str, str]], list[int | None]]:
             f"nothing of the plan is chosen: {', '.join(choice.arms)} is never made after "
             f"{', '.join(choice.pretrainings)}; choose another --arm or --pretraining"
         )
-    budgets = choice.budgets or (plan.whole_budgets if choice.full else plan.published_budgets)
-    few = sorted({budget for budget in budgets if budget is not None})
-    return pairs, [*few, *([None] if None in budgets else [])]
+    return pairs
 
 
 class _Maker:
@@ -115,14 +114,26 @@ class _Maker:
         where = {"plan": choice.plan, "source": dataset.source}
         self._recipe = make_recipe(choice.encoder, **where, settings=choice.settings)
         self._schedule = choose_schedule(choice.schedule, encoder=choice.encoder, **where)
-        train = make_splits(dataset, _make_data(None, seed=0)).train
+        self._dataset, train = dataset, make_splits(dataset, _make_data(None, seed=0)).train
         self._class_counts, self._images = train.class_counts(), len(train)
-        for budget in choice.budgets:
-            make_splits(dataset, _make_data(budget, seed=0))  # refuses more labels than there are
         epochs = choice.pretrain_epochs or self._schedule.pretrain_epochs
         plain = set_epochs(self._recipe.autoencoder, epochs)
         self._pretraining_flops = count_pretraining(plain, images=self._images)
         self._pretrainings: dict[str, tuple[AutoencoderConfig, float]] = {}
+
+    def choose_budgets(self) -> list[int | None]:
+        """Return the label budgets that are chosen, else the plan's as far as there are labels."""
+        smallest = int(self._class_counts.min())
+        published, whole = (
+            [budget for budget in budgets if budget is None or budget <= smallest]
+            for budgets in (self._plan.published_budgets, self._plan.whole_budgets)
+        )
+        default = whole if self._choice.full or len(published) < 2 else published
+        for budget in self._choice.budgets:
+            make_splits(self._dataset, _make_data(budget, seed=0))  # refuses what is too much
+        budgets = self._choice.budgets or default
+        few = sorted({budget for budget in budgets if budget is not None})
+        return [*few, *([None] if None in budgets else [])]
 
     def make_cell(self, arm: str, pretraining: str, budget: int | None, seed: int) -> Cell:
         """Return the cell of an arm after a pretraining, with so many labels a class."""
