@@ -114,8 +114,8 @@ def study(
         typer.Option(
             "--backend",
             metavar="NAME",
-            help="What carries out more than one: loky, multiprocessing, or another that joblib "
-            "knows.",
+            help="What carries out more than one: loky, or another that joblib knows and that has "
+            "processes of its own, such as dask.",
         ),
     ] = "loky",
     save_every: options.SaveEvery = 30.0,

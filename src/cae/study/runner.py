@@ -23,6 +23,11 @@ from cae.training.progress import Progress, SilentProgress
 
 logger = logging.getLogger(__name__)
 
+_UNFIT_BACKENDS = {
+    "threading": "training draws from the one random state that the threads of a process share",
+    "multiprocessing": "a forked process has lost the threads that PyTorch computes with",
+}
+
 State = Literal["finished", "failed", "elsewhere"]
 
 
@@ -68,17 +73,17 @@ class Workers:
         backend: joblib's name of what carries out more than one.
 
     Raises:
-        ConfigError: the backend's workers would share one random state.
+        ConfigError: the backend has no processes that can train on their own.
     """
 
     jobs: int = 1
     backend: str = "loky"
 
     def __post_init__(self) -> None:
-        if self.jobs > 1 and self.backend == "threading":
+        if self.jobs > 1 and self.backend in _UNFIT_BACKENDS:
             raise ConfigError(
-                "--backend threading: training draws from the one random state that the threads "
-                "of a process share; take a backend with processes, such as loky"
+                f"--backend {self.backend}: {_UNFIT_BACKENDS[self.backend]}; take one with "
+                "processes of its own, such as loky"
             )
 
 
@@ -195,7 +200,11 @@ def _run_wave(
     threads = max(1, torch.get_num_threads() // workers.jobs)
     # The variables that libraries read when a worker starts; other backends inherit the parent's.
     limits = {"inner_max_num_threads": threads} if workers.backend == "loky" else {}
-    with joblib.parallel_config(workers.backend, n_jobs=workers.jobs, **limits):
+    try:
+        configured = joblib.parallel_config(workers.backend, n_jobs=workers.jobs, **limits)
+    except (ValueError, ImportError) as error:
+        raise ConfigError(f"--backend {workers.backend}: {error}") from None
+    with configured:
         keeping = Keeping(keeping.every_seconds)  # A request to stop does not reach a worker.
         # joblib is without types.
         call = cast("Callable[..., Any]", joblib.delayed)(attempt_apart)

@@ -15,6 +15,7 @@ from cae.study.trials import Cell, Trial
 
 SHAPE = (8, 8, 3)
 BOTH: dict[str, Any] = {"image_shape": SHAPE, "batch_size": 8, "epochs": 2}
+NETWORK: dict[str, Any] = {**BOTH, "init_num_filters": 2}
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +30,7 @@ def folder(tmp_path: Path) -> StudyFolder:
 
 
 def draw_pretraining(*, seed: int = 0, **changes: Any) -> Trial:
-    config = AutoencoderConfig(**{**BOTH, "init_num_filters": 2, "seed": seed, **changes})
+    config = AutoencoderConfig.model_validate({**NETWORK, "seed": seed, **changes})
     return Trial(source="noise", data=DataConfig(), autoencoder=config, flops=4e9)
 
 
@@ -39,8 +40,10 @@ def draw_trial(
     return Trial(
         source="noise",
         data=DataConfig(labels_per_class=labels, labelled_seed=None if labels is None else seed),
-        autoencoder=AutoencoderConfig(**{**BOTH, "init_num_filters": 2, "seed": seed}),
-        classifier=ClassifierConfig(**{**BOTH, "freeze_encoder": False, "seed": seed, **changes}),
+        autoencoder=AutoencoderConfig.model_validate({**NETWORK, "seed": seed}),
+        classifier=ClassifierConfig.model_validate(
+            {**BOTH, "freeze_encoder": False, "seed": seed, **changes}
+        ),
         pretraining=pretraining,
         flops=1e9,
     )

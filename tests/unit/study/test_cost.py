@@ -25,7 +25,7 @@ LINEAR = 2 * FILTERS[1] * CLASSES
 
 def make_head(**changes) -> ClassifierConfig:
     values = {"head": "linear", "global_pooling": "average", "freeze_encoder": False, "epochs": 7}
-    return ClassifierConfig(**{**values, "image_shape": (SIDE, SIDE, 3), **changes})
+    return ClassifierConfig.model_validate({**values, "image_shape": (SIDE, SIDE, 3), **changes})
 
 
 def count(config: ClassifierConfig, *, images: int = 10) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cae.config import ClassifierConfig, find_ineffective_keys, parse_section, dump
+from cae.config import ClassifierConfig, dump, find_ineffective_keys, parse_section
 from cae.study.plan import LABELS, ORIGIN, PLANS
 
 

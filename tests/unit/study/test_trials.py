@@ -60,7 +60,7 @@ def test_every_key_of_the_configuration_counts(section: str):
     kind = {"autoencoder": AutoencoderConfig, "classifier": ClassifierConfig}[section]
     plain = Trial("noise", DataConfig(), AutoencoderConfig(), ClassifierConfig())
     for name, field in kind.model_fields.items():
-        changed = kind.model_construct(**{name: ("changed", field.default)})
+        changed = kind.model_construct(None, **{name: ("changed", field.default)})
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # It is no value that the key may have.
             assert replace(plain, **{section: changed}).key != plain.key
@@ -68,7 +68,9 @@ def test_every_key_of_the_configuration_counts(section: str):
 
 def test_a_key_at_its_default_does_not_count_so_that_new_ones_leave_keys_alone():
     default = ClassifierConfig.model_fields["label_smoothing"].default
-    said = Trial("noise", DataConfig(), AutoencoderConfig(), ClassifierConfig(label_smoothing=default))
+    said = Trial(
+        "noise", DataConfig(), AutoencoderConfig(), ClassifierConfig(label_smoothing=default)
+    )
     left_out = Trial("noise", DataConfig(), AutoencoderConfig(), ClassifierConfig())
     assert said.key == left_out.key
 
