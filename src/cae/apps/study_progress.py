@@ -88,7 +88,8 @@ class StudyScreen:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._bars.stop()
+        if self._bars.live.is_started:
+            self._bars.stop()
 
     def is_training(self) -> bool:
         """Whether a stage is under way in this process."""
