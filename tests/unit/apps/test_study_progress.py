@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from typing import Any
 
 import pytest
 from rich.console import Console
@@ -38,15 +37,15 @@ def watch(*, terminal: bool, trials: list[Trial]) -> tuple[StudyScreen, io.Strin
     return StudyScreen(names, console), written
 
 
-def train(screen: StudyProgress, trial: Trial, *, done: int = 0, **outcome: Any) -> None:
+def train(screen: StudyProgress, trial: Trial, *, val_accuracy: float | None = None) -> None:
     screen.trial_started(trial)
-    screen.stage_started("classifier", epochs=2, images_per_epoch=100, images_done=done)
-    for step in range(done, 200, 50):
+    screen.stage_started("classifier", epochs=2, images_per_epoch=100, images_done=0)
+    for step in range(0, 200, 50):
         screen.images_done(50)
         if step % 100:
             screen.epoch_ended(step // 100 + 1, RECORD)
     screen.stage_ended()
-    screen.trial_ended(trial, Outcome(trial.key, **{"state": "finished", **outcome}))
+    screen.trial_ended(trial, Outcome(trial.key, "finished", val_accuracy=val_accuracy))
 
 
 def test_without_a_terminal_each_trial_is_a_line():

@@ -187,6 +187,7 @@ def test_a_study_that_was_stopped_goes_on_to_the_same_figures(
     assert read_figures(folder) == read_figures(other)
 
 
+@pytest.mark.slow
 def test_several_workers_find_what_one_finds(study, folder, make_cells, tmp_path: Path):
     cells = make_cells(2)
     other = StudyFolder(tmp_path / "workers")
