@@ -218,7 +218,7 @@ class StudyFolder:
         Raises:
             ConfigError: it cannot be.
         """
-        for folder in (self.root, self.root / "trials", self.table.parent, self.root / "plots"):
+        for folder in (self.root, self.root / "trials", self.results, self.root / "plots"):
             _make_folder(folder)
 
     def trial(self, key: str) -> RunFolder:
@@ -244,14 +244,19 @@ class StudyFolder:
         return sorted((self.root / "trials").glob("grid-*.json"))
 
     @property
+    def results(self) -> Path:
+        """What all trials say together, where a run that is published has it too."""
+        return RunFolder(self.root, "study").study
+
+    @property
     def table(self) -> Path:
         """One row for each trial."""
-        return self.root / "history" / "study" / "trials.csv"
+        return self.results / "trials.csv"
 
     @property
     def summary(self) -> Path:
         """Means, differences and conditions."""
-        return self.root / "history" / "study" / "summary.json"
+        return self.results / "summary.json"
 
     def plot(self, name: str) -> Path:
         """A picture of the study."""

@@ -21,14 +21,11 @@ OPTIONS = {
     "finetune": TRAINING | {"--encoder", "--from-scratch"},
     "evaluate": SHARED | {"--json"},
     "predict": {"--model", "--device", "--precision", "--json", "--debug"},
-<<<<<<< HEAD
     "report": {"--run", "--beside", "--study", "--benchmarks", "--out", "--debug"},
-=======
     "study": SHARED
     | {"--plan", "--encoder", "--labels", "--arm", "--pretraining", "--full"}
     | {"--seeds", "--seeds-at-all", "--schedule", "--pretrain-epochs", "--finetune-epochs"}
     | {"--set", "--out", "--jobs", "--backend", "--save-every", "--dry-run", "--json"},
->>>>>>> 49a56e5 (Test the command, tables, progress and pictures of a study)
 }
 ARGUMENTS = {"evaluate": ["MODEL"], "predict": ["PICTURE"]}
 EXIT_CODES = {

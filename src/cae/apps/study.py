@@ -86,7 +86,7 @@ def study(request: StudyRequest, *, dry_run: bool, as_json: bool) -> None:
             workers=request.workers,
         )
     summary = write_results(folder)
-    draw_study(summary, folder)
+    draw_study(folder)
     if as_json:
         answer_json(summary)
     else:

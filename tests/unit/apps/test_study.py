@@ -33,9 +33,9 @@ def test_a_study_is_trained_and_told(train_tiny, tmp_path: Path):
     out = tmp_path / "out"
     assert len(read_table(out)) == 4
     assert sorted(path.name for path in (out / "plots").iterdir()) == [
-        "study_accuracy_origin.png",
-        "study_cost_origin.png",
-        "study_differences_origin.png",
+        "study_accuracy.png",
+        "study_cost.png",
+        "study_differences.png",
     ]
     summary = read_json(out / "history" / "study" / "summary.json")
     assert summary["conditions"]["command"].startswith("cae study --data digits ")
