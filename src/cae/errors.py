@@ -15,6 +15,10 @@ class ConfigError(CaeError, ValueError):
     exit_code = 2
 
 
+class OccupiedError(ConfigError):
+    """Another process is at work in the folder of a run."""
+
+
 class DataError(CaeError, ValueError):
     """Images, labels or an archive are missing, damaged or not what they claim to be."""
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from cae.errors import ConfigError
+from cae.errors import ConfigError, OccupiedError
 from cae.files import remove, sweep
 
 _FOLDERS = ("models", "history", "plots")
@@ -58,15 +58,7 @@ class RunFolder:
             ConfigError: naming the folder that cannot be made or written.
         """
         for folder in (self.root, *(self.root / name for name in _FOLDERS)):
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-                with tempfile.TemporaryFile(dir=folder):
-                    pass
-            except OSError as error:
-                raise ConfigError(
-                    f"{folder}: cannot be written: {error.strerror}; give another folder (--out), "
-                    "or make way for this one"
-                ) from None
+            _make_folder(folder)
 
     @contextmanager
     def lock(self) -> Generator[None]:
@@ -76,7 +68,8 @@ class RunFolder:
         left are removed. Within one process the lock may be taken again.
 
         Raises:
-            ConfigError: another process is at work there, or the folder cannot be written.
+            OccupiedError: another process is at work there.
+            ConfigError: the folder cannot be written.
         """
         from filelock import FileLock, Timeout  # Not needed by who only reads.
 
@@ -89,7 +82,7 @@ class RunFolder:
         try:
             lock.acquire()
         except Timeout:
-            raise ConfigError(
+            raise OccupiedError(
                 f"{self.root}: another process is at work in this folder; wait for its end, or "
                 "give another folder (--out)"
             ) from None
@@ -135,6 +128,17 @@ class RunFolder:
             files.other_weights("last"),
             self.history(model),
             *(self.root / "plots").glob(f"{model}_*.png"),
+        ):
+            remove(path)
+
+    def drop_weights(self, model: str) -> None:
+        """Remove a model and all weights of it; its history stays."""
+        files = self.model(model)
+        for path in (
+            files.json,
+            files.weights,
+            files.other_weights("best"),
+            files.other_weights("last"),
         ):
             remove(path)
 
@@ -197,6 +201,79 @@ class RunFolder:
 def find_configuration(root: Path) -> Path:
     """Return where a folder that holds a run has its configuration, which names the run."""
     return root / "run.json"
+
+
+@dataclass(frozen=True, slots=True)
+class StudyFolder:
+    """The layout of a study under `root`: a folder for each trial, and what all of them say.
+
+    `trials/` is all that a study is made of: copied into that of another one, it joins it.
+    """
+
+    root: Path
+
+    def make(self) -> None:
+        """Make the folder, and see that it can be written.
+
+        Raises:
+            ConfigError: it cannot be.
+        """
+        for folder in (self.root, self.root / "trials", self.results, self.root / "plots"):
+            _make_folder(folder)
+
+    def trial(self, key: str) -> RunFolder:
+        """The run folder of a trial."""
+        require_plain_name(key)
+        return RunFolder(self.root / "trials" / key, "trial")
+
+    def result(self, key: str) -> Path:
+        """What a finished trial found; it is there once the trial is over."""
+        return self.trial(key).root / "result.json"
+
+    def failure(self, key: str) -> Path:
+        """Why a trial could not be finished."""
+        return self.trial(key).root / "failure.json"
+
+    def grid(self, key: str) -> Path:
+        """The trials that one command asked for."""
+        require_plain_name(key)
+        return self.root / "trials" / f"grid-{key}.json"
+
+    def find_grids(self) -> list[Path]:
+        """All grids that were asked for, in an order that stays."""
+        return sorted((self.root / "trials").glob("grid-*.json"))
+
+    @property
+    def results(self) -> Path:
+        """What all trials say together, where a run that is published has it too."""
+        return RunFolder(self.root, "study").study
+
+    @property
+    def table(self) -> Path:
+        """One row for each trial."""
+        return self.results / "trials.csv"
+
+    @property
+    def summary(self) -> Path:
+        """Means, differences and conditions."""
+        return self.results / "summary.json"
+
+    def plot(self, name: str) -> Path:
+        """A picture of the study."""
+        require_plain_name(name)
+        return self.root / "plots" / f"study_{name}.png"
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ConfigError(
+            f"{folder}: cannot be written: {error.strerror}; give another folder (--out), or make "
+            "way for this one"
+        ) from None
 
 
 def require_plain_name(name: str, *, most_bytes: int = 150) -> None:

@@ -22,11 +22,16 @@ OPTIONS = {
     "evaluate": SHARED | {"--json"},
     "predict": {"--model", "--device", "--precision", "--json", "--debug"},
     "report": {"--run", "--beside", "--study", "--benchmarks", "--out", "--debug"},
+    "study": SHARED
+    | {"--plan", "--encoder", "--labels", "--arm", "--pretraining", "--full"}
+    | {"--seeds", "--seeds-at-all", "--schedule", "--pretrain-epochs", "--finetune-epochs"}
+    | {"--set", "--out", "--jobs", "--backend", "--save-every", "--dry-run", "--json"},
 }
 ARGUMENTS = {"evaluate": ["MODEL"], "predict": ["PICTURE"]}
 EXIT_CODES = {
     "CaeError": 1,
     "ConfigError": 2,
+    "OccupiedError": 2,
     "DataError": 3,
     "CheckpointError": 4,
     "DivergedError": 5,

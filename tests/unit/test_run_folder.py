@@ -8,7 +8,7 @@ import pytest
 
 from cae.errors import ConfigError
 from cae.files import write_text
-from cae.run_folder import RunFolder, require_plain_name
+from cae.run_folder import RunFolder, StudyFolder, require_plain_name
 
 GOOD = ["a", "base", "run 2", "v1.2", "my-model_3", "modèle", "x" * 100]
 BAD = [
@@ -112,3 +112,62 @@ def test_its_folders_are_made_or_named_as_what_cannot_be_written(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match=r"file: cannot be written: .*--out"):
         RunFolder(tmp_path / "file", "mine").make()
+
+
+def test_the_weights_of_a_model_can_be_dropped_and_its_history_stays(tmp_path: Path):
+    folder = RunFolder(tmp_path, "a")
+    files = folder.model(folder.classifier)
+    weights = [files.json, files.weights, files.other_weights("best"), files.other_weights("last")]
+    for path in (*weights, folder.history(folder.classifier), folder.model("other").weights):
+        write_text(path, "x")
+    folder.drop_weights(folder.classifier)
+    assert not any(path.exists() for path in weights)
+    assert folder.history(folder.classifier).exists()
+    assert folder.model("other").weights.exists()
+
+
+def test_a_study_keeps_its_trials_apart_and_tells_of_them_in_the_layout_of_a_run():
+    folder = StudyFolder(Path("out"))
+    paths = [
+        folder.trial("abc").root,
+        folder.result("abc"),
+        folder.failure("abc"),
+        folder.grid("def"),
+        folder.table,
+        folder.summary,
+        folder.plot("accuracy_origin"),
+    ]
+    assert [path.as_posix() for path in paths] == [
+        "out/trials/abc",
+        "out/trials/abc/result.json",
+        "out/trials/abc/failure.json",
+        "out/trials/grid-def.json",
+        "out/history/study/trials.csv",
+        "out/history/study/summary.json",
+        "out/plots/study_accuracy_origin.png",
+    ]
+
+
+@pytest.mark.parametrize("key", BAD)
+def test_no_key_of_a_trial_leads_out_of_the_study(key: str):
+    folder = StudyFolder(Path("out"))
+    for name in (folder.trial, folder.grid, folder.plot):
+        with pytest.raises(ConfigError, match="cannot name a file"):
+            name(key)
+
+
+def test_the_grids_of_a_study_are_found_in_order(tmp_path: Path):
+    folder = StudyFolder(tmp_path)
+    assert folder.find_grids() == []
+    for key in ("b", "a"):
+        write_text(folder.grid(key), "{}")
+    write_text(folder.result("a"), "{}")
+    assert folder.find_grids() == [folder.grid("a"), folder.grid("b")]
+
+
+def test_a_study_that_cannot_be_written_is_told_at_once(tmp_path: Path):
+    (tmp_path / "study").write_text("in the way")
+    with pytest.raises(ConfigError, match="study: cannot be written"):
+        StudyFolder(tmp_path / "study").make()
+    StudyFolder(tmp_path / "other").make()
+    assert (tmp_path / "other" / "history" / "study").is_dir()

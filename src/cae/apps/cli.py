@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 
-import cae
 from cae.apps import options
 from cae.apps.failures import failures_told, stop_on_sigterm
 from cae.apps.progress import Loading
 from cae.apps.publishing import report
 from cae.apps.screen import set_up_streams, tell_error
+from cae.apps.study_command import study
 from cae.errors import ConfigError
 
 # Everything that takes time to import is imported by the command that needs it, so that help is
@@ -32,35 +32,11 @@ app = typer.Typer(
 )
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"cae {cae.__version__}")
-        raise typer.Exit
-
-
-def _show_help(context: typer.Context, wanted: bool) -> None:
-    if wanted:
-        typer.echo(context.get_help())
-        raise typer.Exit
-
-
-# The help option is our own: typer's has no default, and to make a bool of that it imports
-# pydantic even when only the help of a command is asked for.
 @app.callback(invoke_without_command=True, add_help_option=False)
 def describe_program(
     context: typer.Context,
-    _version: Annotated[
-        bool,
-        typer.Option(
-            "--version", is_eager=True, callback=_show_version, help="Show the version and exit."
-        ),
-    ] = False,
-    _help: Annotated[
-        bool,
-        typer.Option(
-            "--help", "-h", is_eager=True, callback=_show_help, help="Show this message and exit."
-        ),
-    ] = False,
+    _version: options.Version = False,
+    _help: options.Help = False,
 ) -> None:
     """Classify CIFAR-10 with a convolutional autoencoder.
 
@@ -81,7 +57,7 @@ def describe_program(
       5 training diverged, 6 missing library, 129 SIGHUP, 130 Ctrl-C, 143 SIGTERM
     """
     if context.invoked_subcommand is None:
-        _show_help(context, wanted=True)
+        options.show_help(context, wanted=True)
 
 
 @app.command()
@@ -332,6 +308,7 @@ def predict(
 
 
 app.command()(report)
+app.command()(study)
 
 
 def main() -> None:

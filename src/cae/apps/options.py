@@ -7,6 +7,21 @@ from typing import Annotated
 
 import typer
 
+import cae
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"cae {cae.__version__}")
+        raise typer.Exit
+
+
+def show_help(context: typer.Context, wanted: bool) -> None:
+    """Show the help of the program, if wanted, and end."""
+    if wanted:
+        typer.echo(context.get_help())
+        raise typer.Exit
+
 
 def _parse_folder(text: str) -> Path:
     if not text:
@@ -14,6 +29,20 @@ def _parse_folder(text: str) -> Path:
     return Path(text)
 
 
+Version = Annotated[
+    bool,
+    typer.Option(
+        "--version", is_eager=True, callback=_show_version, help="Show the version and exit."
+    ),
+]
+# Our own: typer's has no default, and to make a bool of that it imports pydantic even when only
+# the help of a command is asked for.
+Help = Annotated[
+    bool,
+    typer.Option(
+        "--help", "-h", is_eager=True, callback=show_help, help="Show this message and exit."
+    ),
+]
 Data = Annotated[
     str,
     typer.Option(
@@ -66,6 +95,15 @@ Out = Annotated[
         metavar="FOLDER",
         parser=_parse_folder,
         help="Where models, histories, plots and figures go.  [default: runs/DATA-PRESET]",
+    ),
+]
+StudyOut = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        metavar="FOLDER",
+        parser=_parse_folder,
+        help="Where trials, table, summary and plots go.  [default: runs/study]",
     ),
 ]
 Name = Annotated[

@@ -20,13 +20,14 @@ class DataConfig(Section):
     chosen. `remove_classes` null means the data set's own choice: bird, deer and truck for
     CIFAR-10, the classes at the same places for the digits. `labels_per_class` null means that all
     labels of the training images may be used; the autoencoder learns from all images in either
-    case.
+    case. `labelled_seed` draws which labels those are; null means `seed`.
     """
 
     val_size: Share = 0.22
     remove_classes: Names | None = None
     remove_fraction: Annotated[float, Field(ge=0, le=1)] = 0.5
     labels_per_class: Annotated[int, Field(ge=1)] | None = None
+    labelled_seed: Seed | None = None
     seed: Seed = 42
 
 

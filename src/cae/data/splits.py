@@ -160,7 +160,8 @@ def _draw_labelled(labels: NDArray[np.int64], names: Sequence[str], config: Data
                 "ask for fewer, or lower data.val_size or data.remove_fraction"
             )
         # The first of one order: a smaller number of labels is a part of a larger one.
-        seed = derive_seed(config.seed, "labelled", name)
+        seed = config.seed if config.labelled_seed is None else config.labelled_seed
+        seed = derive_seed(seed, "labelled", name)
         drawn.append(_draw(labels, label, count, seed=seed))
     return np.sort(np.concatenate(drawn))
 

@@ -13,7 +13,7 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from cae.report.architecture import Part, Size, make_parts, mirror_sizes
 from cae.report.page import BLUE, GREEN, GREY, INK, VERMILION
 from cae.report.phrases import TIMES
-from cae.report.vector import open_vector
+from cae.report.vector import open_figure
 
 _HEIGHT_CM = 6.0
 _MOST_IN_A_ROW = 5
@@ -46,7 +46,7 @@ def plot_architecture(
     encoder, decoder, head = map(_join_middle, (encoder, decoder, head))
     fork = len(encoder) + 1
     columns = fork + max(len(decoder), len(head)) + 1
-    with open_vector(path, height_cm=_HEIGHT_CM) as figure:
+    with open_figure(path, height_cm=_HEIGHT_CM) as figure:
         axes = figure.add_subplot()
         axes.set_axis_off()
         axes.set_xlim(-0.5, columns + 0.5)

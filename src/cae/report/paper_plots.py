@@ -15,7 +15,7 @@ from cae.files import replace_whole
 from cae.report.classes import draw_confusion_matrix, draw_recall, make_recall_patches
 from cae.report.curves import draw_curves, make_curves
 from cae.report.page import GREY
-from cae.report.vector import open_vector
+from cae.report.vector import open_figure
 
 # Longer than any stroke of a letter, shorter than a picture.
 _LINE_PIXELS = 40
@@ -25,7 +25,7 @@ _CURVES = {"autoencoder": "loss", "classifier": "accuracy"}
 
 def plot_training(histories: Mapping[str, Mapping[str, Any]], path: Path) -> Path:
     """Write the autoencoder's loss and the classifier's accuracy by epoch, side by side."""
-    with open_vector(path, height_cm=5.2) as figure:
+    with open_figure(path, height_cm=5.2) as figure:
         for place, (stage, metric) in enumerate(_CURVES.items(), start=1):
             axes = figure.add_subplot(1, len(_CURVES), place)
             curves = make_curves(histories[stage]["metrics"], metric=metric)
@@ -37,7 +37,7 @@ def plot_training(histories: Mapping[str, Mapping[str, Any]], path: Path) -> Pat
 def plot_classes(scores: Mapping[str, Any], path: Path, *, thinned: Sequence[str]) -> Path:
     """Write the recall of each class and the confusion matrix, side by side."""
     names = list(scores["per_class"])
-    with open_vector(path, height_cm=7.9) as figure:
+    with open_figure(path, height_cm=7.9) as figure:
         left, right = figure.subplots(1, 2, width_ratios=(0.46, 0.54))
         draw_recall(left, scores["per_class"], highlighted=thinned)
         if thinned:

@@ -23,7 +23,7 @@ from cae.report.study_results import (
     rank_labels,
 )
 from cae.report.study_sentences import tell_interval
-from cae.report.vector import open_vector
+from cae.report.vector import open_figure
 
 # Colour tells the pretraining, the line what was trained.
 _COLORS = {"none": GREY, "plain": VERMILION, "denoising": ORANGE, "masked": BLUE}
@@ -54,7 +54,7 @@ def plot_accuracy_against_labels(study: Study, path: Path) -> Path:
     budgets = study.labels
     arms = _list_arms(study.estimates)
     rows = -(-len(arms) // 3)
-    with open_vector(path, height_cm=7.2 + 0.45 * rows) as figure:
+    with open_figure(path, height_cm=7.2 + 0.45 * rows) as figure:
         panels: list[Axes] = []
         for place, encoder in enumerate(encoders, start=1):
             share = {"sharey": panels[0]} if panels else {}
@@ -91,7 +91,7 @@ def plot_differences(differences: Sequence[Difference], path: Path) -> Path:
         reverse=True,
     )
     controls = {row.control for row in rows}
-    with open_vector(path, height_cm=1.8 + _ROW_CM * len(rows)) as figure:
+    with open_figure(path, height_cm=1.8 + _ROW_CM * len(rows)) as figure:
         axes = figure.add_subplot()
         colors = {"gain": BLUE, "loss": VERMILION, "none": GREY, "unknown": GREY}
         for place, row in enumerate(rows):
@@ -129,7 +129,7 @@ def plot_cost(study: Study, path: Path) -> Path:
     found: set[Labels] = {estimate.labels for estimate in estimates}
     budgets = sorted(found, key=rank_labels)[-_MOST_PANELS:]
     arms = _list_arms(estimates)
-    with open_vector(path, height_cm=5.6 + 0.45 * -(-len(arms) // 3)) as figure:
+    with open_figure(path, height_cm=5.6 + 0.45 * -(-len(arms) // 3)) as figure:
         for place, budget in enumerate(budgets, start=1):
             axes = figure.add_subplot(1, len(budgets), place)
             for estimate in estimates:

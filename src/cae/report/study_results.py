@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -113,8 +113,12 @@ class Study:
         return [estimate for estimate in self.estimates if estimate.arm not in ARMS]
 
 
-def read_study(folder: Path) -> Study | None:
-    """Return the study whose results lie in `folder`, or None if there are none.
+def read_study(folder: Path, *, plan: str = "labels") -> Study | None:
+    """Return what the results in `folder` say of a plan, or None if there is nothing.
+
+    Args:
+        folder: with summary.json.
+        plan: "labels", or "origin" for the comparison of the origin's regularisations.
 
     Raises:
         CheckpointError: the results are damaged or not a study's.
@@ -124,8 +128,8 @@ def read_study(folder: Path) -> Study | None:
         return None
     content = read_object(path)
     try:
-        estimates = tuple(map(_parse_estimate, content["estimates"]))
-        differences = tuple(map(_parse_difference, content.get("differences", ())))
+        estimates = tuple(map(_parse_estimate, _select(content["estimates"], plan)))
+        differences = tuple(map(_parse_difference, _select(content.get("differences", ()), plan)))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         reason = f"no {error}" if isinstance(error, KeyError) else str(error)
         raise CheckpointError(
@@ -171,6 +175,10 @@ def name_budgets(budgets: Mapping[Labels, str]) -> str:
 def rank_labels(labels: Labels) -> float:
     """Return a key that sorts label budgets, "all" last."""
     return float("inf") if labels == "all" else float(labels)
+
+
+def _select(rows: Iterable[Mapping[str, Any]], plan: str) -> list[Mapping[str, Any]]:
+    return [row for row in rows if row.get("plan", "labels") == plan]
 
 
 def _parse_estimate(row: Mapping[str, Any]) -> Estimate:

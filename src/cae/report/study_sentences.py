@@ -29,13 +29,13 @@ def find_key_differences(study: Study) -> list[Difference]:
     """Return the differences that answer the question: against the control of equal budget.
 
     Where a comparison was made with the control of equal budget, that with the shorter one from
-    scratch is left out: the pretraining's time would count for nothing in it.
+    scratch is left out: the pretraining's time would count for nothing in it. So is what the
+    controls differ in from each other.
     """
     *_, matched = CONTROLS
-    has_matched = {_key(row) for row in study.differences if row.control == matched}
-    return [
-        row for row in study.differences if row.control == matched or _key(row) not in has_matched
-    ]
+    rows = [row for row in study.differences if row.treatment not in CONTROLS]
+    has_matched = {_key(row) for row in rows if row.control == matched}
+    return [row for row in rows if row.control == matched or _key(row) not in has_matched]
 
 
 def tell_answer(study: Study | None) -> str:

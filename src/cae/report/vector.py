@@ -1,4 +1,4 @@
-"""The vector figures of the report: its fonts and sizes, and how they become SVG files."""
+"""The figures of the report and the study: fonts and sizes, and how they become SVG or PNG."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.style
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from cae.files import write_text
+from cae.files import replace_whole, write_text
 from cae.report.page import STYLE
 
 # The width of the report's column of text: a figure of this width is shown at its own size.
@@ -24,6 +25,7 @@ _MEASURED_FONT = "STIXGeneral"
 _PAGE_FONT = "Libertinus Serif"
 
 _CM_PER_INCH = 2.54
+_PNG_DPI = 160
 _STYLE: dict[str, Any] = {
     **STYLE,
     "font.family": _MEASURED_FONT,
@@ -38,18 +40,24 @@ _STYLE: dict[str, Any] = {
 
 
 @contextmanager
-def open_vector(path: Path, *, height_cm: float, width_cm: float = COLUMN_CM) -> Generator[Figure]:
-    """Yield an empty figure; when the block ends well, it is written whole to `path` as SVG.
+def open_figure(path: Path, *, height_cm: float, width_cm: float = COLUMN_CM) -> Generator[Figure]:
+    """Yield an empty figure; when the block ends well, it is written whole to `path`.
 
-    Axes are laid out so that nothing is cut off. The file holds no date and no version: the same
+    That is as SVG for the report's page, or, where `path` ends with .png, as pixels on white. Axes
+    are laid out so that nothing is cut off. The file holds no date and no version: the same
     data give the same bytes.
     """
     with matplotlib.style.context(["default", _STYLE]):
         size = (width_cm / _CM_PER_INCH, height_cm / _CM_PER_INCH)
-        figure = Figure(figsize=size, facecolor="none")
-        FigureCanvasSVG(figure)
+        is_vector = path.suffix != ".png"
+        figure = Figure(figsize=size, facecolor="none" if is_vector else "white")
+        (FigureCanvasSVG if is_vector else FigureCanvasAgg)(figure)
         figure.set_layout_engine("constrained", w_pad=0.02, h_pad=0.02)
         yield figure
+        if not is_vector:
+            with replace_whole(path) as temporary:
+                figure.savefig(temporary, dpi=_PNG_DPI, metadata={"Software": None})
+            return
         text = StringIO()
         figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
         write_text(path, text.getvalue().replace(f"'{_MEASURED_FONT}'", f"'{_PAGE_FONT}'"))

@@ -6,7 +6,7 @@ import pytest
 
 import cae
 
-COMMANDS = ("run", "data", "pretrain", "finetune", "evaluate", "predict")
+COMMANDS = ("run", "data", "pretrain", "finetune", "evaluate", "predict", "study")
 
 
 def test_without_arguments_there_is_help(call_cae):

@@ -79,6 +79,17 @@ def test_few_labels_are_others_under_another_seed_and_told_of():
     assert "labelled" not in describe_splits(make_splits(make_dataset(), DataConfig()))["split"]
 
 
+def test_which_labels_there_are_can_have_a_seed_of_its_own():
+    def split(labelled_seed: int | None):
+        config = DataConfig(labels_per_class=5, seed=1, labelled_seed=labelled_seed)
+        return make_splits(make_dataset(), config)
+
+    plain, other = split(None), split(2)
+    assert other.fingerprint == plain.fingerprint
+    assert read_indices(other.labelled) != read_indices(plain.labelled)
+    assert read_indices(split(1).labelled) == read_indices(plain.labelled)
+
+
 def test_more_labels_than_there_are_are_refused():
     with pytest.raises(DataError, match=r"labels_per_class 17: class 'frog' has only 16 training"):
         make_splits(make_dataset(), DataConfig(labels_per_class=17))

@@ -10,7 +10,7 @@ import pytest
 
 from cae.config import AutoencoderConfig, ClassifierConfig, DataConfig
 from cae.data.splits import make_splits
-from cae.errors import ConfigError, StoppedError
+from cae.errors import ConfigError, OccupiedError, StoppedError
 from cae.files import read_sealed_json, write_sealed_json
 from cae.pipeline.kept import Keeping, finetune_into, pretrain_into
 from cae.run_folder import RunFolder
@@ -183,7 +183,7 @@ with RunFolder(Path({str(bench.folder.root)!r}), "other").lock():
     ) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == "locked\n"
-        with pytest.raises(ConfigError, match="another process is at work in this folder"):
+        with pytest.raises(OccupiedError, match="another process is at work in this folder"):
             bench.pretrain()
         other.kill()
     # It was killed; what it held is free.

@@ -48,6 +48,16 @@ def test_arms_that_the_question_does_not_have_are_kept_for_the_table(study_folde
     assert [estimate.arm for estimate in study.variants] == ["dropout 0.4"]
 
 
+def test_each_plan_is_read_by_itself(study_folder: Path):
+    change(study_folder, lambda content: content["estimates"][0].update(plan="origin"))
+    change(study_folder, lambda content: content["estimates"][1].update(plan="labels"))
+    labels, origin = read_study(study_folder), read_study(study_folder, plan="origin")
+    assert labels is not None
+    assert origin is not None
+    assert (len(labels.estimates), len(origin.estimates)) == (14, 1)
+    assert origin.differences == ()
+
+
 @pytest.mark.parametrize(
     ("edit", "message"),
     [

@@ -63,6 +63,13 @@ def test_the_answer_is_against_the_control_of_equal_budget(study_folder: Path):
     assert "not significant (p = 0.25" in answer
 
 
+def test_what_the_controls_differ_in_is_no_answer(study_folder: Path):
+    study = read(study_folder)
+    between = replace(study.differences[0], treatment="scratch_whole_budget", control="scratch")
+    rows = find_key_differences(replace(study, differences=(between, *study.differences)))
+    assert rows == find_key_differences(study)
+
+
 def test_without_a_control_of_equal_budget_the_shorter_one_is_named(study_folder: Path):
     study = read(study_folder)
     short = tuple(row for row in study.differences if row.control == "scratch")

@@ -7,12 +7,13 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from cae.report.vector import open_vector
+from cae.report.vector import open_figure
 
 
 def draw(path: Path) -> Path:
-    with open_vector(path, width_cm=10, height_cm=5) as figure:
+    with open_figure(path, width_cm=10, height_cm=5) as figure:
         figure.add_subplot().plot([1, 2], [3, 4], label="a line")
     return path
 
@@ -31,11 +32,18 @@ def test_a_figure_has_the_size_asked_for(tmp_path: Path):
     assert points == pytest.approx([10 / 2.54 * 72, 5 / 2.54 * 72], abs=0.01)
 
 
+def test_a_png_is_opaque_and_has_the_size_asked_for(tmp_path: Path):
+    picture = Image.open(draw(tmp_path / "f.png"))
+    assert picture.size == pytest.approx((10 / 2.54 * 160, 5 / 2.54 * 160), abs=1)
+    assert picture.convert("RGBA").getpixel((0, 0)) == (255, 255, 255, 255)
+    assert draw(tmp_path / "f.png").read_bytes() == draw(tmp_path / "g.png").read_bytes()
+
+
 def test_the_same_figure_has_the_same_bytes(tmp_path: Path):
     assert draw(tmp_path / "a.svg").read_bytes() == draw(tmp_path / "b.svg").read_bytes()
 
 
 def test_a_figure_that_fails_while_drawn_writes_nothing(tmp_path: Path):
-    with pytest.raises(ZeroDivisionError), open_vector(tmp_path / "f.svg", height_cm=5):
+    with pytest.raises(ZeroDivisionError), open_figure(tmp_path / "f.svg", height_cm=5):
         raise ZeroDivisionError
     assert not list(tmp_path.iterdir())

@@ -1,0 +1,175 @@
+"""The command that runs a study, or shows what it would run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cae
+from cae.apps.progress import Loading
+from cae.apps.screen import answer_json, answers, tell
+from cae.apps.settings import RUNS, load_data
+from cae.apps.stopping import StopRequest
+from cae.apps.study_progress import StudyScreen
+from cae.apps.study_tables import Planned, make_grid_table, make_study_table, name_trials
+from cae.errors import CaeError, ConfigError
+from cae.report.names import name_data
+from cae.report.study_pictures import draw_study
+from cae.run_folder import StudyFolder
+from cae.study.cost import measure_speeds
+from cae.study.grid import Choice, make_grid
+from cae.study.results import write_results
+from cae.study.runner import Outcome, Workers, run_study
+from cae.study.training import is_finished
+from cae.study.trials import Cell
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyRequest:
+    """What a user asks of `cae study`.
+
+    Attributes:
+        choice: of the plan.
+        source: of the data, for `load_dataset`.
+        device, precision: for `choose_runtime`.
+        out: folder of the study; None for one under runs/.
+        workers: who carries out the trials.
+        save_every: seconds between two saved states of a training.
+        command: as it was given.
+    """
+
+    choice: Choice
+    source: str
+    device: str
+    precision: str
+    out: Path | None
+    workers: Workers
+    save_every: float
+    command: str
+
+
+def study(request: StudyRequest, *, dry_run: bool, as_json: bool) -> None:
+    """Run what is left of the study and show what all of it says; or only show its grid.
+
+    Raises:
+        CaeError: a trial failed; the others were carried out.
+    """
+    dataset = load_data(request.source)
+    with Loading():
+        runtime = cae.choose_runtime(device=request.device, precision=request.precision)
+        cells = make_grid(request.choice, dataset)
+    ending = "" if dataset.source == "cifar10" else f"-{dataset.source}"
+    folder = StudyFolder(request.out or RUNS / f"study{ending}")
+    if dry_run:
+        with Loading():
+            planned = plan_times(cells, folder, runtime)
+        if as_json:
+            answer_json([each.describe() for each in planned])
+        else:
+            answers.print(make_grid_table(planned, jobs=request.workers.jobs))
+        return
+    where = f"{runtime.device} in {runtime.precision}, into {folder.root}"
+    tell(f"{name_data(dataset.source)} on {where}")
+    with (
+        StudyScreen(name_trials(cells)) as screen,
+        StopRequest(is_training=screen.is_training) as stop,
+    ):
+        outcomes = run_study(
+            cells,
+            dataset,
+            folder,
+            runtime=runtime,
+            command=request.command,
+            progress=screen,
+            keeping=cae.Keeping(request.save_every, stop),
+            workers=request.workers,
+        )
+    summary = write_results(folder)
+    draw_study(folder)
+    if as_json:
+        answer_json(summary)
+    else:
+        answers.print(make_study_table(summary))
+        answers.print(f"  Each trial is a row of {folder.table},")
+        answers.print(f"  means and differences are in {folder.summary}.\n")
+    _require_all(outcomes, cells)
+
+
+def parse_budgets(labels: Iterable[str]) -> tuple[int | None, ...]:
+    """Return the label budgets that words name: numbers of labels a class, or "all" (None).
+
+    Raises:
+        ConfigError: one is neither.
+    """
+    budgets: list[int | None] = []
+    for word in labels:
+        if word != "all" and not (word.isascii() and word.isdigit() and 0 < int(word) < 10**9):
+            raise ConfigError(f"--labels {word}: expected a number of labels a class, or all")
+        budgets.append(None if word == "all" else int(word))
+    return tuple(budgets)
+
+
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """Return the seeds that "6" (0 to 5) or "3-5" name.
+
+    Raises:
+        ConfigError: it is neither, or names none.
+    """
+    first, dash, last = text.partition("-")
+    numbers = [first, last] if dash else [first]
+    if all(number.isascii() and number.isdigit() and len(number) < 7 for number in numbers):
+        seeds = range(int(first), int(last) + 1) if dash else range(int(first))
+        if seeds:
+            return tuple(seeds)
+    raise ConfigError(f"--seeds {text}: expected how many, such as 6, or from one to another: 3-5")
+
+
+def plan_times(cells: Sequence[Cell], folder: StudyFolder, runtime: cae.Runtime) -> list[Planned]:
+    """Return each trial of the grid with the seconds that it would take on this machine."""
+    first = cells[0].trial
+    assert first.classifier is not None
+    trained = next(
+        (
+            cell.trial.classifier
+            for cell in cells
+            if cell.trial.classifier is not None and not cell.trial.classifier.freeze_encoder
+        ),
+        first.classifier,
+    )
+    plain = first.autoencoder
+    speeds = measure_speeds(plain, trained, num_classes=10, runtime=runtime)
+    names = name_trials(cells)
+    trials = {cell.trial.key: cell.trial for cell in cells}
+    before = {
+        trial.pretraining.key: trial.pretraining
+        for trial in trials.values()
+        if trial.pretraining is not None
+    }
+    return [
+        Planned(
+            trial,
+            names[trial.key],
+            trial.flops / (speeds.pretrain if trial.classifier is None else speeds.finetune),
+            is_finished=is_finished(trial, folder),
+        )
+        for trial in (*before.values(), *trials.values())
+    ]
+
+
+def _require_all(outcomes: Sequence[Outcome], cells: Sequence[Cell]) -> None:
+    """Tell of the trials that are not finished, and fail if any failed."""
+    elsewhere = [outcome for outcome in outcomes if outcome.state == "elsewhere"]
+    if elsewhere:
+        tell(
+            f"{len(elsewhere)} trials wait for another process that is at work in the same folder; "
+            "once it is done, the same command completes the results"
+        )
+    failed = [outcome for outcome in outcomes if outcome.state == "failed"]
+    if failed:
+        names = name_trials(cells)
+        for outcome in failed:
+            tell(f"failed: {names[outcome.key]}: {outcome.error}", style="bold red")
+        raise CaeError(
+            f"{len(failed)} of {len(outcomes)} trials failed; the same command tries them again"
+        )

@@ -1,0 +1,72 @@
+"""The pictures that a study leaves: those of the report as PNG, and the origin's comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from matplotlib.ticker import FuncFormatter
+
+from cae.report.page import BLUE, INK, VERMILION
+from cae.report.study_plots import plot_accuracy_against_labels, plot_cost, plot_differences
+from cae.report.study_results import Estimate, name_arm, read_study
+from cae.report.study_sentences import find_key_differences
+from cae.report.vector import open_figure
+from cae.run_folder import StudyFolder
+
+_ROW_CM, _FRAME_CM = 0.55, 1.6
+# What the control from scratch and the ways to balance the classes are told apart by.
+_COLORS = {"scratch": INK, "frozen": BLUE}
+
+
+def draw_study(folder: StudyFolder) -> list[Path]:
+    """Write the pictures of all that a study's summary tells; return their paths.
+
+    Of the plan "labels" study_accuracy.png, study_differences.png and study_cost.png; of the plan
+    "origin" study_regularisations.png.
+
+    Raises:
+        CheckpointError: the summary is damaged.
+    """
+    paths: list[Path] = []
+    labels = read_study(folder.results)
+    if labels is not None:
+        paths.append(plot_accuracy_against_labels(labels, folder.plot("accuracy")))
+        differences = find_key_differences(labels)
+        if differences:
+            paths.append(plot_differences(differences, folder.plot("differences")))
+        paths.append(plot_cost(labels, folder.plot("cost")))
+    origin = read_study(folder.results, plan="origin")
+    if origin is not None:
+        paths.append(plot_regularisations(origin.estimates, folder.plot("regularisations")))
+    return paths
+
+
+def plot_regularisations(estimates: Sequence[Estimate], path: Path) -> Path:
+    """Write the test accuracy of each arm of the origin's comparison, the best on top.
+
+    Args:
+        estimates: of the plan "origin", one for each row.
+        path: the PNG or SVG to write.
+    """
+    ordered = sorted(estimates, key=lambda each: each.accuracy.mean)
+    with open_figure(path, height_cm=_FRAME_CM + _ROW_CM * len(ordered)) as figure:
+        axes = figure.add_subplot()
+        for row, each in enumerate(ordered):
+            of, color = each.accuracy, _COLORS.get(each.arm, VERMILION)
+            if of.low is not None and of.high is not None:
+                axes.plot([of.low, of.high], [row, row], color=color, lw=2)
+            axes.plot([of.mean], [row], "o", color=color, ms=5)
+        names = [name_arm(each.arm, each.pretraining.replace("_", " ")) for each in ordered]
+        axes.set_yticks(range(len(ordered)), names)
+        axes.set_ylim(-0.6, len(ordered) - 0.4)
+        axes.set_xlabel("test accuracy, mean and 95% interval over seeds")
+        axes.xaxis.set_major_formatter(FuncFormatter(_write_percent))
+        axes.grid(visible=True, axis="x")
+        axes.tick_params(length=0)
+        axes.spines[["left", "bottom"]].set_visible(False)
+    return path
+
+
+def _write_percent(fraction: float, _position: int | None = None) -> str:
+    return f"{100 * fraction:g}%"

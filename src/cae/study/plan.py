@@ -1,0 +1,170 @@
+"""What a study asks, as data: the arms, pretrainings and label budgets of its two plans."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cae.config import ClassifierConfig
+from cae.study.trials import NO_PRETRAINING
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """What is done with an encoder.
+
+    Attributes:
+        changes: keys of the classifier that differ from the recipe's.
+        has_whole_budget: whether what pretraining costs is spent on more epochs from scratch.
+        controls: arms that it is held against. One that is not itself pretrained stands for all
+            pretrainings; else it is held against the same one's.
+    """
+
+    changes: Mapping[str, Any]
+    has_whole_budget: bool = False
+    controls: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A question, as a grid.
+
+    Attributes:
+        arms: by name.
+        pretrainings: by name, the keys of the autoencoder that differ from the recipe's.
+        whole: every pair of an arm and a pretraining; "none" is none.
+        published: the pairs that two cores can do.
+        whole_budgets: labels a class; None: all.
+        published_budgets: those of them that two cores can do.
+        corrects_over: what the p-values of one comparison are corrected for: the "labels_per_class"
+            or the "pretraining" that it is made at.
+    """
+
+    arms: Mapping[str, Arm]
+    pretrainings: Mapping[str, Mapping[str, Any]]
+    whole: Sequence[tuple[str, str]]
+    published: Sequence[tuple[str, str]]
+    whole_budgets: Sequence[int | None]
+    published_budgets: Sequence[int | None]
+    corrects_over: str
+
+
+# Only an encoder that comes from somewhere is spared in the first epochs or in its lower layers.
+_NOTHING_TO_SPARE = {"freeze_encoder_epochs": 0, "layer_decay": 1.0}
+_SCRATCH = {"freeze_encoder": False, **_NOTHING_TO_SPARE}
+# What trains a head on an encoder that stays as it is, whichever that encoder is.
+_FROZEN = {
+    "freeze_encoder": True,
+    **_NOTHING_TO_SPARE,
+    "low_resolution_epochs": 0,
+    "optimizer": "adam",
+    "lr": 0.003,
+    "lr_schedule": "one_cycle",
+    "lr_warmup": 0.0,
+    "weight_decay": None,
+    "batch_norm": True,
+}
+# A linear probe is of the images as they are, so they are encoded once.
+_UNCHANGED_IMAGES = {
+    "data_augmentation": False,
+    **{
+        name: field.default
+        for name, field in ClassifierConfig.model_fields.items()
+        if name.startswith("augmentation_")
+    },
+}
+_FROM_SCRATCH = ("scratch", "scratch_whole_budget")
+
+LABELS = Plan(
+    arms={
+        "scratch": Arm(_SCRATCH),
+        "scratch_whole_budget": Arm(_SCRATCH, has_whole_budget=True, controls=("scratch",)),
+        "linear_probe": Arm(
+            {
+                **_FROZEN,
+                **_UNCHANGED_IMAGES,
+                "head": "linear",
+                "global_pooling": "average",
+                "dropout": False,
+            },
+            controls=_FROM_SCRATCH,
+        ),
+        "frozen": Arm(
+            {**_FROZEN, "head": "origin", "global_pooling": "flatten", "dense": True},
+            controls=_FROM_SCRATCH,
+        ),
+        "fine_tuned": Arm({"freeze_encoder": False}, controls=_FROM_SCRATCH),
+    },
+    pretrainings={
+        "plain": {},
+        "denoising": {"gaussian_noise_input": True, "gaussian_noise_stddev": 0.1},
+        "masked": {},  # and the recipe's mask
+    },
+    whole=[
+        *((arm, NO_PRETRAINING) for arm in _FROM_SCRATCH),
+        *(
+            (arm, pretraining)
+            for pretraining in ("plain", "denoising", "masked")
+            for arm in ("linear_probe", "frozen", "fine_tuned")
+        ),
+    ],
+    published=[
+        *((arm, NO_PRETRAINING) for arm in _FROM_SCRATCH),
+        ("fine_tuned", "plain"),
+        ("fine_tuned", "masked"),
+        ("linear_probe", "masked"),
+    ],
+    whole_budgets=(10, 50, 100, 400, None),
+    published_budgets=(100, 400, None),
+    corrects_over="labels_per_class",
+)
+
+_BASE = "dropout_0.2"  # what the origin chose to go on from
+_REGULARISATIONS: dict[str, dict[str, Any]] = {
+    "unregularised": {"dropout": False},
+    _BASE: {},
+    "dropout_0.4": {"dropout_value": 0.4},
+    "input_noise": {"dropout": False, "gaussian_noise_input": True},
+    "hidden_noise": {"dropout": False, "gaussian_noise_hidden": True},
+    "both_noises": {
+        "dropout": False,
+        "gaussian_noise_input": True,
+        "gaussian_noise_hidden": True,
+    },
+    "activity_l1": {
+        "dropout": False,
+        "activity_regularizer": True,
+        "activity_regularizer_type": "l1",
+        "activity_regularizer_value": 1e-8,
+    },
+}
+_ORIGIN = {"freeze_encoder": True}  # its own recipe, which the plan's recipe is
+_BALANCED = ("class_weights", "balanced_sampling", "logit_adjustment")
+_ORIGIN_PAIRS = [
+    ("scratch", NO_PRETRAINING),
+    *(("frozen", name) for name in _REGULARISATIONS),
+    *((arm, _BASE) for arm in _BALANCED),
+]
+
+ORIGIN = Plan(
+    arms={
+        "scratch": Arm(_SCRATCH),
+        "frozen": Arm(_ORIGIN, controls=("scratch",)),
+        "class_weights": Arm({**_ORIGIN, "class_weights": True}, controls=("frozen",)),
+        "balanced_sampling": Arm(
+            {**_ORIGIN, "class_balance": "sampling"}, controls=("frozen", "class_weights")
+        ),
+        "logit_adjustment": Arm(
+            {**_ORIGIN, "class_balance": "logit_adjustment"}, controls=("frozen", "class_weights")
+        ),
+    },
+    pretrainings=_REGULARISATIONS,
+    whole=_ORIGIN_PAIRS,
+    published=_ORIGIN_PAIRS,
+    whole_budgets=(None,),
+    published_budgets=(None,),
+    corrects_over="pretraining",
+)
+
+PLANS = {"labels": LABELS, "origin": ORIGIN}

@@ -1,0 +1,162 @@
+"""How a study trains: the two encoders' recipes, and how long, in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from cae.config import AutoencoderConfig, ClassifierConfig, dump, parse_section
+from cae.errors import ConfigError
+from cae.presets import load_preset, override
+from cae.wording import suggest
+
+Config = TypeVar("Config", AutoencoderConfig, ClassifierConfig)
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """How a classifier is trained at some number of labels; no batch size: the recipe's."""
+
+    epochs: int
+    batch_size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How long a study trains.
+
+    Attributes:
+        pretrain_epochs: of the plain autoencoder. The other pretrainings get as many epochs as
+            cost the same computation.
+        lessons: by the least number of labels a class that they are for; under None all labels.
+    """
+
+    pretrain_epochs: int
+    lessons: Mapping[int | None, Lesson]
+
+    def choose_lesson(self, labels_per_class: int | None) -> Lesson:
+        """Return the lesson for a budget: that of the nearest number below it, or the smallest."""
+        if labels_per_class is None:
+            return self.lessons[None]
+        numbers = sorted(number for number in self.lessons if number is not None)
+        below = [number for number in numbers if number <= labels_per_class] or numbers[:1]
+        return self.lessons[below[-1] if below else None]
+
+
+# By schedule, plan and encoder. Few labels take more epochs: their steps are what counts.
+# "two-cores" keeps the published part at about four hours there.
+_SCHEDULES: dict[tuple[str, str, str], Schedule] = {
+    ("two-cores", "labels", "origin"): Schedule(
+        6, {10: Lesson(150), 50: Lesson(80), 100: Lesson(60), 400: Lesson(40), None: Lesson(8)}
+    ),
+    ("two-cores", "labels", "optimal"): Schedule(
+        2,
+        {
+            10: Lesson(100, 50),
+            50: Lesson(80, 100),
+            100: Lesson(60, 125),
+            400: Lesson(40, 250),
+            None: Lesson(12),
+        },
+    ),
+    ("two-cores", "origin", "origin"): Schedule(5, {None: Lesson(10)}),
+    ("gpu", "labels", "origin"): Schedule(
+        50, {10: Lesson(400), 50: Lesson(200), 100: Lesson(200), 400: Lesson(100), None: Lesson(40)}
+    ),
+    ("gpu", "labels", "optimal"): Schedule(
+        50,
+        {
+            10: Lesson(400, 50),
+            50: Lesson(300, 100),
+            100: Lesson(200, 125),
+            400: Lesson(150, 250),
+            None: Lesson(60),
+        },
+    ),
+    # The origin's own epochs.
+    ("gpu", "origin", "origin"): Schedule(50, {None: Lesson(20)}),
+}
+_DIGITS = Schedule(4, {None: Lesson(8)})
+SCHEDULES = ("two-cores", "gpu")
+ENCODERS = ("origin", "optimal")
+
+# The origin's network, trained in a way that suits short trainings of all its layers.
+_SHORT_ORIGIN = (
+    "autoencoder.lr=0.002",
+    "autoencoder.lr_schedule=one_cycle",
+    "classifier.lr=0.003",
+    "classifier.lr_schedule=one_cycle",
+    "classifier.dropout=true",
+    "classifier.class_weights=true",
+    "classifier.freeze_encoder=false",
+    "classifier.augmentation_rotation_degrees=0",
+    "classifier.augmentation_zoom=0",
+)
+# What is hidden from the origin's encoder: as much as one number of its code sees directly.
+_ORIGIN_MASK = {"mask_ratio": 0.6, "mask_patch_size": 4, "target": "normalised_patches"}
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What the trials of one encoder have in common.
+
+    Attributes:
+        autoencoder: the plain autoencoder, which reconstructs whole images from themselves.
+        classifier: of all layers, on that encoder.
+        mask: the keys that make the autoencoder a masked one.
+    """
+
+    autoencoder: AutoencoderConfig
+    classifier: ClassifierConfig
+    mask: Mapping[str, Any]
+
+
+def choose_schedule(name: str, *, plan: str, encoder: str, source: str) -> Schedule:
+    """Return the schedule called `name` for the trials of a plan.
+
+    Raises:
+        ConfigError: there is none of that name.
+    """
+    if name not in SCHEDULES:
+        raise ConfigError(f"--schedule {name}: unknown{suggest(name, SCHEDULES)}")
+    return _DIGITS if source == "digits" else _SCHEDULES[name, plan, encoder]
+
+
+def make_recipe(encoder: str, *, plan: str, source: str, settings: Sequence[str] = ()) -> Recipe:
+    """Return the recipe of an encoder on the data `source`, changed by `key=value` settings.
+
+    Raises:
+        ConfigError: a setting that cannot be used, or of the data.
+    """
+    if encoder == "optimal":
+        config = load_preset("optimal")
+    elif source == "digits":
+        config = load_preset("digits")
+    else:
+        config = override(load_preset("base"), _SHORT_ORIGIN if plan == "labels" else ())
+    data = config.data
+    config = override(config, settings)
+    if config.data != data:
+        raise ConfigError("--set: a study splits the images as the origin does; leave out data.*")
+    given = config.autoencoder
+    if given.mask_ratio == 0:
+        return Recipe(given, config.classifier, _ORIGIN_MASK)
+    mask = {key: getattr(given, key) for key in _ORIGIN_MASK}
+    return Recipe(change(given, mask_ratio=0.0, target="pixels"), config.classifier, mask)
+
+
+def change(config: Config, **values: Any) -> Config:
+    """Return the configuration with some keys changed, checked anew.
+
+    Raises:
+        ConfigError: they do not fit together.
+    """
+    return parse_section(type(config), {**dump(config), **values}, place="the study's plan")
+
+
+def set_epochs(config: Config, epochs: int) -> Config:
+    """Return a stage with so many epochs, and the same share of them of small images."""
+    low = round(config.low_resolution_epochs / config.epochs * epochs)
+    changed = change(config, epochs=epochs, low_resolution_epochs=low)
+    return changed if low else change(changed, low_resolution_side=24)

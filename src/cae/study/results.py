@@ -1,0 +1,181 @@
+"""What all trials of a study folder found: one table, and the summary made of it."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from cae.errors import ConfigError
+from cae.files import read_sealed_json, write_json, write_sealed_json, write_text
+from cae.run_folder import StudyFolder
+from cae.study.summary import summarise
+from cae.study.trials import Cell
+
+Row = dict[str, Any]
+
+_ROLE = ("plan", "encoder", "pretraining", "arm", "labels_per_class", "seed")
+_BEFORE_RECALLS = (*_ROLE, "state", "val_accuracy", "test_accuracy", "macro_f1")
+_AFTER_RECALLS = (
+    "pretrain_seconds",
+    "finetune_seconds",
+    "pretrain_epochs",
+    "finetune_epochs",
+    "flops",
+    "key",
+    "error",
+)
+RECALL = "recall_"
+
+
+def enter_grid(folder: StudyFolder, cells: Sequence[Cell], *, command: str) -> None:
+    """Write down which trials belong to which cells, for the results to tell of them.
+
+    A grid is a file of its own, named by its content, so that several processes may write theirs
+    and the trials of several folders may be put into one.
+
+    Raises:
+        ConfigError: the folder holds another trial in one of the cells, or other data.
+        CheckpointError: what it holds is damaged, or the grid cannot be written.
+    """
+    described = [cell.describe() for cell in cells]
+    source = cells[0].trial.source
+    there = {_name_cell(cell): cell["key"] for grid in read_grids(folder) for cell in grid["cells"]}
+    sources = {str(grid["data"]) for grid in read_grids(folder)} | {source}
+    other = [cell for cell in described if there.get(_name_cell(cell), cell["key"]) != cell["key"]]
+    if len(sources) > 1 or other:
+        what = (
+            f"images of {' and '.join(sorted(sources))}"
+            if len(sources) > 1
+            else f"{len(other)} cells of this grid trained otherwise, {_name_cell(other[0])} first"
+        )
+        raise ConfigError(
+            f"{folder.root}: holds {what}; a study has one recipe: give another --out"
+        )
+    grid = {"data": source, "cells": described}
+    text = json.dumps(grid, sort_keys=True, separators=(",", ":"))
+    path = folder.grid(hashlib.sha256(text.encode()).hexdigest()[:16])
+    if not path.exists():
+        write_sealed_json(path, {**grid, "command": command, "date": _today()})
+
+
+def read_grids(folder: StudyFolder) -> list[dict[str, Any]]:
+    """Return the grids that were asked for so far.
+
+    Raises:
+        CheckpointError: one is damaged.
+    """
+    return [read_sealed_json(path) for path in folder.find_grids()]
+
+
+def read_rows(folder: StudyFolder) -> list[Row]:
+    """Return a row for each cell that was asked for and whose trial is over, in order.
+
+    Raises:
+        CheckpointError: a file of a trial is damaged.
+    """
+    cells = {_name_cell(cell): cell for grid in read_grids(folder) for cell in grid["cells"]}
+    rows = (_read_row(folder, cell) for cell in cells.values())
+    return sorted((row for row in rows if row is not None), key=_order)
+
+
+def write_results(folder: StudyFolder) -> dict[str, Any]:
+    """Write table and summary of all that the folder holds; return the summary.
+
+    Raises:
+        CheckpointError: a file of a trial is damaged, or the results cannot be written.
+    """
+    rows, grids = read_rows(folder), read_grids(folder)
+    summary = {"conditions": _describe_conditions(folder, rows, grids), **summarise(rows)}
+    write_text(folder.table, _write_csv(rows))
+    write_json(folder.summary, summary)
+    return summary
+
+
+def _read_row(folder: StudyFolder, cell: Mapping[str, Any]) -> Row | None:
+    """Return a cell's row, or None while its trial is neither finished nor failed."""
+    row = {name: cell[name] for name in (*_ROLE, "key")}
+    before = _read_result(folder, cell["pretraining_key"])
+    found = _read_result(folder, cell["key"])
+    pretraining = {
+        "pretrain_seconds": before["seconds"] if before else 0.0,
+        "pretrain_epochs": before["epochs"] if before else 0,
+    }
+    if found is not None:
+        test = found["test"]
+        recalls = {f"{RECALL}{name}": of["recall"] for name, of in test["per_class"].items()}
+        return {
+            **row,
+            "state": "finished",
+            "val_accuracy": found["validation"]["accuracy"],
+            "test_accuracy": test["accuracy"],
+            "macro_f1": test["macro_f1"],
+            **recalls,
+            **pretraining,
+            "finetune_seconds": found["seconds"],
+            "finetune_epochs": found["epochs"],
+            "flops": found["flops"] + (before["flops"] if before else 0.0),
+        }
+    for key, prefix in ((cell["pretraining_key"], "its pretraining failed: "), (cell["key"], "")):
+        if key is not None and folder.failure(key).exists():
+            error = read_sealed_json(folder.failure(key))["error"]
+            return {**row, "state": "failed", **pretraining, "error": f"{prefix}{error}"}
+    return None
+
+
+def _read_result(folder: StudyFolder, key: str | None) -> dict[str, Any] | None:
+    if key is None or not folder.result(key).exists():
+        return None
+    return read_sealed_json(folder.result(key))
+
+
+def _write_csv(rows: Sequence[Row]) -> str:
+    recalls = list(dict.fromkeys(name for row in rows for name in row if name.startswith(RECALL)))
+    written = io.StringIO()
+    columns = (*_BEFORE_RECALLS, *recalls, *_AFTER_RECALLS)
+    writer = csv.DictWriter(written, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return written.getvalue()
+
+
+def _describe_conditions(
+    folder: StudyFolder, rows: Iterable[Row], grids: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Return when, where and by which commands the finished trials were made."""
+    results = [_read_result(folder, row["key"]) for row in rows]
+    finished = [result for result in results if result is not None]
+    finished.sort(key=lambda result: result["date"])
+    environments: list[dict[str, Any]] = []
+    for result in finished:
+        if result["environment"] not in environments:
+            environments.append(result["environment"])
+    ordered = sorted(grids, key=lambda grid: grid["date"])
+    return {
+        "data": ordered[0]["data"] if ordered else None,
+        "date": finished[-1]["date"] if finished else _today(),
+        "command": ordered[-1]["command"] if ordered else None,
+        "commands": list(dict.fromkeys(grid["command"] for grid in ordered)),
+        "threads": environments[-1]["threads"] if environments else None,
+        "environment": environments[-1] if environments else None,
+        "environments": environments,
+    }
+
+
+def _name_cell(cell: Mapping[str, Any]) -> str:
+    """Return what tells a cell from all others: "labels/origin/masked/fine_tuned/100/0"."""
+    return "/".join(str(cell[name]) for name in _ROLE)
+
+
+def _order(row: Row) -> tuple[Any, ...]:
+    labels = row["labels_per_class"]
+    budget = float("inf") if labels == "all" else float(labels)
+    return (row["plan"], row["encoder"], budget, row["arm"], row["pretraining"], row["seed"])
+
+
+def _today() -> str:
+    return datetime.now(UTC).date().isoformat()

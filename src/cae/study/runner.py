@@ -1,0 +1,289 @@
+"""The trials of a grid, one after the other or several at once; finished ones are not repeated."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, cast
+
+import torch
+
+from cae.data.images import Dataset
+from cae.errors import CaeError, CheckpointError, ConfigError, OccupiedError, StoppedError
+from cae.files import write_sealed_json
+from cae.pipeline.kept import KEEPING, Keeping
+from cae.run_folder import StudyFolder
+from cae.runtime.device import Runtime
+from cae.study.results import enter_grid, write_results
+from cae.study.training import is_finished, run_trial
+from cae.study.trials import Cell, Trial
+from cae.training.progress import Progress, SilentProgress
+
+logger = logging.getLogger(__name__)
+
+_UNFIT_BACKENDS = {
+    "threading": "training draws from the one random state that the threads of a process share",
+    "multiprocessing": "a forked process has lost the threads that PyTorch computes with",
+}
+
+State = Literal["finished", "failed", "elsewhere"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a trial ended here.
+
+    Attributes:
+        key: of the trial.
+        state: "elsewhere": another process is at work on it, or on its pretraining.
+        error: why it failed.
+        val_accuracy: of a classifier that was finished.
+    """
+
+    key: str
+    state: State
+    error: str | None = None
+    val_accuracy: float | None = None
+
+
+class StudyProgress(Progress, Protocol):
+    """Receives the events of a study, and those of each training while one runs at a time."""
+
+    def study_started(self, trials: Sequence[Trial], *, finished: int) -> None:
+        """Tell which trials are to be made, and how many were finished before."""
+        ...
+
+    def trial_started(self, trial: Trial) -> None:
+        """Tell that a trial begins; told only where one runs at a time."""
+        ...
+
+    def trial_ended(self, trial: Trial, outcome: Outcome) -> None:
+        """Tell how a trial ended."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """Who carries out the trials.
+
+    Attributes:
+        jobs: how many at once; the threads are shared out between them.
+        backend: joblib's name of what carries out more than one.
+
+    Raises:
+        ConfigError: the backend has no processes that can train on their own.
+    """
+
+    jobs: int = 1
+    backend: str = "loky"
+
+    def __post_init__(self) -> None:
+        if self.jobs > 1 and self.backend in _UNFIT_BACKENDS:
+            raise ConfigError(
+                f"--backend {self.backend}: {_UNFIT_BACKENDS[self.backend]}; take one with "
+                "processes of its own, such as loky"
+            )
+
+
+ALONE = Workers()
+
+
+class SilentStudy(SilentProgress):
+    """A study that nobody watches."""
+
+    def study_started(self, trials: Sequence[Trial], *, finished: int) -> None:
+        """Ignore the event."""
+
+    def trial_started(self, trial: Trial) -> None:
+        """Ignore the event."""
+
+    def trial_ended(self, trial: Trial, outcome: Outcome) -> None:
+        """Ignore the event."""
+
+
+def run_study(
+    cells: Sequence[Cell],
+    dataset: Dataset,
+    folder: StudyFolder,
+    *,
+    runtime: Runtime,
+    command: str,
+    progress: StudyProgress | None = None,
+    keeping: Keeping = KEEPING,
+    workers: Workers = ALONE,
+) -> list[Outcome]:
+    """Carry out what is not finished yet of a grid, and write what all trials say so far.
+
+    A trial that fails does not end the study: its error is written beside it, told in the table,
+    and the next call tries it again. What another process is at work on is left to it.
+
+    Args:
+        cells: from `make_grid`.
+        dataset: that they were made for.
+        folder: of the study; may hold other trials, which the results tell of as well.
+        runtime: device and precision.
+        command: that asks for it, for readers of the results.
+        progress: told what happens.
+        keeping: how often a training's state is saved, and who may stop it.
+        workers: who carries out the trials.
+
+    Returns:
+        The outcomes of the trials that were not finished before.
+
+    Raises:
+        ConfigError: the folder cannot be written, or holds other trials in the same cells.
+        CheckpointError: what it holds is damaged.
+        StoppedError: a training was asked to stop; the same call goes on from there.
+    """
+    progress = progress or SilentStudy()
+    folder.make()
+    enter_grid(folder, cells, command=command)
+    waves = list(make_waves(cells, folder, at_once=workers.jobs > 1))
+    trials = [trial for wave in waves for trial in wave]
+    progress.study_started(trials, finished=_count_trials(cells) - len(trials))
+    outcomes: dict[str, Outcome] = {}
+    write_results(folder)
+    for wave in waves:
+        ready = list(_leave_out_orphans(wave, outcomes, progress))
+        for trial, outcome in _run_wave(
+            ready, dataset, folder, runtime, progress, keeping, workers
+        ):
+            outcomes[trial.key] = outcome
+            progress.trial_ended(trial, outcome)
+            write_results(folder)
+    return list(outcomes.values())
+
+
+def make_waves(
+    cells: Iterable[Cell], folder: StudyFolder, *, at_once: bool
+) -> Iterator[list[Trial]]:
+    """Yield the trials that are not finished, in waves that need only what is in those before.
+
+    One at a time, seed follows seed; else all pretrainings come before all classifiers, the
+    longest first, so that all workers are busy.
+    """
+    groups: dict[int, dict[str, Trial]] = {}
+    for cell in cells:
+        if not is_finished(cell.trial, folder):
+            groups.setdefault(0 if at_once else cell.seed, {})[cell.trial.key] = cell.trial
+    for trials in groups.values():
+        needed = {
+            trial.pretraining.key: trial.pretraining
+            for trial in trials.values()
+            if trial.pretraining is not None and not is_finished(trial.pretraining, folder)
+        }
+        for wave in (needed, trials):
+            if wave:
+                order = sorted(wave.values(), key=lambda trial: -trial.flops)
+                yield order if at_once else list(wave.values())
+
+
+def _run_wave(
+    wave: Sequence[Trial],
+    dataset: Dataset,
+    folder: StudyFolder,
+    runtime: Runtime,
+    progress: StudyProgress,
+    keeping: Keeping,
+    workers: Workers,
+) -> Iterator[tuple[Trial, Outcome]]:
+    """Carry out trials that need nothing of one another; yield each with its outcome."""
+    if workers.jobs == 1:
+        for trial in wave:
+            progress.trial_started(trial)
+            yield trial, attempt(trial, dataset, folder, runtime, progress, keeping)
+        return
+    import joblib
+
+    threads = max(1, torch.get_num_threads() // workers.jobs)
+    # The variables that libraries read when a worker starts; other backends inherit the parent's.
+    limits = {"inner_max_num_threads": threads} if workers.backend == "loky" else {}
+    try:
+        configured = joblib.parallel_config(workers.backend, n_jobs=workers.jobs, **limits)
+    except (ValueError, ImportError) as error:
+        raise ConfigError(f"--backend {workers.backend}: {error}") from None
+    with configured:
+        keeping = Keeping(keeping.every_seconds)  # A request to stop does not reach a worker.
+        # joblib is without types.
+        call = cast("Callable[..., Any]", joblib.delayed)(attempt_apart)
+        calls = (call(trial, dataset, folder, runtime, keeping, threads) for trial in wave)
+        parallel = cast("Callable[..., Any]", joblib.Parallel(return_as="generator_unordered"))
+        outcomes: Iterable[Outcome] = parallel(calls)
+        trials = {trial.key: trial for trial in wave}
+        try:
+            for outcome in outcomes:
+                yield trials[outcome.key], outcome
+        except BrokenExecutor as error:
+            raise CaeError(
+                f"a worker ended before its trial did, perhaps for want of memory ({error}); ask "
+                "for fewer --jobs: the same command goes on from there"
+            ) from error
+
+
+def attempt_apart(
+    trial: Trial,
+    dataset: Dataset,
+    folder: StudyFolder,
+    runtime: Runtime,
+    keeping: Keeping,
+    threads: int,
+) -> Outcome:
+    """Carry out a trial in a process of its own, which nobody watches."""
+    torch.set_num_threads(threads)
+    return attempt(trial, dataset, folder, runtime, SilentProgress(), keeping)
+
+
+def attempt(
+    trial: Trial,
+    dataset: Dataset,
+    folder: StudyFolder,
+    runtime: Runtime,
+    progress: Progress,
+    keeping: Keeping,
+) -> Outcome:
+    """Carry out a trial; return how it ended, and write why if it failed."""
+    try:
+        result = run_trial(
+            trial, dataset, folder, runtime=runtime, progress=progress, keeping=keeping
+        )
+    except OccupiedError:
+        return Outcome(trial.key, "elsewhere")
+    except StoppedError:
+        raise
+    except Exception as error:  # One failed trial must not end the study.
+        words = str(error) if isinstance(error, CaeError) else f"{type(error).__name__}: {error}"
+        logger.debug("trial %s failed", trial.key, exc_info=True)
+        _write_failure(folder, trial, words)
+        return Outcome(trial.key, "failed", words)
+    accuracy = result["validation"].get("accuracy")
+    return Outcome(trial.key, "finished", val_accuracy=accuracy)
+
+
+def _write_failure(folder: StudyFolder, trial: Trial, words: str) -> None:
+    try:
+        write_sealed_json(folder.failure(trial.key), {"key": trial.key, "error": words})
+    except CheckpointError as error:  # It is told at the end in any case.
+        logger.warning("%s", error)
+
+
+def _leave_out_orphans(
+    wave: Sequence[Trial], outcomes: dict[str, Outcome], progress: StudyProgress
+) -> Iterator[Trial]:
+    """Yield the trials whose pretraining is there; tell of the others."""
+    for trial in wave:
+        before = None if trial.pretraining is None else outcomes.get(trial.pretraining.key)
+        if before is None or before.state == "finished":
+            yield trial
+            continue
+        error = None if before.error is None else f"its pretraining failed: {before.error}"
+        outcomes[trial.key] = Outcome(trial.key, before.state, error)
+        progress.trial_ended(trial, outcomes[trial.key])
+
+
+def _count_trials(cells: Iterable[Cell]) -> int:
+    """Return how many trials a grid has, pretrainings included, each once."""
+    trials = [cell.trial for cell in cells]
+    before = [trial.pretraining for trial in trials if trial.pretraining is not None]
+    return len({trial.key for trial in (*trials, *before)})

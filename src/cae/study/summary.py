@@ -1,0 +1,118 @@
+"""What the rows of a study say together: means over seeds, and differences paired by seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from cae.seeding import derive_seed
+from cae.study.plan import PLANS
+from cae.study.statistics import compute_sign_flip_p, correct_holm, estimate_mean
+from cae.study.trials import NO_PRETRAINING
+
+Row = Mapping[str, Any]
+Group = dict[int, Row]  # by seed
+
+_CELL = ("plan", "encoder", "pretraining", "arm", "labels_per_class")
+_RECALL = "recall_"
+
+
+def summarise(rows: Sequence[Row]) -> dict[str, Any]:
+    """Return what a table of trials says, as JSON: fractions, not percent.
+
+    Returns:
+        plan: of each plan, what of it is there.
+        estimates: of each cell the test accuracy and the macro F1 over its seeds (mean, low, high,
+            count, values; the interval is a bootstrap's, of 95%), the mean recall of each class,
+            and the mean seconds of a trial, its pretraining included.
+        differences: of each arm and its control the difference of test accuracies, paired by seed,
+            with the p-value of the exact sign-flip test, and that p-value corrected by Holm's
+            method over the label budgets (plan "labels") or the pretrainings (plan "origin").
+    """
+    finished = [row for row in rows if row["state"] == "finished"]
+    groups: dict[tuple[Any, ...], Group] = {}
+    for row in finished:
+        groups.setdefault(tuple(row[name] for name in _CELL), {})[row["seed"]] = row
+    return {
+        "plan": _describe_plans(finished),
+        "estimates": [_estimate(cell, group) for cell, group in groups.items()],
+        "differences": _correct(list(_compare(groups))),
+    }
+
+
+def _describe_plans(rows: Iterable[Row]) -> dict[str, dict[str, list[Any]]]:
+    plans: dict[str, dict[str, list[Any]]] = {}
+    for row in rows:
+        plan = plans.setdefault(row["plan"], {name: [] for name in (*_CELL[1:], "seed")})
+        for name, values in plan.items():
+            if row[name] not in values:
+                values.append(row[name])
+    return plans
+
+
+def _estimate(cell: tuple[Any, ...], group: Group) -> dict[str, Any]:
+    rows = [group[seed] for seed in sorted(group)]
+    recalls = [name for name in rows[0] if name.startswith(_RECALL)]
+    return {
+        **dict(zip(_CELL, cell, strict=True)),
+        "seeds": sorted(group),
+        "test_accuracy": _describe_mean([row["test_accuracy"] for row in rows], cell),
+        "macro_f1": _describe_mean([row["macro_f1"] for row in rows], cell),
+        "recalls": {
+            name.removeprefix(_RECALL): _mean([row[name] for row in rows]) for name in recalls
+        },
+        "seconds_mean": _mean([row["pretrain_seconds"] + row["finetune_seconds"] for row in rows]),
+        "flops": rows[0]["flops"],
+    }
+
+
+def _compare(groups: Mapping[tuple[Any, ...], Group]) -> Iterator[dict[str, Any]]:
+    """Yield the difference of each cell from each of its controls, where both have seeds."""
+    for cell, group in groups.items():
+        plan, encoder, pretraining, arm, labels = cell
+        for control in PLANS[plan].arms[arm].controls:
+            # One from scratch stands for every pretraining.
+            same = groups.get((plan, encoder, pretraining, control, labels))
+            other = same or groups.get((plan, encoder, NO_PRETRAINING, control, labels)) or Group()
+            seeds = sorted(group.keys() & other.keys())
+            if not seeds:
+                continue
+            values = [group[seed]["test_accuracy"] - other[seed]["test_accuracy"] for seed in seeds]
+            yield {
+                "plan": plan,
+                "encoder": encoder,
+                "labels_per_class": labels,
+                "pretraining": pretraining,
+                "treatment": arm,
+                "control": control,
+                "seeds": seeds,
+                **_describe_mean(values, (*cell, control)),
+                "p": compute_sign_flip_p(values),
+            }
+
+
+def _correct(differences: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the differences with their p-values corrected within each family."""
+    families: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for difference in differences:
+        over = PLANS[difference["plan"]].corrects_over
+        names = ("plan", "encoder", "labels_per_class", "pretraining", "treatment", "control")
+        family = tuple(difference[name] for name in names if name != over)
+        families.setdefault(family, []).append(difference)
+    corrected: dict[int, float] = {}
+    for family in families.values():
+        found = correct_holm({str(id(difference)): difference["p"] for difference in family})
+        corrected |= {int(name): p for name, p in found.items()}
+    return [{**difference, "p_holm": corrected[id(difference)]} for difference in differences]
+
+
+def _describe_mean(values: Sequence[float], cell: Iterable[Any]) -> dict[str, Any]:
+    # Each interval has a stream of its own, so that it does not depend on what else is there.
+    seed = derive_seed(0, "bootstrap", *(str(name) for name in cell))
+    return {**asdict(estimate_mean(values, seed=seed)), "values": list(values)}
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    present = [value for value in values if value is not None]
+    return sum(present) / len(present) if present else None

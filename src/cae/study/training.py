@@ -1,0 +1,204 @@
+"""One trial in its own run folder: trained or gone on with, measured, and sealed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from cae.checkpoints.weights import load_model, read_model
+from cae.config import AutoencoderConfig, dump
+from cae.data.batches import Batches
+from cae.data.images import Dataset, ImageSet, Splits
+from cae.data.splits import make_splits
+from cae.evaluation.metrics import evaluate_classification
+from cae.evaluation.predict import predict_probabilities
+from cae.files import read_sealed_json, remove, write_sealed_json
+from cae.models.autoencoder import Autoencoder
+from cae.models.classifier import Classifier
+from cae.pipeline.kept import Keeping, finetune_into, pretrain_into
+from cae.run_folder import StudyFolder
+from cae.runtime.device import Runtime, describe_environment
+from cae.study.trials import Trial
+from cae.training.history import History
+from cae.training.objectives import ReconstructionObjective
+from cae.training.progress import Progress
+from cae.training.saving import Trained
+from cae.training.trainer import evaluate_objective
+
+_BATCH_SIZE = 250
+
+
+def is_finished(trial: Trial, folder: StudyFolder) -> bool:
+    """Return whether the trial is over, and, of a pretraining, its encoder still there.
+
+    Raises:
+        CheckpointError: what it found is damaged.
+    """
+    path = folder.result(trial.key)
+    if not path.exists():
+        return False
+    read_sealed_json(path)
+    run = folder.trial(trial.key)
+    return trial.classifier is not None or run.model(run.encoder).json.exists()
+
+
+def run_trial(
+    trial: Trial,
+    dataset: Dataset,
+    folder: StudyFolder,
+    *,
+    runtime: Runtime,
+    progress: Progress,
+    keeping: Keeping,
+) -> dict[str, Any]:
+    """Carry out a trial, or go on with it; write what it found and return it.
+
+    What was finished meanwhile is read.
+
+    Validation images are looked at while it trains only where the configuration chooses by them
+    (`callbacks`), else once when it is over. The test images are read once, when it is over.
+    Of a classifier only the figures are kept, of a pretraining its encoder too.
+
+    Args:
+        trial: to be trained.
+        dataset: whose images it takes.
+        folder: of the study; must hold the trial's pretraining, finished.
+        runtime: device and precision.
+        progress: told what happens.
+        keeping: how often the state is saved, and who may stop the training.
+
+    Raises:
+        OccupiedError: another process is at work on it.
+        StoppedError: `keeping.stop_requested` returned true; the state is saved.
+        CaeError: see also `cae.pretrain_into` and `cae.finetune_into`.
+    """
+    with folder.trial(trial.key).lock():
+        if is_finished(trial, folder):  # by another process, since this one looked
+            return read_sealed_json(folder.result(trial.key))
+        splits = make_splits(dataset, trial.data)
+        train = _pretrain if trial.classifier is None else _finetune
+        result = {
+            "key": trial.key,
+            **_describe(trial),
+            **train(trial, splits, folder, runtime, progress, keeping),
+            "date": datetime.now(UTC).date().isoformat(),
+            "environment": describe_environment(runtime),
+        }
+        write_sealed_json(folder.result(trial.key), result)
+        remove(folder.failure(trial.key))
+        _tidy(trial, folder)
+        return result
+
+
+def _pretrain(
+    trial: Trial,
+    splits: Splits,
+    folder: StudyFolder,
+    runtime: Runtime,
+    progress: Progress,
+    keeping: Keeping,
+) -> dict[str, Any]:
+    """Return what is to be said of a pretraining."""
+    config = trial.autoencoder
+    trained = pretrain_into(
+        folder.trial(trial.key),
+        _take_needed(splits, callbacks=config.callbacks),
+        config,
+        runtime=runtime,
+        progress=progress,
+        keeping=keeping,
+    )
+    assert splits.val is not None
+    measured = _measure_reconstruction(trained.model, config, splits.val, runtime)
+    return {**_describe_training(trained), "validation": measured}
+
+
+def _finetune(
+    trial: Trial,
+    splits: Splits,
+    folder: StudyFolder,
+    runtime: Runtime,
+    progress: Progress,
+    keeping: Keeping,
+) -> dict[str, Any]:
+    """Return what is to be said of a classifier."""
+    assert trial.classifier is not None
+    encoder = checksum = None
+    if trial.pretraining is not None:
+        run = folder.trial(trial.pretraining.key)
+        saved = read_model(run.model(run.encoder).json)
+        encoder, checksum = load_model(saved), saved.weights_sha256
+    trained = finetune_into(
+        folder.trial(trial.key),
+        _take_needed(splits, callbacks=trial.classifier.callbacks),
+        trial.autoencoder,
+        trial.classifier,
+        encoder_weights=None if encoder is None else encoder.state_dict(),
+        encoder_sha256=checksum,
+        runtime=runtime,
+        progress=progress,
+        keeping=keeping,
+    )
+    assert splits.val is not None
+    # Nothing is chosen any more: from here on the test images are read, once.
+    return {
+        **_describe_training(trained),
+        "validation": _measure_classification(trained.model, splits.val, runtime),
+        "test": _measure_classification(trained.model, splits.test, runtime),
+    }
+
+
+def _take_needed(splits: Splits, *, callbacks: bool) -> Splits:
+    return splits if callbacks else replace(splits, val=None)
+
+
+def _describe(trial: Trial) -> dict[str, Any]:
+    before = trial.pretraining
+    return {
+        "data": trial.source,
+        "config": {
+            "data": dump(trial.data),
+            "autoencoder": dump(trial.autoencoder),
+            "classifier": None if trial.classifier is None else dump(trial.classifier),
+        },
+        "seed": trial.autoencoder.seed,
+        "pretraining_key": None if before is None else before.key,
+        "flops": trial.flops,
+    }
+
+
+def _describe_training(
+    trained: Trained[Autoencoder] | Trained[Classifier],
+) -> Mapping[str, Any]:
+    history: History = trained.fit.history
+    return {
+        "epochs": history.epochs,
+        "best_epoch": history.best_epoch,
+        "weights": trained.fit.chosen,
+        "seconds": round(history.seconds, 3),
+    }
+
+
+def _measure_classification(
+    model: Classifier, images: ImageSet, runtime: Runtime
+) -> dict[str, Any]:
+    assert images.labels is not None
+    probabilities = predict_probabilities(model, images, runtime=runtime)
+    return evaluate_classification(probabilities, images.labels, images.class_names)
+
+
+def _measure_reconstruction(
+    model: Autoencoder, config: AutoencoderConfig, images: ImageSet, runtime: Runtime
+) -> dict[str, float]:
+    """Return the loss and the error of what the autoencoder was trained to predict."""
+    runtime.place(model)
+    batches = Batches(images, runtime=runtime, batch_size=_BATCH_SIZE)
+    return evaluate_objective(model, ReconstructionObjective(config), batches, runtime=runtime)
+
+
+def _tidy(trial: Trial, folder: StudyFolder) -> None:
+    """Remove what nobody needs of a finished trial: all weights but a pretraining's encoder."""
+    run = folder.trial(trial.key)
+    run.drop_weights(run.autoencoder if trial.classifier is None else run.classifier)

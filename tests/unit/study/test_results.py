@@ -1,0 +1,233 @@
+"""The table tells of every trial in the folder, whoever made it, and of nothing twice."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cae.errors import CheckpointError, ConfigError
+from cae.files import read_json, write_sealed_json
+from cae.run_folder import StudyFolder
+from cae.study.results import enter_grid, read_grids, read_rows, write_results
+
+COLUMNS = [
+    "plan",
+    "encoder",
+    "pretraining",
+    "arm",
+    "labels_per_class",
+    "seed",
+    "state",
+    "val_accuracy",
+    "test_accuracy",
+    "macro_f1",
+    "recall_cat",
+    "recall_dog",
+    "pretrain_seconds",
+    "finetune_seconds",
+    "pretrain_epochs",
+    "finetune_epochs",
+    "flops",
+    "key",
+    "error",
+]
+
+
+def finish(folder: StudyFolder, trial, *, accuracy: float = 0.5, **more) -> None:
+    """Write a result as a trial does, of made-up figures."""
+    path = folder.result(trial.key)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    per_class = {"cat": {"recall": accuracy}, "dog": {"recall": None}}
+    scores = {"accuracy": accuracy, "macro_f1": accuracy / 2, "per_class": per_class}
+    found = {"validation": {"mse": 0.1}}
+    if trial.classifier is not None:
+        found = {"validation": {"accuracy": accuracy + 0.01}, "test": scores}
+    write_sealed_json(
+        path,
+        {
+            "key": trial.key,
+            "seconds": 3.0,
+            "epochs": 2,
+            "flops": trial.flops,
+            "date": "2026-11-25",
+            "environment": {"threads": 2, "processor": "a"},
+            **found,
+            **more,
+        },
+    )
+
+
+def finish_all(folder: StudyFolder, cells) -> None:
+    for cell in cells:
+        finish(folder, cell.trial, accuracy=0.5 + cell.seed / 10)
+        if cell.trial.pretraining is not None:
+            finish(folder, cell.trial.pretraining)
+
+
+def read_table(folder: StudyFolder) -> list[dict[str, str]]:
+    with folder.table.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_table_has_a_row_for_each_trial(folder, make_cells):
+    cells = make_cells(2, labels=3)
+    enter_grid(folder, cells, command="cae study")
+    finish_all(folder, cells)
+    write_results(folder)
+    rows = read_table(folder)
+    assert list(rows[0]) == COLUMNS
+    assert rows[0] == {
+        "plan": "labels",
+        "encoder": "origin",
+        "pretraining": "plain",
+        "arm": "fine_tuned",
+        "labels_per_class": "3",
+        "seed": "0",
+        "state": "finished",
+        "val_accuracy": "0.51",
+        "test_accuracy": "0.5",
+        "macro_f1": "0.25",
+        "recall_cat": "0.5",
+        "recall_dog": "",
+        "pretrain_seconds": "3.0",
+        "finetune_seconds": "3.0",
+        "pretrain_epochs": "2",
+        "finetune_epochs": "2",
+        "flops": "5000000000.0",
+        "key": cells[1].trial.key,
+        "error": "",
+    }
+    assert [(row["arm"], row["seed"]) for row in rows] == [
+        ("fine_tuned", "0"),
+        ("fine_tuned", "1"),
+        ("scratch", "0"),
+        ("scratch", "1"),
+    ]
+    scratch = rows[2]
+    assert (scratch["pretrain_epochs"], scratch["pretrain_seconds"]) == ("0", "0.0")
+    assert scratch["flops"] == "1000000000.0"
+
+
+def test_all_labels_are_called_all_and_come_last(folder, make_cells):
+    cells = [*make_cells(1), *make_cells(1, labels=10), *make_cells(1, labels=3)]
+    enter_grid(folder, cells, command="cae study")
+    finish_all(folder, cells)
+    write_results(folder)
+    budgets = [row["labels_per_class"] for row in read_table(folder)]
+    assert budgets == ["3", "3", "10", "10", "all", "all"]
+
+
+def test_what_is_not_over_has_no_row_and_what_failed_has_its_error(folder, make_cells):
+    cells = make_cells(2)
+    enter_grid(folder, cells, command="cae study")
+    finish(folder, cells[0].trial)
+    failed = cells[2].trial
+    folder.failure(failed.key).parent.mkdir(parents=True)
+    write_sealed_json(folder.failure(failed.key), {"key": failed.key, "error": "no, really"})
+    write_results(folder)
+    assert [(row["seed"], row["state"], row["error"]) for row in read_table(folder)] == [
+        ("0", "finished", ""),
+        ("1", "failed", "no, really"),
+    ]
+
+
+def test_several_calls_add_up(folder, make_cells):
+    first, second = make_cells(1), make_cells(2, labels=3)
+    for cells in (first, second, first):
+        enter_grid(folder, cells, command=f"cae study of {len(cells)}")
+        finish_all(folder, cells)
+    summary = write_results(folder)
+    assert len(read_table(folder)) == 6
+    assert summary["conditions"]["commands"] == ["cae study of 2", "cae study of 4"] or summary[
+        "conditions"
+    ]["commands"] == ["cae study of 4", "cae study of 2"]
+    assert len(read_grids(folder)) == 2
+
+
+def test_the_trials_of_another_folder_join_those_of_this(folder, make_cells, tmp_path: Path):
+    other = StudyFolder(tmp_path / "other")
+    cells = make_cells(2)
+    for where, part in ((folder, cells[:2]), (other, cells[2:])):
+        enter_grid(where, part, command="cae study")
+        finish_all(where, part)
+    shutil.copytree(other.root / "trials", folder.root / "trials", dirs_exist_ok=True)
+    write_results(folder)
+    assert len(read_table(folder)) == 4
+
+
+def test_a_trial_in_two_cells_is_told_in_both(folder, make_cells):
+    (scratch, _) = make_cells(1)
+    same = replace(scratch, plan="origin")
+    enter_grid(folder, [scratch], command="cae study")
+    enter_grid(folder, [same], command="cae study --plan origin")
+    finish(folder, scratch.trial)
+    assert [row["plan"] for row in read_rows(folder)] == ["labels", "origin"]
+
+
+def test_another_trial_in_the_same_cell_is_refused(folder, make_cells):
+    enter_grid(folder, make_cells(1), command="cae study")
+    with pytest.raises(ConfigError, match=r"1 cells of this grid trained otherwise.*--out"):
+        enter_grid(folder, make_cells(2, epochs=5)[:1], command="cae study")
+    assert len(read_grids(folder)) == 1
+
+
+def test_other_data_are_refused(folder, make_cells):
+    (cell, _) = make_cells(1)
+    enter_grid(folder, [cell], command="cae study")
+    other = replace(cell, seed=5, trial=replace(cell.trial, source="digits"))
+    with pytest.raises(ConfigError, match="images of digits and noise"):
+        enter_grid(folder, [other], command="cae study")
+
+
+def test_the_summary_holds_conditions_and_figures_as_plain_json(folder, make_cells):
+    cells = make_cells(2)
+    enter_grid(folder, cells, command="cae study --seeds 2")
+    finish_all(folder, cells)
+    assert write_results(folder) == read_json(folder.summary)
+    summary = json.loads(folder.summary.read_text())
+    assert list(summary) == ["conditions", "plan", "estimates", "differences"]
+    assert summary["conditions"] == {
+        "data": "noise",
+        "date": "2026-11-25",
+        "command": "cae study --seeds 2",
+        "commands": ["cae study --seeds 2"],
+        "threads": 2,
+        "environment": {"threads": 2, "processor": "a"},
+        "environments": [{"threads": 2, "processor": "a"}],
+    }
+    assert summary["estimates"][0]["test_accuracy"]["values"] == [0.5, 0.6]
+
+
+def test_conditions_that_differ_are_all_told(folder, make_cells):
+    cells = make_cells(2)
+    enter_grid(folder, cells, command="cae study")
+    finish(folder, cells[0].trial)
+    finish(folder, cells[2].trial, environment={"threads": 8}, date="2026-11-26")
+    conditions = write_results(folder)["conditions"]
+    assert conditions["date"] == "2026-11-26"
+    assert [each["threads"] for each in conditions["environments"]] == [2, 8]
+
+
+def test_a_damaged_grid_is_told(folder, make_cells):
+    enter_grid(folder, make_cells(1), command="cae study")
+    (path,) = folder.find_grids()
+    path.write_text(path.read_text().replace("scratch", "scratsh"))
+    with pytest.raises(CheckpointError, match="changed or damaged"):
+        read_rows(folder)
+
+
+def test_the_results_are_the_same_in_whatever_order_the_trials_ended(
+    folder, make_cells, tmp_path: Path
+):
+    cells, other = make_cells(2), StudyFolder(tmp_path / "other")
+    for where, order in ((folder, cells), (other, cells[::-1])):
+        enter_grid(where, cells, command="cae study")
+        finish_all(where, order)
+        write_results(where)
+    assert folder.table.read_bytes() == other.table.read_bytes()
+    assert folder.summary.read_bytes() == other.summary.read_bytes()
