@@ -64,7 +64,9 @@ def _explain(error: ValidationError, kind: type[Section]) -> str:
         if problem["type"] == "extra_forbidden":
             section = kind if len(location) == 1 else kind.model_fields[location[0]].annotation
             known = cast("type[Section]", section).model_fields
-            parts.append(f"unknown key {show(key)}{suggest(location[-1], known)}")
+            hint = suggest(location[-1], known)
+            # All the keys there are, once is enough.
+            parts.append(f"unknown key {show(key)}{'' if any(hint in p for p in parts) else hint}")
         elif problem["type"] == "value_error":
             message = problem["msg"].removeprefix("Value error, ")
             parts.append(f"{key}: {message}" if key else message)
