@@ -96,6 +96,7 @@ def _draw_row(
     reach: float = 0.66,
 ) -> None:
     """Draw the parts side by side, the first at `x`; an arrow of length `reach` leads to it."""
+    highest = 0.0
     for place, part in enumerate(parts):
         middle = x + place
         begin = middle - (reach if place == 0 else 0.66)
@@ -116,8 +117,10 @@ def _draw_row(
         _write(axes, part.shape, x=middle, y=y + tall / 2 + 0.06, va="bottom", size=7)
         words = "\n".join(part.layers)
         _write(axes, words, x=middle, y=y - tall / 2 - 0.08, va="top", size=6.5, color=GREY)
+        highest = max(highest, tall)
     middle = x + (len(parts) - 1) / 2
-    _write(axes, name, x=middle, y=y + 0.8, va="bottom", color=color, weight="bold", size=9)
+    above = y + highest / 2 + 0.3
+    _write(axes, name, x=middle, y=above, va="bottom", color=color, weight="bold", size=9)
 
 
 def _draw_arrow(axes: Axes, begin: tuple[float, float], end: tuple[float, float]) -> None:

@@ -88,14 +88,13 @@ def make_peers_table(peers: Mapping[str, Any], ours: Accuracy, *, name: str) -> 
     """Return what others report, in three parts, with our row on top of the first.
 
     Returns:
-        Also `parts`, the places of rows that open a part and hold its name alone, and `keys`, for
-        each row the key of its reference or "".
+        Also `parts`, the places of rows that open a part and hold its name alone, and for each
+        row the key of its reference (`keys`) and its address (`sources`), or "".
     """
     rows: list[Row] = [["The same task: thinned classes, an autoencoder first", "", "", ""]]
-    keys, parts = [""], [0]
+    keys, sources, parts = ["", ""], ["", ""], [0]
     interval = f"95% interval {write_range(ours.low, ours.high)}"
     rows.append([f"`{name}`", write_percent(ours.mean), "this report", interval])
-    keys.append("")
     sections = {
         "same_task": "",
         "all_labels": "An autoencoder first, whole training set, all labels",
@@ -106,6 +105,7 @@ def make_peers_table(peers: Mapping[str, Any], ours: Accuracy, *, name: str) -> 
             parts.append(len(rows))
             rows.append([title, "", "", ""])
             keys.append("")
+            sources.append("")
         members = [peers["origin"], *peers[section]] if section == "same_task" else peers[section]
         for peer in members:
             figure = peer["figure"]
@@ -114,8 +114,15 @@ def make_peers_table(peers: Mapping[str, Any], ours: Accuracy, *, name: str) -> 
             accuracy = f"{round(100 * figure['test_accuracy'], 2):g}{spread}%"
             rows.append([peer["name"], accuracy, peer["how"], peer["measured"]])
             keys.append(peer.get("reference", ""))
-    head = ["who", "test accuracy", "how", "measured on"]
-    return {"head": head, "rows": rows, "strong": [1], "parts": parts, "keys": keys}
+            sources.append(peer["source"] or "")
+    return {
+        "head": ["who", "test accuracy", "how", "measured on"],
+        "rows": rows,
+        "strong": [1],
+        "parts": parts,
+        "keys": keys,
+        "sources": sources,
+    }
 
 
 def make_cost_table(groups: Sequence[Group]) -> Table:

@@ -36,6 +36,8 @@ _LOSSES = {
     "huber": "the Huber loss",
 }
 
+_OPTIMIZERS = {"adamw": "AdamW", "sgd": "SGD", "rmsprop": "RMSprop"}
+
 
 def tell_data(run: Run) -> str:
     """Say which images are removed, and how the others are split."""
@@ -100,9 +102,10 @@ def tell_finetuning(run: Run) -> str:
 
 
 def _tell_training(config: Mapping[str, Any]) -> str:
+    optimizer = _OPTIMIZERS.get(config["optimizer"], config["optimizer"].capitalize())
     schedule = config["lr_schedule"].replace("_", " ")
     return (
-        f"Training takes {config['epochs']} epochs of {config['optimizer']} at a learning rate of "
+        f"Training takes {config['epochs']} epochs of {optimizer} at a learning rate of "
         f"{config['lr']:g} ({schedule}), in batches of {config['batch_size']}."
     )
 

@@ -74,7 +74,7 @@ def test_peers_keep_the_digits_that_they_reported():
     assert cells["the origin"] == "71%"
     assert cells["sen99"] == "80.95%"
     assert "77.6 ± 0.5%" in {row[1] for row in table["rows"]}
-    assert len(table["keys"]) == len(table["rows"])
+    assert len(table["keys"]) == len(table["sources"]) == len(table["rows"])
     assert all(not any(table["rows"][place][1:]) for place in table["parts"])
 
 

@@ -85,7 +85,7 @@ def set_keys(run: Run, section: str, **values: Any) -> Run:
 def test_the_stages_are_told_from_the_configuration(make_run: Make):
     run = make_run()
     assert "reconstruct its input by the mean squared error." in tell_pretraining(run)
-    assert "50 epochs of adam at a learning rate of 0.001 (constant)" in tell_pretraining(run)
+    assert "50 epochs of Adam at a learning rate of 0.001 (constant)" in tell_pretraining(run)
     assert "only the head is trained, on augmented images" in tell_finetuning(run)
     set_keys(run, "classifier", freeze_encoder=False, data_augmentation=False)
     assert "trained together, on the images as they are" in tell_finetuning(run)
