@@ -63,7 +63,8 @@ def make_config_tables(config: Config) -> dict[str, list[dict[str, Any]]]:
 def make_changes_table(runs: Sequence[Run]) -> dict[str, Any]:
     """Return a table of the keys in which runs differ, seeds aside, with a column for each run.
 
-    `is_long` tells whether it may have to go over a page's end.
+    A cell is empty where the key's switch is off. `is_long` tells whether it may have to go over a
+    page's end.
     """
     configs = [run.config for run in runs]
     places = [
@@ -74,9 +75,12 @@ def make_changes_table(runs: Sequence[Run]) -> dict[str, Any]:
     ]
     rows: list[list[str]] = []
     for section, key in places:
-        values = [config[section].get(key) for config in configs]
-        if any(value != values[0] for value in values):
-            rows.append([f"`{section}.{key}`", *map(write_value, values)])
+        values = [
+            write_value(config[section].get(key)) if _acts(key, config[section]) else ""
+            for config in configs
+        ]
+        if len(set(values)) > 1:
+            rows.append([f"`{section}.{key}`", *values])
     head = ["key", *(f"`{run.name}`" for run in runs)]
     return {"head": head, "rows": rows, "strong": [], "is_long": len(rows) > _MOST_ROWS_ON_A_PAGE}
 

@@ -27,9 +27,7 @@ def list_keys(rows: Sequence[dict[str, Any]]) -> list[str]:
 def test_keys_whose_switch_is_off_and_new_keys_at_their_default_are_left_out():
     tables = make_config_tables(dump(load_preset("base")))
     keys = [key for table in tables.values() for key in list_keys(table)]
-    assert {"epochs", "lr", "conv_blocks", "freeze_encoder", "data_augmentation"} - {
-        "freeze_encoder"
-    } <= set(keys)
+    assert {"epochs", "lr", "conv_blocks", "data_augmentation"} <= set(keys)
     assert not {"early_stopping_delta", "kernel_regularizer_value", "weight_decay", "seed"} & {
         *keys
     }
@@ -56,6 +54,15 @@ def test_the_table_of_changes_has_a_column_for_each_run(make_run: Callable[..., 
     assert table["head"] == ["key", "`a`", "`b`"]
     assert table["rows"] == [["`classifier.lr`", "0.001", "0.5"]]
     assert not table["is_long"]
+
+
+def test_a_change_behind_a_switch_that_is_off_is_no_change(make_run: Callable[..., Run]):
+    one, other = make_run(name="a"), make_run(name="b")
+    other.config["classifier"].update(data_augmentation=False, augmentation_shift=0.3)
+    one.config["autoencoder"]["kernel_regularizer_value"] = 5.0
+    rows = make_changes_table([one, other])["rows"]
+    assert ["`classifier.augmentation_shift`", "0.1", ""] in rows
+    assert not [row for row in rows if "kernel_regularizer" in row[0]]
 
 
 @pytest.mark.parametrize("lr", [0.001, 0.5])
