@@ -13,7 +13,7 @@ from cae.report.sources import Run
 
 Config = Mapping[str, Mapping[str, Any]]
 
-_MOST_ROWS_ON_A_PAGE = 40
+_MOST_ROWS_ON_A_PAGE = 48
 _SECTIONS = ("data", "autoencoder", "classifier")
 # Keys that say how much, by the start of their name, and the switch without which they say nothing.
 _SWITCHES = {
@@ -75,12 +75,16 @@ def make_changes_table(runs: Sequence[Run]) -> dict[str, Any]:
     ]
     rows: list[list[str]] = []
     for section, key in places:
-        values = [
-            write_value(config[section].get(key)) if _acts(key, config[section]) else ""
-            for config in configs
-        ]
-        if len(set(values)) > 1:
-            rows.append([f"`{section}.{key}`", *values])
+        values = [config[section].get(key) for config in configs]
+        acting = [_acts(key, config[section]) for config in configs]
+        if any(acting) and any(value != values[0] for value in values):
+            cells = zip(values, acting, strict=True)
+            rows.append(
+                [
+                    f"`{section}.{key}`",
+                    *(write_value(value) if acts else "" for value, acts in cells),
+                ]
+            )
     head = ["key", *(f"`{run.name}`" for run in runs)]
     return {"head": head, "rows": rows, "strong": [], "is_long": len(rows) > _MOST_ROWS_ON_A_PAGE}
 
