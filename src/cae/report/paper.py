@@ -25,7 +25,8 @@ from cae.report.paper_tables import (
     tell_speed,
 )
 from cae.report.phrases import write_percent
-from cae.report.recipe import make_changes_table, make_config_tables, write_command
+from cae.report.recipe import make_changes_tables, make_config_tables, write_command
+from cae.report.regularisations import make_regularisations_table, tell_regularisations
 from cae.report.run_sentences import (
     list_limits,
     tell_beside,
@@ -64,6 +65,7 @@ class Material:
     groups: tuple[Group, ...]
     training: Training
     study: Study | None
+    regularisations: Study | None
     speed: dict[str, Any] | None
     peers: dict[str, Any]
     command: str
@@ -119,8 +121,9 @@ def gather(
     """Read everything that the report is made of; see `make_report`."""
     first = read_run(run)
     others = [read_run(folder) for folder in beside]
-    found = read_study(study or first.folder.study)
-    if study is not None and found is None:
+    results = study or first.folder.study
+    found, regularisations = read_study(results), read_study(results, plan="origin")
+    if study is not None and found is None and regularisations is None:
         raise ConfigError(
             f"{study}: holds no study's summary.json; leave --study out, or make one with cae study"
         )
@@ -128,6 +131,7 @@ def gather(
         tuple(group_runs([first, *others])),
         read_training(first),
         found,
+        regularisations,
         read_speed(benchmarks or first.folder.benchmarks),
         read_peers(),
         command,
@@ -154,8 +158,8 @@ def draw(material: Material, folder: Path) -> dict[str, str]:
         study = material.study
         paths["accuracy"] = plot_accuracy_against_labels(study, folder / "accuracy.svg")
         paths["cost"] = plot_cost(study, folder / "cost.svg")
-        if study.differences:
-            rows = find_key_differences(study)[:_MOST_DIFFERENCES]
+        rows = find_key_differences(study)[:_MOST_DIFFERENCES]
+        if rows:
             paths["differences"] = plot_differences(rows, folder / "differences.svg")
     return {name: path.name for name, path in paths.items()}
 
@@ -204,9 +208,16 @@ def describe(material: Material) -> dict[str, Any]:
             "peers_table": make_peers_table(peers, group.accuracy, name=run.name),
         },
         "study": None if material.study is None else describe_study(material.study),
+        "regularisations": None
+        if material.regularisations is None
+        else {
+            "words": tell_regularisations(material.regularisations),
+            "table": make_regularisations_table(material.regularisations),
+        },
+        "study_commands": _list_commands(material.study or material.regularisations),
         "answer": tell_answer(material.study),
         "verdicts": list_verdicts(material.study),
-        "changes": make_changes_table([each.first for each in groups]),
+        "changes": make_changes_tables([each.first for each in groups]),
         "cost": {
             "words": tell_cost(group),
             "table": make_cost_table(groups),
@@ -233,6 +244,10 @@ def describe(material: Material) -> dict[str, Any]:
         "commands": [write_command(each) for group in groups for each in group.runs],
         "report_command": material.command,
     }
+
+
+def _list_commands(study: Study | None) -> list[str]:
+    return [] if study is None else list(study.conditions.get("commands") or ["cae study"])
 
 
 def describe_study(study: Study) -> dict[str, Any]:

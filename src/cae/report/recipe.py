@@ -60,33 +60,27 @@ def make_config_tables(config: Config) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def make_changes_table(runs: Sequence[Run]) -> dict[str, Any]:
-    """Return a table of the keys in which runs differ, seeds aside, with a column for each run.
+def make_changes_tables(runs: Sequence[Run]) -> dict[str, Any]:
+    """Return the keys in which runs differ, seeds aside, with a column for each run.
 
-    A cell is empty where the key's switch is off. `is_long` tells whether it may have to go over a
-    page's end.
+    Returns:
+        `head` and, by section (`data`, `autoencoder`, `classifier`), rows of a key and its value
+        in each run, empty where the key's switch is off; `count`, how many rows there are; and
+        `is_long`, whether one table of them may have to go over a page's end.
     """
     configs = [run.config for run in runs]
-    places = [
-        (section, key)
-        for section in _SECTIONS
-        for key in dict.fromkeys(key for config in configs for key in config[section])
-        if key != "seed"
-    ]
-    rows: list[list[str]] = []
-    for section, key in places:
-        values = [config[section].get(key) for config in configs]
-        acting = [_acts(key, config[section]) for config in configs]
-        if any(acting) and any(value != values[0] for value in values):
+    tables: dict[str, list[list[str]]] = {section: [] for section in _SECTIONS}
+    for section, rows in tables.items():
+        for key in dict.fromkeys(key for config in configs for key in config[section]):
+            values = [config[section].get(key) for config in configs]
+            acting = [_acts(key, config[section]) for config in configs]
+            if key == "seed" or not any(acting) or all(value == values[0] for value in values):
+                continue
             cells = zip(values, acting, strict=True)
-            rows.append(
-                [
-                    f"`{section}.{key}`",
-                    *(write_value(value) if acts else "" for value, acts in cells),
-                ]
-            )
+            rows.append([key, *(write_value(value) if acts else "" for value, acts in cells)])
+    count = sum(map(len, tables.values()))
     head = ["key", *(f"`{run.name}`" for run in runs)]
-    return {"head": head, "rows": rows, "strong": [], "is_long": len(rows) > _MOST_ROWS_ON_A_PAGE}
+    return {**tables, "head": head, "count": count, "is_long": count > _MOST_ROWS_ON_A_PAGE}
 
 
 def write_command(run: Run) -> str:

@@ -57,7 +57,7 @@ def plot_regularisations(estimates: Sequence[Estimate], path: Path) -> Path:
             if of.low is not None and of.high is not None:
                 axes.plot([of.low, of.high], [row, row], color=color, lw=2)
             axes.plot([of.mean], [row], "o", color=color, ms=5)
-        names = [name_arm(each.arm, each.pretraining.replace("_", " ")) for each in ordered]
+        names = [name_arm(each.arm, each.pretraining) for each in ordered]
         axes.set_yticks(range(len(ordered)), names)
         axes.set_ylim(-0.6, len(ordered) - 0.4)
         axes.set_xlabel("test accuracy, mean and 95% interval over seeds")

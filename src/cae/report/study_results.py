@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from cae.errors import CheckpointError
 from cae.report.phrases import join
@@ -86,10 +86,15 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """All that a study has found so far."""
+    """All that a study has found so far of one of its plans.
+
+    Attributes:
+        conditions: when, where and by which commands the trials were made.
+    """
 
     estimates: tuple[Estimate, ...]
     differences: tuple[Difference, ...]
+    conditions: dict[str, Any] = field(default_factory=dict[str, Any])
 
     @property
     def encoders(self) -> list[str]:
@@ -137,13 +142,18 @@ def read_study(folder: Path, *, plan: str = "labels") -> Study | None:
         ) from None
     if not estimates:
         return None
-    return Study(estimates, differences)
+    conditions = content.get("conditions")
+    if not isinstance(conditions, dict):
+        return Study(estimates, differences)
+    return Study(estimates, differences, cast("dict[str, Any]", conditions))
 
 
 def name_arm(arm: str, pretraining: str = "none") -> str:
     """Return how the report calls an arm and what went before it ("fine-tuned, masked")."""
     words = _ARM_WORDS.get(arm, arm.replace("_", " "))
-    return words if pretraining == "none" or arm in CONTROLS else f"{words}, {pretraining}"
+    if pretraining == "none" or arm in CONTROLS:
+        return words
+    return f"{words}, {pretraining.replace('_', ' ')}"
 
 
 def name_labels(labels: Labels) -> str:

@@ -100,20 +100,24 @@ def tell_extent(study: Study) -> str:
 
 
 def list_verdicts(study: Study | None) -> dict[str, list[str]]:
-    """Return the comparisons sorted by what they say: `helped`, `hurt` and `undecided`.
+    """Return the comparisons sorted by what they say: `helped`, `hurt`, `leaning`, `undecided`.
 
     A comparison counts as decided where its interval leaves zero out and, if it was corrected for
-    the number of comparisons, its p-value is below 0.05. Those that differ in their label budget
+    the number of comparisons, its p-value is below 0.05; where only its interval does, as leaning.
+    Those that differ in their label budget
     alone share a sentence.
     """
-    verdicts: dict[str, dict[str, dict[Labels, str]]] = {"helped": {}, "hurt": {}, "undecided": {}}
+    kinds = ("helped", "hurt", "leaning", "undecided")
+    verdicts: dict[str, dict[str, dict[Labels, str]]] = {kind: {} for kind in kinds}
     for row in () if study is None else find_key_differences(study):
-        kind = {"gain": "helped", "loss": "hurt"}.get(row.effect if row.is_significant else "")
+        kind = {"gain": "helped", "loss": "hurt"}.get(row.effect, "undecided")
+        if kind != "undecided" and not row.is_significant:
+            kind = "leaning"
         words = (
             f"{capitalise(name_arm(row.treatment, row.pretraining))}, with the encoder "
             f"`{row.encoder}` and against {name_control(row.control)}"
         )
-        budgets = verdicts[kind or "undecided"].setdefault(words, {})
+        budgets = verdicts[kind].setdefault(words, {})
         budgets[row.labels] = f"({write_points(row.gain.mean)})"
     return {
         kind: [f"{words}, with {name_budgets(budgets)}." for words, budgets in rows.items()]

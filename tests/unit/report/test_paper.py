@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from cae.errors import CheckpointError, ConfigError
+from cae.files import read_json, write_json
 from cae.report.paper import Material, describe, draw, fingerprint, gather, make_report
 from cae.report.sources import Run
 from cae.run_folder import RunFolder
@@ -67,6 +68,43 @@ def test_unusual_runs_are_set_too(make_run: Make, tmp_path: Path, options: dict[
 def test_a_partial_study_is_set(make_run: Make, make_study: Callable[..., Path], tmp_path: Path):
     study = make_study(budgets=(100,), gains={})
     assert make_report(make_run().folder.root, tmp_path / "r.pdf", study=study).exists()
+
+
+def test_the_origins_comparison_is_set_alone_or_beside_the_study(
+    make_run: Make,
+    make_study: Callable[..., Path],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+):
+    run, study = make_run().folder.root, make_study(budgets=("all",), gains={"dropout_0.4": 0.01})
+    origin = read_json(study / "summary.json")
+    content = read_json(make_study() / "summary.json")
+    parts = ("estimates", "differences")
+    for row in (row for part in parts for row in origin[part]):
+        row["plan"] = "origin"
+    both_parts = {part: content[part] + origin[part] for part in parts}
+    write_json(study / "summary.json", content | both_parts)
+    both = gather_plainly(run, study=study)
+    write_json(study / "summary.json", origin)
+    alone = gather_plainly(run, study=study)
+    assert both.study is not None
+    assert alone.study is None
+    assert describe(both)["regularisations"] == describe(alone)["regularisations"]
+    with caplog.at_level(logging.WARNING):
+        make_report(run, tmp_path / "r.pdf", study=study)
+    assert not caplog.records
+
+
+def test_the_commands_of_a_study_are_told(make_run: Make, make_study: Callable[..., Path]):
+    study = make_study()
+    run = make_run().folder.root
+    assert describe(gather_plainly(run))["study_commands"] == []
+    assert describe(gather_plainly(run, study=study))["study_commands"] == ["cae study"]
+    content = read_json(study / "summary.json")
+    content["conditions"]["commands"] = ["cae study --plan labels"]
+    write_json(study / "summary.json", content)
+    told = describe(gather_plainly(run, study=study))["study_commands"]
+    assert told == ["cae study --plan labels"]
 
 
 def test_the_same_files_give_the_same_bytes(run_folder: RunFolder, tmp_path: Path):

@@ -91,11 +91,18 @@ def test_verdicts_need_an_interval_off_zero_and_significance(study_folder: Path)
     assert len(verdicts["hurt"]) == 1
     assert f"100 ({MINUS}2.0) and 400" in verdicts["hurt"][0]
     # With all labels there are three seeds: no sign-flip test of them is significant.
-    assert [sentence.rpartition("with ")[2] for sentence in verdicts["undecided"]] == [
+    assert [sentence.rpartition("with ")[2] for sentence in verdicts["leaning"]] == [
         f"all labels ({MINUS}2.0).",
         "all labels (+3.0).",
     ]
-    assert list_verdicts(None) == {"helped": [], "hurt": [], "undecided": []}
+    assert verdicts["undecided"] == []
+    assert not any(list_verdicts(None).values())
+
+
+def test_an_interval_around_zero_is_undecided(make_study: Callable[..., Path]):
+    verdicts = list_verdicts(read(make_study(gains={"plain": 0.002}, budgets=(100,))))
+    assert verdicts["undecided"]
+    assert not verdicts["leaning"] + verdicts["helped"] + verdicts["hurt"]
 
 
 def test_the_extent_counts_trials_budgets_and_seeds(study_folder: Path):

@@ -1,0 +1,91 @@
+"""The origin's comparison: every arm and control in the table, and words that follow them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cae.files import write_json
+from cae.report.regularisations import make_regularisations_table, tell_regularisations
+from cae.report.study_results import Study, read_study
+from cae.study.summary import summarise
+
+
+def make_rows(arm: str, pretraining: str, accuracies: list[float]) -> list[dict[str, Any]]:
+    return [
+        {
+            "plan": "origin",
+            "encoder": "origin",
+            "pretraining": pretraining,
+            "arm": arm,
+            "labels_per_class": "all",
+            "seed": seed,
+            "state": "finished",
+            "test_accuracy": accuracy,
+            "macro_f1": accuracy,
+            "pretrain_seconds": 10.0,
+            "finetune_seconds": 5.0,
+            "flops": 1e9,
+        }
+        for seed, accuracy in enumerate(accuracies)
+    ]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Callable[..., Study]:
+    """A function that summarises six seeds of arms whose accuracies are given."""
+
+    def build(*, scratch: float, plain: float, noise: float, weights: float) -> Study:
+        def spread(mean: float) -> list[float]:
+            return [mean + step / 1000 for step in (-2, -1, 0, 0, 1, 2)]
+
+        rows = [
+            *make_rows("scratch", "none", spread(scratch)),
+            *make_rows("frozen", "dropout_0.2", spread(plain)),
+            *make_rows("frozen", "input_noise", spread(noise)),
+            *make_rows("class_weights", "dropout_0.2", spread(weights)),
+        ]
+        write_json(tmp_path / "summary.json", {"conditions": {}, **summarise(rows)})
+        study = read_study(tmp_path, plan="origin")
+        assert study is not None
+        return study
+
+    return build
+
+
+def test_every_arm_has_a_row_and_each_control_another(make: Callable[..., Study]):
+    table = make_regularisations_table(make(scratch=0.7, plain=0.72, noise=0.71, weights=0.73))
+    assert [row[0] for row in table["rows"]] == [
+        "class weights, dropout 0.2",
+        "frozen encoder, dropout 0.2",
+        "frozen encoder, input noise",
+        "from scratch",
+    ]
+    weights, frozen, _, scratch = table["rows"]
+    assert weights[1].startswith("73.0 (")
+    assert weights[3] == "frozen encoder"
+    assert weights[4].startswith("+1.0 (")
+    assert frozen[3:5] == ["from scratch", "+2.0 (+2.0 to +2.0)"]
+    assert scratch[3:] == ["", "", ""]
+    assert all(len(row) == len(table["head"]) for row in table["rows"])
+
+
+def test_encoders_above_and_below_the_control_are_counted(make: Callable[..., Study]):
+    words = tell_regularisations(make(scratch=0.7, plain=0.72, noise=0.71, weights=0.69))
+    assert "Of two frozen encoders" in words
+    assert "two do better than training from scratch and none does worse" in words
+    # Six seeds give p = 2 / 64 at best, and there are two comparisons.
+    assert "the smallest p is 0.06" in words
+    assert "Class weights loses 3.0 points" in words
+    words = tell_regularisations(make(scratch=0.7, plain=0.68, noise=0.71, weights=0.69))
+    assert "Of two frozen encoders" in words
+    assert "one does better than training from scratch and one does worse" in words
+    assert "Class weights gains 1.0 points" in words
+
+
+def test_the_highest_arm_is_named(make: Callable[..., Study]):
+    words = tell_regularisations(make(scratch=0.74, plain=0.72, noise=0.71, weights=0.7))
+    assert "Highest stands from scratch (74.0%)." in words
