@@ -9,6 +9,7 @@ from cae import errors
 TABLE = [
     (errors.CaeError, Exception, 1),
     (errors.ConfigError, ValueError, 2),
+    (errors.OccupiedError, errors.ConfigError, 2),
     (errors.DataError, ValueError, 3),
     (errors.CheckpointError, RuntimeError, 4),
     (errors.DivergedError, ArithmeticError, 5),

@@ -22,7 +22,7 @@ from cae.study.grid import Choice, make_grid
 from cae.study.results import write_results
 from cae.study.runner import Outcome, Workers, run_study
 from cae.study.training import is_finished
-from cae.study.trials import Cell
+from cae.study.trials import Cell, Trial
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,7 @@ def study(request: StudyRequest, *, dry_run: bool, as_json: bool) -> None:
     folder = StudyFolder(request.out or RUNS / f"study{ending}")
     if dry_run:
         with Loading():
-            planned = plan_times(cells, folder, runtime)
+            planned = plan_times(cells, folder, runtime, num_classes=len(dataset.train.class_names))
         if as_json:
             answer_json([each.describe() for each in planned])
         else:
@@ -125,20 +125,16 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     raise ConfigError(f"--seeds {text}: expected how many, such as 6, or from one to another: 3-5")
 
 
-def plan_times(cells: Sequence[Cell], folder: StudyFolder, runtime: cae.Runtime) -> list[Planned]:
+def plan_times(
+    cells: Sequence[Cell], folder: StudyFolder, runtime: cae.Runtime, *, num_classes: int
+) -> list[Planned]:
     """Return each trial of the grid with the seconds that it would take on this machine."""
-    first = cells[0].trial
-    assert first.classifier is not None
-    trained = next(
-        (
-            cell.trial.classifier
-            for cell in cells
-            if cell.trial.classifier is not None and not cell.trial.classifier.freeze_encoder
-        ),
-        first.classifier,
+    trained = [cell.trial for cell in cells if not _is_frozen(cell.trial)]
+    example = (trained or [cells[0].trial])[0]
+    assert example.classifier is not None
+    speeds = measure_speeds(
+        example.autoencoder, example.classifier, num_classes=num_classes, runtime=runtime
     )
-    plain = first.autoencoder
-    speeds = measure_speeds(plain, trained, num_classes=10, runtime=runtime)
     names = name_trials(cells)
     trials = {cell.trial.key: cell.trial for cell in cells}
     before = {
@@ -155,6 +151,10 @@ def plan_times(cells: Sequence[Cell], folder: StudyFolder, runtime: cae.Runtime)
         )
         for trial in (*before.values(), *trials.values())
     ]
+
+
+def _is_frozen(trial: Trial) -> bool:
+    return trial.classifier is not None and trial.classifier.freeze_encoder
 
 
 def _require_all(outcomes: Sequence[Outcome], cells: Sequence[Cell]) -> None:

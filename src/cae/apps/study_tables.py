@@ -78,32 +78,27 @@ def name_budget(labels: int | str) -> str:
 
 def make_grid_table(planned: Sequence[Planned], *, jobs: int) -> RenderableType:
     """Return the trials of a grid, the seeds of each in one row, with the time that is left."""
-    table = Table(box=box.SIMPLE, header_style="dim", show_footer=True, footer_style="bold")
-    left = [each for each in planned if not each.is_finished]
-    seconds = sum(each.seconds for each in left)
-    table.add_column("trials", footer=f"{len(planned)} trials, {len(left)} of them left")
-    table.add_column("seeds", justify="right")
-    table.add_column("finished", justify="right")
-    table.add_column("epochs", justify="right")
-    table.add_column("one takes", justify="right")
-    table.add_column("left", justify="right", footer=write_duration(seconds))
+    table = _make_table("trials, labels of each class", "left", "epochs", "one takes", "in all")
     groups: dict[str, list[Planned]] = {}
     for each in planned:
         groups.setdefault(each.name.rpartition(", seed ")[0], []).append(each)
     for name, group in groups.items():
-        to_do = [each for each in group if not each.is_finished]
+        left = [each for each in group if not each.is_finished]
         table.add_row(
-            name,
-            str(len(group)),
-            str(len(group) - len(to_do)),
+            name.removesuffix(" a class"),
+            f"{len(left)} of {len(group)}",
             str(group[0].epochs),
             write_duration(group[0].seconds),
-            write_duration(sum(each.seconds for each in to_do)) if to_do else "",
+            write_duration(sum(each.seconds for each in left)) if left else "",
         )
-    words = "Estimated from a few training steps on this machine, one trial at a time"
+    left = [each for each in planned if not each.is_finished]
+    words = f"  {len(planned)} trials, {len(left)} of them left"
+    if left:
+        words += f": about {write_duration(sum(each.seconds for each in left))}"
+    told = "estimated from a few training steps on this machine"
     if jobs > 1:
-        words += f"; with --jobs {jobs} as much, less what its cores leave idle now"
-    return Group(table, Text(f"  {words}.\n", style="dim"))
+        told += f"; --jobs {jobs} is faster by what one trial leaves idle of it"
+    return Group(table, Text(words, style="bold"), Text(f"  ({told})\n", style="dim"))
 
 
 def make_study_table(summary: Mapping[str, Any]) -> RenderableType:

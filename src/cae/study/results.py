@@ -13,8 +13,9 @@ from typing import Any
 from cae.errors import ConfigError
 from cae.files import read_sealed_json, write_json, write_sealed_json, write_text
 from cae.run_folder import StudyFolder
+from cae.study.plan import PLANS
 from cae.study.summary import summarise
-from cae.study.trials import Cell
+from cae.study.trials import NO_PRETRAINING, Cell
 
 Row = dict[str, Any]
 
@@ -172,9 +173,16 @@ def _name_cell(cell: Mapping[str, Any]) -> str:
 
 
 def _order(row: Row) -> tuple[Any, ...]:
-    labels = row["labels_per_class"]
-    budget = float("inf") if labels == "all" else float(labels)
-    return (row["plan"], row["encoder"], budget, row["arm"], row["pretraining"], row["seed"])
+    """Return what sorts rows by budget, and in it as their plan lists arms and pretrainings."""
+    plan, labels = PLANS[row["plan"]], row["labels_per_class"]
+    return (
+        row["plan"],
+        row["encoder"],
+        float("inf") if labels == "all" else float(labels),
+        list(plan.arms).index(row["arm"]),
+        [NO_PRETRAINING, *plan.pretrainings].index(row["pretraining"]),
+        row["seed"],
+    )
 
 
 def _today() -> str:

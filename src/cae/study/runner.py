@@ -146,7 +146,7 @@ def run_study(
     outcomes: dict[str, Outcome] = {}
     write_results(folder)
     for wave in waves:
-        ready = list(_leave_out_orphans(wave, outcomes, progress))
+        ready = list(_leave_out_orphans(wave, folder, outcomes, progress))
         for trial, outcome in _run_wave(
             ready, dataset, folder, runtime, progress, keeping, workers
         ):
@@ -269,14 +269,17 @@ def _write_failure(folder: StudyFolder, trial: Trial, words: str) -> None:
 
 
 def _leave_out_orphans(
-    wave: Sequence[Trial], outcomes: dict[str, Outcome], progress: StudyProgress
+    wave: Sequence[Trial],
+    folder: StudyFolder,
+    outcomes: dict[str, Outcome],
+    progress: StudyProgress,
 ) -> Iterator[Trial]:
-    """Yield the trials whose pretraining is there; tell of the others."""
+    """Yield the trials whose pretraining is there, whoever made it; tell of the others."""
     for trial in wave:
-        before = None if trial.pretraining is None else outcomes.get(trial.pretraining.key)
-        if before is None or before.state == "finished":
+        if trial.pretraining is None or is_finished(trial.pretraining, folder):
             yield trial
             continue
+        before = outcomes[trial.pretraining.key]
         error = None if before.error is None else f"its pretraining failed: {before.error}"
         outcomes[trial.key] = Outcome(trial.key, before.state, error)
         progress.trial_ended(trial, outcomes[trial.key])

@@ -57,8 +57,8 @@ def test_a_dry_run_shows_the_grid_with_its_cost_and_writes_nothing(train_tiny, t
     assert answer.code == 0, answer.err
     assert not (tmp_path / "out").exists()
     words = " ".join(answer.out.split())
-    assert "pretraining plain 2 0 1" in words
-    assert "scratch, 10 labels a class 2 0 1" in words
+    assert "pretraining plain 2 of 2 1" in words
+    assert "scratch, 10 labels 2 of 2 1" in words
     assert "6 trials, 6 of them left" in words
 
     train_tiny("study", *GRID, *SHORT[2:], "--seeds", "1")

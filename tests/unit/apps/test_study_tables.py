@@ -110,10 +110,14 @@ def test_the_grid_shows_what_is_left_and_how_long_it_takes():
         for seed, done in enumerate((True, False, False))
     ]
     lines = read(make_grid_table(planned, jobs=1))
-    assert lines[1] == "scratch, all labels 3 1 7 1:00 min 2:00 min"
-    assert lines[2] == "3 trials, 2 of them left 2:00 min"
-    assert lines[3].startswith("Estimated from a few training steps on this machine")
+    assert lines == [
+        "trials, labels of each class left epochs one takes in all",
+        "scratch, all labels 2 of 3 7 1:00 min 2:00 min",
+        "3 trials, 2 of them left: about 2:00 min",
+        "(estimated from a few training steps on this machine)",
+    ]
     assert "--jobs 4" in " ".join(read(make_grid_table(planned, jobs=4)))
+    assert read(make_grid_table(planned[:1], jobs=1))[2] == "1 trials, 0 of them left"
 
 
 def test_trials_are_named_for_people():

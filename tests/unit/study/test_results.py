@@ -81,7 +81,7 @@ def test_the_table_has_a_row_for_each_trial(folder, make_cells):
     write_results(folder)
     rows = read_table(folder)
     assert list(rows[0]) == COLUMNS
-    assert rows[0] == {
+    assert rows[2] == {
         "plan": "labels",
         "encoder": "origin",
         "pretraining": "plain",
@@ -103,12 +103,12 @@ def test_the_table_has_a_row_for_each_trial(folder, make_cells):
         "error": "",
     }
     assert [(row["arm"], row["seed"]) for row in rows] == [
-        ("fine_tuned", "0"),
-        ("fine_tuned", "1"),
         ("scratch", "0"),
         ("scratch", "1"),
+        ("fine_tuned", "0"),
+        ("fine_tuned", "1"),
     ]
-    scratch = rows[2]
+    scratch = rows[0]
     assert (scratch["pretrain_epochs"], scratch["pretrain_seconds"]) == ("0", "0.0")
     assert scratch["flops"] == "1000000000.0"
 

@@ -80,10 +80,10 @@ def test_all_trials_of_a_grid_are_made_pretrainings_first(study, folder, make_ce
     assert ended == expected
     rows = read_rows(folder)
     assert [(row["arm"], row["seed"], row["state"]) for row in rows] == [
-        ("fine_tuned", 0, "finished"),
-        ("fine_tuned", 1, "finished"),
         ("scratch", 0, "finished"),
         ("scratch", 1, "finished"),
+        ("fine_tuned", 0, "finished"),
+        ("fine_tuned", 1, "finished"),
     ]
     assert folder.table.exists()
     assert read_json(folder.summary)["estimates"]
