@@ -111,7 +111,7 @@ def parse_budgets(labels: Iterable[str]) -> tuple[int | None, ...]:
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:
-    """Return the seeds that "6" (0 to 5) or "3-5" name.
+    """Return the seeds that "7" (0 to 6) or "3-5" name.
 
     Raises:
         ConfigError: it is neither, or names none.

@@ -63,9 +63,9 @@ def study(
     seeds: Annotated[
         str,
         typer.Option(
-            "--seeds", metavar="N", help="How many seeds, or which: 6 is 0-5, 3-5 the last three."
+            "--seeds", metavar="N", help="How many seeds, or which: 7 is 0-6, 3-5 the middle three."
         ),
-    ] = "6",
+    ] = "7",
     seeds_at_all: Annotated[
         int,
         typer.Option(

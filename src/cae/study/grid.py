@@ -47,7 +47,7 @@ class Choice:
     arms: Sequence[str] = ()
     pretrainings: Sequence[str] = ()
     budgets: Sequence[int | None] = ()
-    seeds: Sequence[int] = tuple(range(6))
+    seeds: Sequence[int] = tuple(range(7))
     seeds_at_all: int = 3
     pretrain_epochs: int | None = None
     finetune_epochs: int | None = None

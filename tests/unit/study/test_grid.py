@@ -56,12 +56,12 @@ def count(cells: list[Cell]) -> tuple[int, int]:
 
 def test_the_whole_plan_of_labels_is_eleven_trials_at_each_budget_and_seed(large):
     cells = make_grid(Choice(full=True), large)
-    assert count(cells) == (11 * (4 * 6 + 3), 3 * 6)
+    assert count(cells) == (11 * (4 * 7 + 3), 3 * 7)
 
 
 def test_the_published_part_is_five_trials_at_three_budgets(large):
     cells = make_grid(Choice(), large)
-    assert count(cells) == (5 * (2 * 6 + 3), 2 * 6)
+    assert count(cells) == (5 * (2 * 7 + 3), 2 * 7)
     assert {cell.labels_per_class for cell in cells} == {100, 400, None}
 
 
