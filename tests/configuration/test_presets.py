@@ -182,3 +182,9 @@ def test_a_missing_file_and_a_folder_are_errors_that_name_them(tmp_path):
         read_config_file(tmp_path / "gone.json")
     with pytest.raises(ConfigError, match="cannot be read"):
         read_config_file(tmp_path)
+
+
+@pytest.mark.parametrize("stage", ["autoencoder", "classifier"])
+def test_the_optimal_files_beside_the_readme_are_the_presets(stage):
+    name = f"{stage}_config_optimal.json"
+    assert (ROOT / name).read_bytes() == (SHIPPED / name).read_bytes()

@@ -93,10 +93,16 @@ class AutoencoderConfig(StageConfig):
     def encoding_shape(self) -> tuple[int, int, int]:
         """[height, width, filters] of an image's encoding."""
         height, width, _ = self.image_shape
-        # The whitening convolution is 2x2 without padding: it takes a row and a column.
-        lost = 1 if self.encoder == "whitened" else 0
-        step = 2**self.pools
+        lost, step = self.trimmed, 2**self.pools
         return (height - lost) // step, (width - lost) // step, self.block_filters[-1]
+
+    @property
+    def trimmed(self) -> int:
+        """How many rows and columns an image loses before it is pooled.
+
+        The whitening convolution is 2x2, without padding.
+        """
+        return 1 if self.encoder == "whitened" else 0
 
     @model_validator(mode="after")
     def _image_survives_the_encoder(self) -> Self:
@@ -177,10 +183,13 @@ class AutoencoderConfig(StageConfig):
         """Whether the decoder is the light one, which predicts patch by patch."""
         return self.mask_ratio > 0 or self.encoder == "whitened"
 
+    def count_patches(self, height: int, width: int) -> int:
+        """Return how many patches an image of that size has."""
+        return (height // self.mask_patch_size) * (width // self.mask_patch_size)
+
     def count_hidden(self, height: int, width: int) -> int:
         """Return how many patches of an image of that size are hidden."""
-        patches = (height // self.mask_patch_size) * (width // self.mask_patch_size)
-        return round(self.mask_ratio * patches)
+        return round(self.mask_ratio * self.count_patches(height, width))
 
     def _require_patches(self, size: tuple[int, int], *, key: str) -> None:
         height, width = size
@@ -190,7 +199,7 @@ class AutoencoderConfig(StageConfig):
                 f"mask_patch_size {patch}: height and width, {height} and {width} by {key}, must "
                 "be multiples of it"
             )
-        patches = (height // patch) * (width // patch)
+        patches = self.count_patches(height, width)
         hidden = self.count_hidden(height, width)
         if self.mask_ratio > 0 and not 0 < hidden < patches:
             raise ValueError(
@@ -213,7 +222,7 @@ def require_low_resolution(config: AutoencoderConfig, epochs: int, side: int) ->
     """
     if epochs == 0:
         return
-    step, lost = 2**config.pools, 1 if config.encoder == "whitened" else 0
+    step, lost = 2**config.pools, config.trimmed
     if side < step + lost:
         raise ConfigError(
             f"low_resolution_side {side}: too small for the encoder's {config.pools} pools; set "

@@ -2,38 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from cae.config.autoencoder import AutoencoderConfig
 from cae.config.classifier import ClassifierConfig
 
+# The keys of which each must be on for a key to have an effect.
+_SWITCHES = {
+    "dropout_value": ("dropout",),
+    "early_stopping": ("callbacks",),
+    "early_stopping_delta": ("callbacks", "early_stopping"),
+    "early_stopping_patience": ("callbacks", "early_stopping"),
+    "kernel_regularizer_type": ("kernel_regularizer",),
+    "kernel_regularizer_value": ("kernel_regularizer",),
+    "activity_regularizer_type": ("activity_regularizer",),
+    "activity_regularizer_value": ("activity_regularizer",),
+    "augmentation_shift": ("data_augmentation",),
+    "augmentation_rotation_degrees": ("data_augmentation",),
+    "augmentation_zoom": ("data_augmentation",),
+    "augmentation_flip": ("data_augmentation",),
+    "augmentation_cutout": ("data_augmentation",),
+    "augmentation_fill": ("data_augmentation",),
+    "augmentation_whole_pixels": ("data_augmentation",),
+    "augmentation_alternating_flip": ("data_augmentation", "augmentation_flip"),
+}
+
+
+def find_off_switches(key: str, values: Mapping[str, Any]) -> list[str]:
+    """Return the keys that, being off, keep `key` from having an effect.
+
+    Args:
+        key: of a stage.
+        values: of that stage's keys.
+    """
+    if key == "gaussian_noise_stddev":  # for which one of two is enough
+        either = ["gaussian_noise_input", "gaussian_noise_hidden"]
+        return [] if any(values[switch] for switch in either) else either
+    return [switch for switch in _SWITCHES.get(key, ()) if not values[switch]]
+
 
 def find_ineffective_keys(config: AutoencoderConfig | ClassifierConfig) -> list[str]:
     """Return a sentence for each key that was changed but has no effect while its switch is off."""
-    switches = {
-        "dropout_value": ("dropout",),
-        "early_stopping": ("callbacks",),
-        "early_stopping_delta": ("callbacks", "early_stopping"),
-        "early_stopping_patience": ("callbacks", "early_stopping"),
-        "kernel_regularizer_type": ("kernel_regularizer",),
-        "kernel_regularizer_value": ("kernel_regularizer",),
-        "activity_regularizer_type": ("activity_regularizer",),
-        "activity_regularizer_value": ("activity_regularizer",),
-        "augmentation_shift": ("data_augmentation",),
-        "augmentation_rotation_degrees": ("data_augmentation",),
-        "augmentation_zoom": ("data_augmentation",),
-        "augmentation_flip": ("data_augmentation",),
-        "augmentation_cutout": ("data_augmentation",),
-        "augmentation_fill": ("data_augmentation",),
-        "augmentation_whole_pixels": ("data_augmentation",),
-        "augmentation_alternating_flip": ("data_augmentation", "augmentation_flip"),
-    }
     fields = type(config).model_fields
     sentences: list[str] = []
-    for key, needed in switches.items():
-        if key not in fields or getattr(config, key) == fields[key].default:
+    values = config.model_dump()
+    for key in (*_SWITCHES, "gaussian_noise_stddev"):
+        if key not in fields or values[key] == fields[key].default:
             continue
-        off = [switch for switch in needed if not getattr(config, switch)]
+        off = find_off_switches(key, values)
         if off:
             sentences.append(
                 f"{key} has no effect while {' and '.join(off)} "
@@ -43,12 +60,6 @@ def find_ineffective_keys(config: AutoencoderConfig | ClassifierConfig) -> list[
         needed = "low_resolution_epochs is 0"
         sentences += _find_unread(config, ("low_resolution_side",), needed)
     if isinstance(config, AutoencoderConfig):
-        noisy = config.gaussian_noise_input or config.gaussian_noise_hidden
-        if not noisy and config.gaussian_noise_stddev != fields["gaussian_noise_stddev"].default:
-            sentences.append(
-                "gaussian_noise_stddev has no effect while gaussian_noise_input and "
-                "gaussian_noise_hidden are off"
-            )
         if not config.uses_patches:
             sentences += _find_unread(config, ("mask_patch_size",), "mask_ratio is 0")
         if config.filters_per_block and config.encoder != "origin":

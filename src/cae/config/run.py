@@ -66,7 +66,7 @@ def require_matching_stages(autoencoder: AutoencoderConfig, classifier: Classifi
             f"classifier.image_shape {list(classifier.image_shape)} differs from "
             f"autoencoder.image_shape {list(autoencoder.image_shape)}; set both to the same shape"
         )
-    side, lost = classifier.low_resolution_side, 1 if autoencoder.encoder == "whitened" else 0
+    side, lost = classifier.low_resolution_side, autoencoder.trimmed
     try:
         require_low_resolution(autoencoder, classifier.low_resolution_epochs, side)
     except ConfigError as error:

@@ -8,14 +8,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cae.data.batches import Batches
+from cae.data.batches import EVALUATION_BATCH_SIZE, Batches
 from cae.data.images import ImageSet
 from cae.evaluation.metrics import evaluate_reconstruction
 from cae.models.autoencoder import Autoencoder
-from cae.models.targets import make_target, shows_pictures
+from cae.models.targets import shows_pictures
 from cae.runtime.device import Runtime
-
-_BATCH_SIZE = 250
 
 
 def evaluate_autoencoder(
@@ -43,10 +41,9 @@ def evaluate_autoencoder(
     if config.mask_ratio == 0:
         return evaluate_reconstruction(images.images, reconstructions)
     height, width, _ = config.image_shape
-    patches = (height // config.mask_patch_size) * (width // config.mask_patch_size)
     hidden = {
         "target": config.target,
-        "hidden_fraction": config.count_hidden(height, width) / patches,
+        "hidden_fraction": config.count_hidden(height, width) / config.count_patches(height, width),
         "target_mse": _measure_target(model, images, runtime),
     }
     if not shows_pictures(config):
@@ -58,13 +55,10 @@ def evaluate_autoencoder(
 def _measure_target(model: Autoencoder, images: ImageSet, runtime: Runtime) -> float:
     model.eval()
     error, places = 0.0, 0.0
-    for batch in Batches(images, runtime=runtime, batch_size=_BATCH_SIZE).epoch(0):
+    for batch in Batches(images, runtime=runtime, batch_size=EVALUATION_BATCH_SIZE).epoch(0):
         visible = model.draw_fixed_mask(batch.images)
         with runtime.autocast():
-            predicted = model.predict_hidden(batch.images, visible)
-        wanted = make_target(batch.images, model.config)
-        cell = batch.images.shape[-1] // wanted.shape[-1]
-        hidden = 1 - visible[:, :, ::cell, ::cell]
-        error += float(((predicted - wanted).square() * hidden).sum())
+            predicted, wanted, hidden = model.compare_hidden(batch.images, visible)
+        error += float((predicted - wanted).square().sum())
         places += float(hidden.sum()) * wanted.shape[1]
     return error / places

@@ -10,18 +10,20 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from cae.data.batches import Batches
+from cae.data.batches import EVALUATION_BATCH_SIZE, Batches
 from cae.data.images import ImageSet
 from cae.models.autoencoder import Autoencoder
 from cae.models.classifier import Classifier
 from cae.models.encoder import Encoder
 from cae.runtime.device import Runtime
 
-_BATCH_SIZE = 250  # Larger was not faster on two Zen 4 cores, and its features take more memory.
-
 
 def predict_probabilities(
-    model: Classifier, images: ImageSet, *, runtime: Runtime, batch_size: int = _BATCH_SIZE
+    model: Classifier,
+    images: ImageSet,
+    *,
+    runtime: Runtime,
+    batch_size: int = EVALUATION_BATCH_SIZE,
 ) -> NDArray[np.float32]:
     """Return class probabilities [N, K], float32, each row summing to 1.
 
@@ -33,7 +35,11 @@ def predict_probabilities(
 
 
 def reconstruct(
-    model: Autoencoder, images: ImageSet, *, runtime: Runtime, batch_size: int = _BATCH_SIZE
+    model: Autoencoder,
+    images: ImageSet,
+    *,
+    runtime: Runtime,
+    batch_size: int = EVALUATION_BATCH_SIZE,
 ) -> NDArray[np.float32]:
     """Return reconstructions [N, C, H, W], float32 in [0, 1]."""
     outputs = _apply(model, images, runtime=runtime, batch_size=batch_size)
@@ -41,7 +47,7 @@ def reconstruct(
 
 
 def encode(
-    model: Encoder, images: ImageSet, *, runtime: Runtime, batch_size: int = _BATCH_SIZE
+    model: Encoder, images: ImageSet, *, runtime: Runtime, batch_size: int = EVALUATION_BATCH_SIZE
 ) -> Tensor:
     """Return the encodings [N, D, h, w] on the device, in the precision it computes them in."""
     outputs = _apply(model, images, runtime=runtime, batch_size=batch_size)

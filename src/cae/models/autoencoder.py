@@ -11,7 +11,7 @@ from cae.models.encoder import Encoder
 from cae.models.masking import PatchDecoder, draw_visible
 from cae.models.origin import MirroredDecoder, OriginEncoder
 from cae.models.residual import ResidualDecoder, ResidualEncoder
-from cae.models.targets import fill_hidden
+from cae.models.targets import fill_hidden, make_target, shows_pictures
 from cae.models.whitened import WhitenedEncoder
 from cae.seeding import derive_seed
 
@@ -73,6 +73,20 @@ class Autoencoder(nn.Module):
         height, width = x.shape[2:]
         return self.decoder(features, seen, (height, width))
 
+    def compare_hidden(
+        self, x: Tensor, visible: Tensor, activities: list[Tensor] | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the prediction of the target, the target, and where they are to be compared.
+
+        The first two are of `make_target`'s shape, float32, and 0 wherever the image is seen: zero
+        against zero adds nothing to an error. The last is [N, 1, h, w], 1 where it is hidden.
+        """
+        predicted = self.predict_hidden(x, visible, activities)
+        wanted = make_target(x, self.config)
+        cell = x.shape[-1] // wanted.shape[-1]
+        hidden = 1 - visible[:, :, ::cell, ::cell]
+        return predicted * hidden, wanted * hidden, hidden
+
     def forward(self, x: Tensor) -> Tensor:
         """Return the reconstruction of images [N, C, H, W] in [0, 1].
 
@@ -82,7 +96,9 @@ class Autoencoder(nn.Module):
         if self.config.mask_ratio == 0:
             return self.decode(self.encode(x))
         visible = self.draw_fixed_mask(x)
-        return fill_hidden(self.predict_hidden(x, visible), x, visible, self.config)
+        # Where no picture can be made of what is predicted, it need not be predicted.
+        predicted = self.predict_hidden(x, visible) if shows_pictures(self.config) else x
+        return fill_hidden(predicted, x, visible, self.config)
 
     def draw_fixed_mask(self, images: Tensor) -> Tensor:
         """Return masks [N, 1, H, W], the same at every call: to validate with and to show."""

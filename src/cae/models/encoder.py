@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -16,9 +17,11 @@ class Encoder(nn.Module, ABC):
         num_features: D.
         feature_size: (h, w) of images of the configured shape.
         blocks: in order, from the image up; layers outside them lie below the first.
+        begins_from_images: whether `begin_from` does anything.
     """
 
     blocks: nn.ModuleList
+    begins_from_images: ClassVar[bool] = False
 
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()

@@ -6,6 +6,7 @@ any linear code can do; the convolutions beside it begin at zero and learn what 
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import cast
 
 import torch
@@ -46,18 +47,25 @@ class ResidualUnit(nn.Module):
 class ResidualLevel(nn.Module):
     """Every 2x2 pixels become one of four times the channels; a convolution; residual units."""
 
-    def __init__(self, channels_in: int, filters: int, *, units: int) -> None:
+    def __init__(self, channels_in: int, filters: int, config: AutoencoderConfig) -> None:
         super().__init__()
         self.conv = make_conv(4 * channels_in, filters, upsample=False)
-        self.units = nn.Sequential(*(ResidualUnit(filters) for _ in range(units)))
+        self.units = nn.Sequential(*_make_units(filters, config))
+        self.noise = GaussianNoise(config.hidden_noise_stddev)
+        self.dropout = ByteDropout(config.dropout_rate)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return [N, filters, H / 2, W / 2] of [N, channels_in, H, W]."""
-        return self.units(self.conv(F.pixel_unshuffle(x, 2)))
+    def forward(self, x: Tensor, activities: list[Tensor] | None) -> Tensor:
+        """Return [N, filters, H / 2, W / 2] of [N, channels_in, H, W]; see `Encoder.forward`."""
+        x = self.units(self.conv(F.pixel_unshuffle(x, 2)))
+        if activities is not None:
+            activities.append(x)
+        return self.dropout(self.noise(x))
 
 
 class ResidualEncoder(Encoder):
     """The code [N, K, h, w]: K numbers for each patch, which is 2^levels pixels a side."""
+
+    begins_from_images = True
 
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__(config)
@@ -69,11 +77,9 @@ class ResidualEncoder(Encoder):
         self.linear = nn.Conv2d(channels * self.patch**2, code, kernel_size=1, bias=False)
         self.blocks = nn.ModuleList()
         for filters in widths:
-            self.blocks.append(ResidualLevel(channels, filters, units=config.layers_per_block - 1))
+            self.blocks.append(ResidualLevel(channels, filters, config))
             channels = filters
         self.blocks.append(ZeroConv2d(channels, code, kernel_size=1))
-        self.hidden_noise = GaussianNoise(config.hidden_noise_stddev)
-        self.dropout = ByteDropout(config.dropout_rate)
 
     def see(
         self, x: Tensor, visible: Tensor | None, activities: list[Tensor] | None = None
@@ -81,13 +87,14 @@ class ResidualEncoder(Encoder):
         """Return the code; this encoder takes no mask."""
         assert visible is None, "the configuration refuses a mask for this encoder"
         x = self.noise(x) - cast("Tensor", self.mean)
-        code = self.linear(F.pixel_unshuffle(x, self.patch))
-        for block in self.blocks:
-            x = self.dropout(self.hidden_noise(x)) if block is not self.blocks[0] else x
-            x = block(x)
-            if activities is not None:
-                activities.append(x)
-        return code + x, None
+        linear = self.linear(F.pixel_unshuffle(x, self.patch))
+        *levels, code = self.blocks
+        for level in levels:
+            x = level(x, activities)
+        x = code(x)
+        if activities is not None:
+            activities.append(x)
+        return linear + x, None
 
     @torch.no_grad()
     def begin_from(self, images: Tensor) -> None:
@@ -113,19 +120,12 @@ class ResidualDecoder(nn.Module):
         self.linear = nn.Conv2d(code, channels * self.patch**2, kernel_size=1, bias=False)
         self.input = make_conv(code, widths[-1], upsample=False)
         self.levels = nn.ModuleList()
-        for filters, below in zip(reversed(widths), [*reversed(widths[:-1]), None], strict=True):
-            units = [ResidualUnit(filters) for _ in range(config.layers_per_block - 1)]
-            # To four times the channels of the level below, which pixel shuffle spreads out.
-            out: nn.Module = (
-                ZeroConv2d(filters, 4 * channels, kernel_size=3, padding=1)
-                if below is None
-                else nn.Conv2d(filters, 4 * below, kernel_size=1)
-            )
-            self.levels.append(
-                nn.Sequential(*units, nn.GELU(), out)
-                if below is None
-                else nn.Sequential(*units, out)
-            )
+        # Each to four times the channels of the level below, which pixel shuffle spreads out.
+        for filters, below in pairwise(reversed(widths)):
+            out = nn.Conv2d(filters, 4 * below, kernel_size=1)
+            self.levels.append(nn.Sequential(*_make_units(filters, config), out))
+        pixels = ZeroConv2d(widths[0], 4 * channels, kernel_size=3, padding=1)
+        self.levels.append(nn.Sequential(*_make_units(widths[0], config), nn.GELU(), pixels))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the reconstruction, float32; in [0, 1] but for what the code got wrong."""
@@ -141,3 +141,8 @@ class ResidualDecoder(nn.Module):
         cast("Tensor", self.mean).copy_(cast("Tensor", encoder.mean))
         weights = encoder.linear.weight[:, :, 0, 0]
         self.linear.weight.copy_((weights.T / _CODE_SCALE**2)[:, :, None, None])
+
+
+def _make_units(filters: int, config: AutoencoderConfig) -> list[ResidualUnit]:
+    """Return the units of a level: one for each layer of a block beyond its first."""
+    return [ResidualUnit(filters) for _ in range(config.layers_per_block - 1)]

@@ -100,6 +100,8 @@ class WhitenedBlock(nn.Module):
 class WhitenedEncoder(Encoder):
     """Features of whitened patches; see the module's text. Images of other sizes are taken too."""
 
+    begins_from_images = True
+
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__(config)
         *_, channels = config.image_shape

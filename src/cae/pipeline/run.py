@@ -6,9 +6,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any, cast
-
-import numpy as np
 
 from cae.checkpoints.weights import read_model
 from cae.config import RunConfig, dump, parse_section
@@ -256,12 +255,12 @@ def _evaluate_views(model: Classifier, val: ImageSet, runtime: Runtime) -> dict[
     """Return the accuracy with test-time augmentation; training measures it without."""
     if model.test_time_augmentation == "none" or val.labels is None:
         return {}
-    answers = predict_probabilities(model, val, runtime=runtime).argmax(axis=1)
-    right = answers == val.labels
-    recalls = [right[val.labels == label].mean() for label in np.unique(val.labels)]
+    probabilities = predict_probabilities(model, val, runtime=runtime)
+    scores = evaluate_classification(probabilities, val.labels, val.class_names)
+    recalls = [of["recall"] for of in scores["per_class"].values() if of["recall"] is not None]
     return {
-        "accuracy_with_test_time_augmentation": float(right.mean()),
-        "balanced_accuracy_with_test_time_augmentation": float(np.mean(recalls)),
+        "accuracy_with_test_time_augmentation": scores["accuracy"],
+        "balanced_accuracy_with_test_time_augmentation": fmean(recalls),
     }
 
 

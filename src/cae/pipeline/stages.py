@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from cae.checkpoints.weights import apply_weights
 from cae.config import AutoencoderConfig, ClassifierConfig, find_ineffective_keys
 from cae.data.augment import make_augmentation
-from cae.data.batches import Batches, LowResolution
+from cae.data.batches import EVALUATION_BATCH_SIZE, Batches, LowResolution
 from cae.data.images import ImageSet
 from cae.errors import ConfigError, DataError
 from cae.evaluation.predict import encode
@@ -32,7 +32,6 @@ from cae.training.trainer import Checkpoints, Weights, copy_weights, fit
 
 logger = logging.getLogger(__name__)
 
-_VALIDATION_BATCH_SIZE = 250
 # What is computed from images before training, such as their whitening, is of so many of them.
 _IMAGES_TO_BEGIN_FROM = 5_000
 # The whole of CIFAR-10 in bfloat16 at the origin's 8x8x128, or half of it in float32.
@@ -66,7 +65,8 @@ def pretrain(
     """
     _prepare(config, train, val, section="autoencoder")
     model = make_autoencoder(config)
-    model.begin_from(_take_images(train))
+    if model.encoder.begins_from_images:
+        model.begin_from(_take_images(train))
     result = fit(
         model,
         ReconstructionObjective(config),
@@ -137,10 +137,10 @@ def finetune(
     num_classes = len(train.class_names)
     augmentation = make_augmentation(config)
     model = make_classifier(autoencoder_config, config, num_classes=num_classes)
-    if encoder_weights is None:
-        model.encoder.begin_from(_take_images(train))
-    else:
+    if encoder_weights is not None:
         apply_weights(model.encoder, encoder_weights, place="encoder weights")
+    elif model.encoder.begins_from_images:
+        model.encoder.begin_from(_take_images(train))
     labels = runtime.tensor(train.labels)
     objective = make_classification_objective(
         autoencoder_config, config, labels, num_classes=num_classes
@@ -253,7 +253,7 @@ def _make_validation(
     return Batches(
         val,
         runtime=runtime,
-        batch_size=_VALIDATION_BATCH_SIZE,
+        batch_size=EVALUATION_BATCH_SIZE,
         features=None if model is None else _encode_ahead(model, val, runtime),
     )
 
@@ -275,7 +275,7 @@ def _estimate_statistics(encoder: Encoder, train: ImageSet, runtime: Runtime) ->
         norm.reset_running_stats()
         norm.momentum = None  # torch's word for the plain average over batches
     with runtime.autocast():
-        for batch in Batches(train, runtime=runtime, batch_size=_VALIDATION_BATCH_SIZE).epoch(0):
+        for batch in Batches(train, runtime=runtime, batch_size=EVALUATION_BATCH_SIZE).epoch(0):
             encoder(batch.images)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cae.config import RunConfig, dump
+from cae.config import RunConfig, dump, find_off_switches
 from cae.presets import load_preset, preset_keys, preset_names
 from cae.report.sources import Run
 
@@ -15,14 +15,6 @@ Config = Mapping[str, Mapping[str, Any]]
 
 _MOST_ROWS_ON_A_PAGE = 48
 _SECTIONS = ("data", "autoencoder", "classifier")
-# Keys that say how much, by the start of their name, and the switch without which they say nothing.
-_SWITCHES = {
-    "dropout_value": "dropout",
-    "early_stopping": "callbacks",
-    "kernel_regularizer_": "kernel_regularizer",
-    "activity_regularizer_": "activity_regularizer",
-    "augmentation_": "data_augmentation",
-}
 
 
 def make_config_tables(config: Config) -> dict[str, list[dict[str, Any]]]:
@@ -44,7 +36,7 @@ def make_config_tables(config: Config) -> dict[str, list[dict[str, Any]]]:
         rows: list[dict[str, Any]] = []
         for key in sorted(keys):
             changed = [config[stage][key] != defaults[stage][key] for stage in stages]
-            acting = [_acts(key, config[stage]) for stage in stages]
+            acting = [not find_off_switches(key, config[stage]) for stage in stages]
             if any(acting) and (key in origin_keys or any(changed)):
                 values = [
                     write_value(config[stage][key]) if acts else ""
@@ -73,7 +65,7 @@ def make_changes_tables(runs: Sequence[Run]) -> dict[str, Any]:
     for section, rows in tables.items():
         for key in dict.fromkeys(key for config in configs for key in config[section]):
             values = [config[section].get(key) for config in configs]
-            acting = [_acts(key, config[section]) for config in configs]
+            acting = [not find_off_switches(key, config[section]) for config in configs]
             if key == "seed" or not any(acting) or all(value == values[0] for value in values):
                 continue
             cells = zip(values, acting, strict=True)
@@ -117,15 +109,6 @@ def write_value(value: object) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     return str(value).replace("_", " ")
-
-
-def _acts(key: str, values: Mapping[str, Any]) -> bool:
-    if key == "gaussian_noise_stddev":
-        return bool(values.get("gaussian_noise_input") or values.get("gaussian_noise_hidden"))
-    for start, switch in _SWITCHES.items():
-        if key.startswith(start) and key != switch:
-            return bool(values.get(switch))
-    return True
 
 
 def _write_setting(value: object) -> str:

@@ -14,7 +14,7 @@ from cae.errors import ConfigError
 from cae.files import read_sealed_json, write_json, write_sealed_json, write_text
 from cae.run_folder import StudyFolder
 from cae.study.plan import PLANS
-from cae.study.summary import summarise
+from cae.study.summary import RECALL, summarise
 from cae.study.trials import NO_PRETRAINING, Cell
 
 Row = dict[str, Any]
@@ -30,7 +30,6 @@ _AFTER_RECALLS = (
     "key",
     "error",
 )
-RECALL = "recall_"
 
 
 def enter_grid(folder: StudyFolder, cells: Sequence[Cell], *, command: str) -> None:

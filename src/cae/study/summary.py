@@ -15,7 +15,7 @@ Row = Mapping[str, Any]
 Group = dict[int, Row]  # by seed
 
 _CELL = ("plan", "encoder", "pretraining", "arm", "labels_per_class")
-_RECALL = "recall_"
+RECALL = "recall_"
 
 
 def summarise(rows: Sequence[Row]) -> dict[str, Any]:
@@ -53,14 +53,14 @@ def _describe_plans(rows: Iterable[Row]) -> dict[str, dict[str, list[Any]]]:
 
 def _estimate(cell: tuple[Any, ...], group: Group) -> dict[str, Any]:
     rows = [group[seed] for seed in sorted(group)]
-    recalls = [name for name in rows[0] if name.startswith(_RECALL)]
+    recalls = [name for name in rows[0] if name.startswith(RECALL)]
     return {
         **dict(zip(_CELL, cell, strict=True)),
         "seeds": sorted(group),
         "test_accuracy": _describe_mean([row["test_accuracy"] for row in rows], cell),
         "macro_f1": _describe_mean([row["macro_f1"] for row in rows], cell),
         "recalls": {
-            name.removeprefix(_RECALL): _mean([row[name] for row in rows]) for name in recalls
+            name.removeprefix(RECALL): _mean([row[name] for row in rows]) for name in recalls
         },
         "seconds_mean": _mean([row["pretrain_seconds"] + row["finetune_seconds"] for row in rows]),
         "flops": rows[0]["flops"],

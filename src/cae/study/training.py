@@ -9,7 +9,7 @@ from typing import Any
 
 from cae.checkpoints.weights import load_model, read_model
 from cae.config import AutoencoderConfig, dump
-from cae.data.batches import Batches
+from cae.data.batches import EVALUATION_BATCH_SIZE, Batches
 from cae.data.images import Dataset, ImageSet, Splits
 from cae.data.splits import make_splits
 from cae.evaluation.metrics import evaluate_classification
@@ -26,8 +26,6 @@ from cae.training.objectives import ReconstructionObjective
 from cae.training.progress import Progress
 from cae.training.saving import Trained
 from cae.training.trainer import evaluate_objective
-
-_BATCH_SIZE = 250
 
 
 def is_finished(trial: Trial, folder: StudyFolder) -> bool:
@@ -194,7 +192,7 @@ def _measure_reconstruction(
 ) -> dict[str, float]:
     """Return the loss and the error of what the autoencoder was trained to predict."""
     runtime.place(model)
-    batches = Batches(images, runtime=runtime, batch_size=_BATCH_SIZE)
+    batches = Batches(images, runtime=runtime, batch_size=EVALUATION_BATCH_SIZE)
     return evaluate_objective(model, ReconstructionObjective(config), batches, runtime=runtime)
 
 

@@ -16,7 +16,6 @@ from cae.models.autoencoder import Autoencoder
 from cae.models.classifier import Classifier
 from cae.models.encoder import Encoder
 from cae.models.masking import draw_visible
-from cae.models.targets import make_target
 
 Model = TypeVar("Model", bound=nn.Module, contravariant=True)
 
@@ -161,7 +160,9 @@ class ReconstructionObjective:
         activities = self._penalties.make_record()
         images = batch.images
         if self._config.mask_ratio > 0:
-            predicted, wanted, share = self._predict_hidden(model, images, activities)
+            visible = self._draw_visible(model, images)
+            predicted, wanted, hidden = model.compare_hidden(images, visible, activities)
+            share = hidden.mean()  # A mean over all is then one over the hidden.
             loss = self._loss(predicted, wanted) / share
             with torch.no_grad():
                 error = mean_squared_error(predicted, wanted) / share
@@ -177,20 +178,10 @@ class ReconstructionObjective:
         totals = torch.stack((loss.detach(), error)) * len(batch)
         return Measured(loss, totals, torch.full_like(totals, len(batch)))
 
-    def _predict_hidden(
-        self, model: Autoencoder, images: Tensor, activities: list[Tensor] | None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return what was predicted, what was wanted (0 where seen), and the hidden share."""
+    def _draw_visible(self, model: Autoencoder, images: Tensor) -> Tensor:
         if model.training:
-            visible = draw_visible(self._config, images)
-        else:
-            visible = model.draw_fixed_mask(images)
-        predicted = model.predict_hidden(images, visible, activities)
-        wanted = make_target(images, self._config)
-        cell = images.shape[-1] // wanted.shape[-1]
-        hidden = 1 - visible[:, :, ::cell, ::cell]
-        # Zero against zero adds nothing, and a mean over all is then one over the hidden.
-        return predicted * hidden, wanted * hidden, hidden.mean()
+            return draw_visible(self._config, images)
+        return model.draw_fixed_mask(images)
 
 
 class ClassificationObjective:

@@ -72,21 +72,7 @@ def make_optimizer(
         if parameter.requires_grad:
             kinds.setdefault(_find_kind(model, name, parameter, config), []).append(parameter)
     if config.optimizer == "muon":
-        filters = {kind: each for kind, each in kinds.items() if kind.name == "filters"}
-        rest = {kind: each for kind, each in kinds.items() if kind.name != "filters"}
-        parts: list[optim.Optimizer] = []
-        for kind, parameters in filters.items():
-            muon = FilterMuon(parameters, lr=config.lr)
-            muon.param_groups[0].update(scale=kind.scale, first_epoch=kind.first_epoch)
-            parts.append(muon)
-        decay = _MUON_OUTPUT_DECAY if config.weight_decay is None else config.weight_decay
-        groups = [
-            {**group, "weight_decay": decay if kind.name == "output" else 0.0}
-            for kind, group in zip(rest, _make_groups(rest, config.lr), strict=True)
-        ]
-        if groups:
-            parts.append(optim.SGD(groups, momentum=_SGD_MOMENTUM, nesterov=True))
-        return Together(*parts)
+        return _make_muon(kinds, config)
     kind, options = _OPTIMIZERS[config.optimizer]
     if config.weight_decay is not None:
         options = {**options, "weight_decay": config.weight_decay}
@@ -96,6 +82,25 @@ def make_optimizer(
             group["lr"] = torch.tensor(config.lr, device=group["params"][0].device)
         return kind(groups, capturable=True, **options)
     return kind(groups, **options)
+
+
+def _make_muon(
+    kinds: Mapping[_Kind, list[nn.Parameter]], config: AutoencoderConfig | ClassifierConfig
+) -> Together:
+    """Return a Muon for each kind of filters, and one SGD for all the rest."""
+    decay = _MUON_OUTPUT_DECAY if config.weight_decay is None else config.weight_decay
+    parts: list[optim.Optimizer] = []
+    rest: list[dict[str, Any]] = []
+    for kind, group in zip(kinds, _make_groups(kinds, config.lr), strict=True):
+        if kind.name == "filters":
+            muon = FilterMuon(group["params"], lr=config.lr)
+            muon.param_groups[0].update(scale=kind.scale, first_epoch=kind.first_epoch)
+            parts.append(muon)
+        else:
+            rest.append({**group, "weight_decay": decay if kind.name == "output" else 0.0})
+    if rest:
+        parts.append(optim.SGD(rest, momentum=_SGD_MOMENTUM, nesterov=True))
+    return Together(*parts)
 
 
 def _make_groups(kinds: Mapping[_Kind, list[nn.Parameter]], lr: float) -> list[dict[str, Any]]:
