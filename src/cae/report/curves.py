@@ -19,7 +19,7 @@ from matplotlib.ticker import (
 from numpy.typing import NDArray
 
 from cae.errors import DataError
-from cae.report.page import BLUE, VERMILION, open_page
+from cae.report.page import BLUE, VERMILION, open_page, write_tick_percent
 
 _FRACTIONS = ("accuracy", "f1", "precision", "recall")
 _HIGHER_IS_BETTER = (*_FRACTIONS, "psnr", "ssim")
@@ -106,7 +106,7 @@ def draw_curves(axes: Axes, curves: Curves) -> None:
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(
-        FuncFormatter(_write_percent) if curves.is_fraction else StrMethodFormatter("{x:g}")
+        FuncFormatter(write_tick_percent) if curves.is_fraction else StrMethodFormatter("{x:g}")
     )
     last = len(curves.lines["train"])
     axes.xaxis.set_major_locator(FixedLocator(_choose_epoch_ticks(last)))
@@ -220,10 +220,6 @@ def _choose_epoch_ticks(last: int) -> list[float]:
     """Return 1, where training starts, and the round epochs up to `last`."""
     ticks = MaxNLocator(nbins=6, steps=[1, 2, 5, 10], integer=True).tick_values(1, last)
     return [1, *(float(tick) for tick in ticks if 1 < tick <= last)]
-
-
-def _write_percent(fraction: float, _position: int | None = None) -> str:
-    return f"{100 * fraction:g}%"
 
 
 def _require_curve(metrics: Mapping[str, Sequence[float]], name: str) -> NDArray[np.float64]:

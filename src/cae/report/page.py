@@ -136,6 +136,11 @@ def draw_picture(
     figure.figimage(pixels, xo=left, yo=bottom, origin="upper")
 
 
+def write_tick_percent(fraction: float, _position: int | None = None) -> str:
+    """Return a fraction as an axis shows it: "70%" or "72.5%"; Matplotlib tells a tick's place."""
+    return f"{100 * fraction:g}%"
+
+
 def shorten_to_width(figure: Figure, text: Text, *, pixels: float, keep: int = 0) -> None:
     """Put an ellipsis into a text wider than `pixels`, before its last `keep` characters."""
     canvas = figure.canvas

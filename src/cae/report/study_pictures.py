@@ -7,7 +7,7 @@ from pathlib import Path
 
 from matplotlib.ticker import FuncFormatter
 
-from cae.report.page import BLUE, INK, VERMILION
+from cae.report.page import BLUE, INK, VERMILION, write_tick_percent
 from cae.report.study_plots import plot_accuracy_against_labels, plot_cost, plot_differences
 from cae.report.study_results import Estimate, name_arm, read_study
 from cae.report.study_sentences import find_key_differences
@@ -61,12 +61,8 @@ def plot_regularisations(estimates: Sequence[Estimate], path: Path) -> Path:
         axes.set_yticks(range(len(ordered)), names)
         axes.set_ylim(-0.6, len(ordered) - 0.4)
         axes.set_xlabel("test accuracy, mean and 95% interval over seeds")
-        axes.xaxis.set_major_formatter(FuncFormatter(_write_percent))
+        axes.xaxis.set_major_formatter(FuncFormatter(write_tick_percent))
         axes.grid(visible=True, axis="x")
         axes.tick_params(length=0)
         axes.spines[["left", "bottom"]].set_visible(False)
     return path
-
-
-def _write_percent(fraction: float, _position: int | None = None) -> str:
-    return f"{100 * fraction:g}%"

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from cae.report.page import BLUE, GREY, INK, ORANGE, PALE, VERMILION
+from cae.report.page import BLUE, GREY, INK, ORANGE, PALE, VERMILION, write_tick_percent
 from cae.report.phrases import MINUS, write_points
 from cae.report.study_results import (
     Difference,
@@ -256,11 +256,7 @@ def _write_budget(budget: Labels) -> str:
 
 def _set_percent(axes: Axes) -> None:
     axes.yaxis.set_major_locator(MaxNLocator(6))
-    axes.yaxis.set_major_formatter(FuncFormatter(_write_percent))
-
-
-def _write_percent(fraction: float, _position: int | None = None) -> str:
-    return f"{100 * fraction:g}%"
+    axes.yaxis.set_major_formatter(FuncFormatter(write_tick_percent))
 
 
 def _write_axis_points(points: float, _position: int | None = None) -> str:
