@@ -187,6 +187,7 @@ def observe_classifier(below: AutoencoderConfig, config: ClassifierConfig) -> Ob
         train, val, below, config, encoder_weights=None, runtime=RUNTIME, progress=progress
     )
     last = trained.fit.last_weights
+    stages.set_log_priors(model, torch.from_numpy(train.labels))
     answers = predict_probabilities(model, val, runtime=RUNTIME)
     return {
         "answers": checksum([torch.from_numpy(answers)]),

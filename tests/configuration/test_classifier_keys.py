@@ -75,6 +75,7 @@ TABLE = [
     ("lr_schedule", "linear", {}, {"rates", "trained head"}),
     ("lr_warmup", 0.3, {}, {"rates", "trained head"}),
     ("optimizer", "muon", {}, {"optimizer", "trained head"}),
+    ("posthoc_logit_adjustment", 1.0, {}, {"answers"}),
     ("test_time_augmentation", "flip", {}, {"answers"}),
     ("test_time_augmentation", "flip_and_shift", {}, {"answers"}),
     ("augmentation_rotation_degrees", 5.0, {}, {"images", "trained head"}),

@@ -106,6 +106,7 @@ def test_with_every_encoder_masked_where_it_can_be_and_small_images_first(
             "freeze_encoder": False,
             "freeze_encoder_epochs": 1,
             "layer_decay": 0.8,
+            "posthoc_logit_adjustment": 0.5,
         },
     )
     assert_equal_by_sittings(experiment, result_of, config, tmp_path, steps=4)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from cae.config.stages import Count, Share, StageConfig, WholeNumber, as_names
+from cae.config.stages import Count, NonNegative, Share, StageConfig, WholeNumber, as_names
 
 WeightedMetric = Literal["accuracy", "categorical_crossentropy", "top_5_accuracy"]
 TestTimeAugmentation = Literal["none", "flip", "flip_and_shift"]
@@ -22,7 +22,9 @@ class ClassifierConfig(StageConfig):
     `freeze_encoder_epochs` leaves it as it is in the first epochs, and `layer_decay` multiplies
     the learning rate once more with each block below the head.
     `test_time_augmentation` averages the logits of an image, of its mirror image, and of both
-    shifted by one pixel.
+    shifted by one pixel. `posthoc_logit_adjustment` takes that multiple of the logarithm of each
+    class's share of the training images off its logit where classes are predicted (the same paper's
+    other way, with its tau), so that rare classes are predicted more often.
     """
 
     class_weights: bool = False
@@ -41,6 +43,7 @@ class ClassifierConfig(StageConfig):
     class_balance: Literal["none", "sampling", "logit_adjustment"] = "none"
     label_smoothing: Share = 0.0
     test_time_augmentation: TestTimeAugmentation = "none"
+    posthoc_logit_adjustment: NonNegative = 0.0
 
     @property
     def dropout_rate(self) -> float:

@@ -27,11 +27,12 @@ def predict_probabilities(
 ) -> NDArray[np.float32]:
     """Return class probabilities [N, K], float32, each row summing to 1.
 
-    Logits are averaged over what the model's `test_time_augmentation` makes of an image.
+    Logits are averaged over what the model's `test_time_augmentation` makes of an image, and then
+    adjusted by its `posthoc_logit_adjustment`.
     """
     views = _Views(model)
     outputs = _apply(views, images, runtime=runtime, batch_size=batch_size)
-    return _gather((output.softmax(dim=1) for output in outputs), len(images)).numpy()
+    return _gather((model.adjust(logits).softmax(dim=1) for logits in outputs), len(images)).numpy()
 
 
 def reconstruct(

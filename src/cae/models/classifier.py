@@ -123,6 +123,11 @@ class Classifier(nn.Module):
             else Head(self.encoder, config, num_classes)
         )
         self.test_time_augmentation = config.test_time_augmentation
+        self.posthoc_logit_adjustment = config.posthoc_logit_adjustment
+        self.log_priors: Tensor | None
+        # Saved along with the weights, and only where predictions need them.
+        adjusts = config.posthoc_logit_adjustment > 0
+        self.register_buffer("log_priors", torch.zeros(num_classes) if adjusts else None)
         self.freeze_encoder = config.freeze_encoder
         if self.freeze_encoder:
             self.encoder.requires_grad_(False)
@@ -159,8 +164,16 @@ class Classifier(nn.Module):
         """Return logits [N, K], float32, of images [N, C, H, W] in [0, 1]."""
         return self.forward_head(self.encode(x))
 
+    def adjust(self, logits: Tensor) -> Tensor:
+        """Return logits [N, K] as classes are predicted by, after `posthoc_logit_adjustment`."""
+        if self.log_priors is None:
+            return logits
+        return logits - self.posthoc_logit_adjustment * self.log_priors
+
     def reset_classifier(self, num_classes: int, *, seed: int) -> None:
-        """Replace the output layer by a fresh one for `num_classes` classes."""
+        """Replace the output layer by a fresh one for `num_classes` classes, all as frequent."""
+        if self.log_priors is not None:
+            self.log_priors = torch.zeros(num_classes, device=self.log_priors.device)
         with torch.random.fork_rng(devices=[]):
             if isinstance(self.head, LinearHead):
                 self.head.output = SmallLinear(self.num_features, num_classes)

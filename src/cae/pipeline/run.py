@@ -224,7 +224,7 @@ def _evaluate(
         else {
             "classifier": {
                 **_read_chosen_epoch(finetuned.fit),
-                **_evaluate_views(finetuned.model, splits.val, runtime),
+                **_evaluate_predictions(finetuned.model, splits.val, runtime),
             },
             "autoencoder": _read_chosen_epoch(pretrained.fit),
         },
@@ -251,16 +251,17 @@ def _evaluate(
     )
 
 
-def _evaluate_views(model: Classifier, val: ImageSet, runtime: Runtime) -> dict[str, float]:
-    """Return the accuracy with test-time augmentation; training measures it without."""
-    if model.test_time_augmentation == "none" or val.labels is None:
+def _evaluate_predictions(model: Classifier, val: ImageSet, runtime: Runtime) -> dict[str, float]:
+    """Return the accuracy as `predict_probabilities` answers; training measures bare logits."""
+    bare = model.test_time_augmentation == "none" and model.log_priors is None
+    if bare or val.labels is None:
         return {}
     probabilities = predict_probabilities(model, val, runtime=runtime)
     scores = evaluate_classification(probabilities, val.labels, val.class_names)
     recalls = [of["recall"] for of in scores["per_class"].values() if of["recall"] is not None]
     return {
-        "accuracy_with_test_time_augmentation": scores["accuracy"],
-        "balanced_accuracy_with_test_time_augmentation": fmean(recalls),
+        "accuracy_as_predicted": scores["accuracy"],
+        "balanced_accuracy_as_predicted": fmean(recalls),
     }
 
 

@@ -142,6 +142,7 @@ def finetune(
     elif model.encoder.begins_from_images:
         model.encoder.begin_from(_take_images(train))
     labels = runtime.tensor(train.labels)
+    set_log_priors(model, labels)
     objective = make_classification_objective(
         autoencoder_config, config, labels, num_classes=num_classes
     )
@@ -167,6 +168,12 @@ def finetune(
         checkpoints=checkpoints,
     )
     return Trained(model, result)
+
+
+def set_log_priors(model: Classifier, labels: Tensor) -> None:
+    """Give a classifier that adjusts its predictions the shares of the classes among `labels`."""
+    if model.log_priors is not None:
+        model.log_priors = compute_log_priors(labels, num_classes=len(model.log_priors))
 
 
 def make_classification_objective(

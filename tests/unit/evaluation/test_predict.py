@@ -111,3 +111,17 @@ def test_views_are_averaged_before_the_softmax(make_images, float32, kind):
             shifted = [both(torch.from_numpy(each.copy())) for each in corners]
             logits = logits / 2 + shifted[0] / 4 + shifted[1] / 4
     np.testing.assert_allclose(found, logits.softmax(dim=1).numpy(), atol=1e-6)
+
+
+def test_predictions_are_adjusted_by_the_classes_shares_as_published(make_images, float32):
+    config = ClassifierConfig.model_validate(
+        {"image_shape": (8, 8, 3), "posthoc_logit_adjustment": 1.5}
+    )
+    model, images = make_classifier(AUTOENCODER, config, num_classes=3), make_images(7)
+    shares = np.array([0.6, 0.3, 0.1], np.float32)
+    model.log_priors = torch.from_numpy(np.log(shares))
+    found = predict_probabilities(model, images, runtime=float32)
+    with torch.no_grad():
+        plain = model.eval()(to_pixels(images)).softmax(dim=1).numpy()
+    expected = plain / shares**1.5
+    np.testing.assert_allclose(found, expected / expected.sum(1, keepdims=True), atol=1e-6)

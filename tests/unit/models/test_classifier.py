@@ -195,6 +195,15 @@ def test_initial_weights_are_a_function_of_the_seeds_and_move_no_random_state():
     assert not torch.equal(first.head.output.weight, other.head.output.weight)
 
 
+def test_a_new_output_layer_takes_its_classes_as_equally_frequent():
+    config = ClassifierConfig(posthoc_logit_adjustment=1.0)
+    model = make_classifier(AutoencoderConfig(init_num_filters=2), config, num_classes=3)
+    model.log_priors = torch.tensor([0.5, 0.3, 0.2]).log()
+    model.reset_classifier(4, seed=1)
+    logits = torch.rand(2, 4)
+    assert torch.equal(model.adjust(logits), logits)
+
+
 def test_a_new_output_layer_leaves_the_rest_and_the_random_state_alone():
     model = make_small().eval()
     state, before = torch.get_rng_state(), copy_state(model)

@@ -287,3 +287,24 @@ def test_label_smoothing_and_logit_adjustment_change_the_training_loss_as_publis
     plain = objective.measure(model.eval(), batch).loss.item()
     expected = torch.nn.functional.cross_entropy(model(images), labels).item()
     assert plain == pytest.approx(expected, rel=1e-5)
+
+
+def test_predictions_are_adjusted_by_the_training_images_classes(dataset, float32):
+    config = CLASSIFIER.model_copy(update={"posthoc_logit_adjustment": 0.5})
+    images = dataset.train.select(np.flatnonzero(dataset.train.labels <= 1)[:40])
+    trained = stages.finetune(
+        images, dataset.train, AUTOENCODER, config, encoder_weights=None, runtime=float32
+    )
+    counts = np.bincount(images.labels, minlength=len(images.class_names)).clip(min=1)
+    expected = torch.from_numpy(np.log(counts / len(images))).float()
+    priors = trained.model.log_priors
+    assert priors is not None
+    torch.testing.assert_close(priors, expected)
+    # They are kept and loaded with the weights, and change neither the weights nor the loss.
+    plain = stages.finetune(
+        images, dataset.train, AUTOENCODER, CLASSIFIER, encoder_weights=None, runtime=float32
+    )
+    kept = dict(trained.fit.last_weights)
+    assert torch.equal(kept.pop("log_priors"), priors)
+    assert kept.keys() == plain.fit.last_weights.keys()
+    assert all(torch.equal(kept[name], plain.fit.last_weights[name]) for name in kept)
