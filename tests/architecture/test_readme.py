@@ -14,8 +14,9 @@ from cae.report.sources import read_peers
 
 ROOT = Path(__file__).parents[2]
 RUNS = {
-    'make run ARGS="--preset base"': ROOT,
+    'make run ARGS="--preset base"': ROOT / "runs_published" / "base",
     "make run": ROOT / "benchmarks" / "results" / "run_quick_cifar10",
+    'make run ARGS="--preset optimal"': ROOT,
 }
 
 SPEED = ROOT / "benchmarks" / "results"

@@ -299,7 +299,7 @@ def predict(
 
     \b
     Example:
-      cae predict photo.jpg cat.png --model models/classifier_base.json
+      cae predict photo.jpg cat.png --model models/classifier_optimal.json
     """
     with failures_told(debug=debug):
         with Loading():

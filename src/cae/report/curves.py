@@ -58,8 +58,8 @@ def plot_history(
     """Write the curves of `metric` (train) and `val_metric` (validation) against the epoch.
 
     The best validation epoch is marked with its value: the highest for accuracy, F1, precision,
-    recall, PSNR and SSIM, else the lowest. Without validation values only the train curve is
-    drawn. The axis is logarithmic where the values span more than a factor of 20.
+    recall, PSNR and SSIM, else the lowest. Without validation values the train curve stands
+    alone. The axis is logarithmic where the values span more than a factor of 20.
 
     Args:
         metrics: one value per epoch, by metric name, as a history holds them.
@@ -119,8 +119,8 @@ def draw_curves(axes: Axes, curves: Curves) -> None:
     # The limits are fixed here: what marks the curves must not move them.
     axes.set_xlim(axes.get_xlim())
     axes.set_ylim(axes.get_ylim())
+    _label_line_ends(axes, {name: curve[-1] for name, curve in curves.lines.items()})
     if "validation" in curves.lines:
-        _label_line_ends(axes, {name: curve[-1] for name, curve in curves.lines.items()})
         _mark_best(
             axes,
             curves.lines["validation"],

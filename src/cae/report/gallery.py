@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,17 +24,36 @@ from cae.report.page import (
 )
 
 Pictures = NDArray[np.uint8]
+Kind = Literal["reconstruction", "filled in", "seen"]
 
 _MOST_PICTURES_IN_A_ROW = 6
 _MISTAKES_IN_A_ROW = 5
 _LARGEST_PICTURE_PIXELS = 160
 _GAP_PIXELS = 6
+_LOWER_ROWS: dict[Kind, str] = {
+    "reconstruction": "what the decoder makes of its encoding",
+    "filled in": "what the decoder makes of the patches that were not hidden",
+    "seen": "the patches of it that were not hidden",
+}
 
 
 def plot_reconstructions(
-    originals: Pictures, reconstructions: Pictures, path: Path, *, title: str
+    originals: Pictures,
+    reconstructions: Pictures,
+    path: Path,
+    *,
+    title: str,
+    kind: Kind = "reconstruction",
 ) -> Path:
     """Write each original above its reconstruction, both uint8 [n, H, W, C] with C 1 or 3.
+
+    Args:
+        originals: the pictures.
+        reconstructions: of the same shape.
+        path: the PNG to write; its folder is made as needed.
+        title: what there is to see.
+        kind: what the lower rows show: what is made of the encoding, the hidden patches filled
+            in, or merely what was seen of each picture.
 
     Raises:
         DataError: no picture, shapes that differ, or pictures of another kind.
@@ -57,7 +76,7 @@ def plot_reconstructions(
     picture_height = round(height * scale)
     band_pixels = 2 * picture_height + _GAP_PIXELS + 2 * _GAP_PIXELS
     body = bands * band_pixels - 2 * _GAP_PIXELS + MARGIN_PIXELS
-    subtitle = "each original above what the decoder makes of its encoding"
+    subtitle = f"each original above {_LOWER_ROWS[kind]}"
     with open_page(path, title=title, subtitle=subtitle, body_pixels=body) as figure:
         start = heading_pixels(figure, body_pixels=body)
         for row in range(2 * bands):
@@ -65,7 +84,7 @@ def plot_reconstructions(
             top = start + band * band_pixels + is_lower * (picture_height + _GAP_PIXELS)
             draw_text(
                 figure,
-                "reconstruction" if is_lower else "original",
+                kind if is_lower else "original",
                 left=MARGIN_PIXELS + label_pixels / 2 - 4,
                 top=top + picture_height / 2,
                 rotation="vertical",

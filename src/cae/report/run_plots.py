@@ -16,11 +16,17 @@ from cae.report.figures import (
     plot_per_class_recall,
     plot_reconstructions,
 )
+from cae.report.gallery import Kind
 from cae.report.names import name_data
 from cae.run_folder import PICTURES, RunFolder
 from cae.training.history import read_history
 
 _CURVES = {"autoencoder": ("loss",), "classifier": ("loss", "accuracy")}
+_RECONSTRUCTIONS: dict[Kind, str] = {
+    "reconstruction": "and their reconstructions",
+    "filled in": "with hidden patches filled in",
+    "seen": "and what was seen of them",
+}
 
 
 def draw_run(
@@ -42,13 +48,15 @@ def draw_run(
     """
     test_set = f"the {name_data(evaluation['data'])} test set"
     scores = evaluation["test"]["classifier"]
+    kind = _choose_kind(evaluation["test"]["autoencoder"])
     return [
         *draw_training(folder, folder.autoencoder),
         plot_reconstructions(
             reconstructions.originals,
             reconstructions.reconstructions,
             folder.plot(f"reconstructions_{folder.name}"),
-            title=f"Images of {test_set} {_name_reconstructions(evaluation)}",
+            title=f"Images of {test_set} {_RECONSTRUCTIONS[kind]}",
+            kind=kind,
         ),
         *draw_training(folder, folder.classifier),
         plot_confusion_matrix(
@@ -74,11 +82,10 @@ def draw_run(
     ]
 
 
-def _name_reconstructions(evaluation: Mapping[str, Any]) -> str:
-    scores = evaluation["test"]["autoencoder"]
+def _choose_kind(scores: Mapping[str, Any]) -> Kind:
     if "target" not in scores:
-        return "and their reconstructions"
-    return "with hidden patches filled in" if "psnr" in scores else "and what was seen of them"
+        return "reconstruction"
+    return "filled in" if "psnr" in scores else "seen"
 
 
 def find_damaged_plots(folder: RunFolder) -> list[Path]:

@@ -120,3 +120,13 @@ def test_pictures_that_do_not_fit_together_are_refused(tmp_path: Path, pictures:
     with pytest.raises(DataError, match=r"\[99.0\]"):
         plot_confident_mistakes(pictures[:1], ["a"], ["b"], [99.0], path, title="Mistakes")
     assert not path.exists()
+
+
+def test_the_lower_rows_are_called_what_they_show(
+    tmp_path: Path, pictures: Pictures, read_texts: Texts
+) -> None:
+    two = pictures[:2]
+    plot_reconstructions(two, two, tmp_path / "r.png", title="Seen", kind="seen")
+    texts = read_texts()
+    assert {"original", "seen"} <= set(texts)
+    assert "reconstruction" not in " ".join(texts)

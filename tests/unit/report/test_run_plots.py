@@ -117,3 +117,24 @@ print(json.dumps("torch" in sys.modules))
 """
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert json.loads(result.stdout) is False
+
+
+@pytest.mark.parametrize(
+    ("scores", "words"),
+    [
+        ({"psnr": 20.0}, "reconstruction"),
+        ({"target": "pixels", "psnr": 20.0}, "filled in"),
+        ({"target": "gradient_histograms", "mse": 0.6}, "seen"),
+    ],
+)
+def test_reconstructions_are_called_what_the_autoencoder_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scores: dict[str, Any], words: str
+):
+    kinds: list[str] = []
+    monkeypatch.setattr(
+        run_plots, "plot_reconstructions", lambda *_, kind, **__: kinds.append(kind)
+    )
+    evaluation = make_evaluation()
+    evaluation["test"]["autoencoder"] = scores
+    draw_run(write_run(tmp_path), evaluation, *make_samples())
+    assert kinds == [words]
