@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from cae.report.sources import read_peers
+from cae.report.seeds import group_runs
+from cae.report.sources import read_peers, read_run
 
 ROOT = Path(__file__).parents[2]
 RUNS = {
@@ -81,6 +82,20 @@ def test_the_readme_shows_the_figures_of_the_published_runs(command: str):
     table.pop("---")
     column = commands.index(command)
     assert {label: cells[column] for label, cells in table.items()} == write_cells(RUNS[command])
+
+
+def test_the_readme_tells_what_the_seeds_of_the_best_recipe_reach():
+    folders = [ROOT, *sorted((ROOT / "benchmarks" / "results").glob("run_optimal_cifar10_seed*"))]
+    (group,) = group_runs([read_run(folder) for folder in folders])
+    accuracy = group.accuracy
+    seeds = " and ".join(", ".join(str(run.seed) for run in group.runs).rsplit(", ", 1))
+    bird, deer, truck = (f"{group.recall(name):.0%}" for name in ("bird", "deer", "truck"))
+    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert (
+        f"Over the seeds {seeds} it reaches {accuracy.mean:.1%} on average (95% interval "
+        f"{accuracy.low:.1%} to {accuracy.high:.1%}), and finds bird in {bird}, deer in {deer} and "
+        f"truck in {truck} of cases"
+    ) in text
 
 
 def test_the_readme_shows_the_origins_figures_as_the_report_does():
