@@ -64,8 +64,8 @@ show_image_list(x_seen, y_val, class_names, image_list)
 # %% [markdown]
 # ## Train the classifier
 #
-# A linear head on the trained encoder. `freeze_encoder` is off here: the encoder's weights are where
-# training starts, and it trains them along.
+# A linear head on the trained encoder. `freeze_encoder` is off here: the encoder's weights are
+# where training starts, and it trains them along.
 
 # %%
 classifier_config = load_config("classifier_config_optimal.json")
