@@ -1,4 +1,4 @@
-"""The source of pipeline_optimal.ipynb: the whole pipeline with the best configuration."""
+"""The source of pipeline_optimal.ipynb: the whole pipeline with the best configuration so far."""
 
 # ruff: noqa: B018, F403, F405
 # pyright: reportUnusedExpression=false
@@ -7,8 +7,7 @@
 # # The optimal pipeline
 #
 # Load the data, train the autoencoder, train the classifier on its encoder, evaluate the
-# classifier: on CIFAR-10, with the best configuration known here, the package's preset `optimal`,
-# about 40 minutes on two cores.
+# classifier: on CIFAR-10, with the best configuration known so far, the package's preset `quick`.
 #
 # The models, histories and plots are written into `models/`, `history/` and `plots/` below the
 # working directory, which is the folder of this notebook. The functions are told one by one in
@@ -28,8 +27,7 @@ set_random_seeds(42)
 # ## Load the data
 #
 # CIFAR-10 with half of the training images of bird, deer and truck removed, and 22% of the others
-# set aside for validation. The configuration was chosen on these; once that is done, preset
-# `optimal` trains on them too, which this notebook does not.
+# set aside for validation.
 
 # %%
 x_train, x_val, x_test, y_train, y_val, y_test, class_names = load_and_norm(0.22)
@@ -39,11 +37,10 @@ class_count_splits(y_train, y_val, y_test, class_names)
 # %% [markdown]
 # ## Train the autoencoder
 #
-# It never sees a label. Patches of the images are hidden, and it learns to predict how strong the
-# edges in them are and which way they run: what an object looks like, more than its exact colours.
+# It learns to give back the images that it is given, and never sees a label.
 
 # %%
-autoencoder_config = load_config("autoencoder_config_optimal.json")
+autoencoder_config = load_config("autoencoder_config_quick.json")
 autoencoder_config
 
 # %%
@@ -52,23 +49,22 @@ autoencoder = train_autoencoder(
 )
 
 # %% [markdown]
-# Some validation images, and below them what the encoder saw of them. What it is asked for is no
-# picture, so what is hidden stays grey:
+# Some validation images, and below them what the decoder makes of their encodings:
 
 # %%
-x_seen = autoencoder.predict(x_val)
+x_pred = autoencoder.predict(x_val)
 image_list = random_images(y_val, class_names)
 show_image_list(x_val, y_val, class_names, image_list)
-show_image_list(x_seen, y_val, class_names, image_list)
+show_image_list(x_pred, y_val, class_names, image_list)
 
 # %% [markdown]
 # ## Train the classifier
 #
-# A linear head on the trained encoder. `freeze_encoder` is off here: the encoder's weights are
-# where training starts, and it trains them along.
+# A convolutional head on the trained encoder. `freeze_encoder` is off here: the encoder's weights
+# are where training starts, and it trains them along.
 
 # %%
-classifier_config = load_config("classifier_config_optimal.json")
+classifier_config = load_config("classifier_config_quick.json")
 classifier_config
 
 # %%
