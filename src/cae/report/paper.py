@@ -194,6 +194,7 @@ def describe(material: Material) -> dict[str, Any]:
         "finetuning": tell_finetuning(run),
         "is_masked": run.config["autoencoder"].get("mask_ratio", 0) > 0,
         "fills_in": "psnr" in run.quality,
+        "is_validated": any("val_loss" in of["metrics"] for of in training.histories.values()),
         "is_augmented": run.config["classifier"]["data_augmentation"],
         "parameters": f"{run.evaluation['parameters']:,}",
         "config": make_config_tables(run.config),
