@@ -45,6 +45,11 @@ def read_table(heading: str) -> dict[str, list[str]]:
     return rows
 
 
+def read_words() -> str:
+    """Return the README's words, whatever lines they stand on."""
+    return " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+
+
 def read_json(path: Path) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8"))
 
@@ -90,27 +95,28 @@ def test_the_readme_tells_what_the_seeds_of_the_best_recipe_reach():
     accuracy = group.accuracy
     seeds = " and ".join(", ".join(str(run.seed) for run in group.runs).rsplit(", ", 1))
     bird, deer, truck = (f"{group.recall(name):.0%}" for name in ("bird", "deer", "truck"))
-    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
     assert (
         f"Over the seeds {seeds} it reaches {accuracy.mean:.1%} on average (95% interval "
         f"{accuracy.low:.1%} to {accuracy.high:.1%}), and finds bird in {bird}, deer in {deer} and "
         f"truck in {truck} of cases"
-    ) in text
+    ) in read_words()
 
 
 def test_the_readme_tells_what_a_record_recipe_reaches_in_the_same_time():
-    (run,) = read_json(SPEED / "equal_time.json")["runs"]
+    result = read_json(SPEED / "equal_time.json")
+    (run,) = result["runs"]
+    torch = result["environment"]["packages"]["torch"].partition("+")[0]
     record, ours = run["record"], run["ours"]
     recalls = [
         "{:.2f}, {:.2f} and {:.2f}".format(*each["recall"].values()) for each in (ours, record)
     ]
-    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
     assert (
         f"({record['accuracy']:.1%} in {record['seconds']['total']:.0f} s), a shortened `quick` "
         f"reaches {ours['accuracy']:.1%} in {ours['seconds']['total']:.0f} s, its autoencoder "
         f"included, with bird, deer and truck at {recalls[0]} in place of {recalls[1]} "
-        f"(`python -m benchmarks.equal_time`, seed {run['seed']}, same machine)"
-    ) in text
+        f"(`python -m benchmarks.equal_time`, seed {run['seed']}, the same machine, "
+        f"PyTorch {torch}, {result['date']})"
+    ) in read_words()
 
 
 def test_the_readme_shows_the_origins_figures_as_the_report_does():
@@ -136,8 +142,7 @@ def test_the_readme_shows_the_origins_figures_as_the_report_does():
 def test_the_readme_tells_the_range_of_the_peers():
     peers = read_peers()
     figures = [p["figure"]["test_accuracy"] for p in (peers["origin"], *peers["same_task"])]
-    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
-    assert f"Peers on this task reach {min(figures):.0%} to {max(figures):.0%}" in text
+    assert f"Peers on this task reach {min(figures):.0%} to {max(figures):.0%}" in read_words()
 
 
 def read_tables() -> Iterator[tuple[tuple[str, str], list[str]]]:
@@ -249,6 +254,6 @@ def write_other_figures() -> list[str]:
 
 
 def test_the_readme_shows_what_else_was_measured_of_speed():
-    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    text = read_words()
     missing = [words for words in write_other_figures() if " ".join(words.split()) not in text]
     assert not missing
