@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cae.errors import DataError
+from cae.report.names import Reconstructions
 from cae.report.page import (
     GREY,
     MARGIN_PIXELS,
@@ -24,13 +25,12 @@ from cae.report.page import (
 )
 
 Pictures = NDArray[np.uint8]
-Kind = Literal["reconstruction", "filled in", "seen"]
 
 _MOST_PICTURES_IN_A_ROW = 6
 _MISTAKES_IN_A_ROW = 5
 _LARGEST_PICTURE_PIXELS = 160
 _GAP_PIXELS = 6
-_LOWER_ROWS: dict[Kind, str] = {
+_LOWER_ROWS: dict[Reconstructions, str] = {
     "reconstruction": "what the decoder makes of its encoding",
     "filled in": "what the decoder makes of the patches that were not hidden",
     "seen": "the patches of it that were not hidden",
@@ -43,7 +43,7 @@ def plot_reconstructions(
     path: Path,
     *,
     title: str,
-    kind: Kind = "reconstruction",
+    kind: Reconstructions = "reconstruction",
 ) -> Path:
     """Write each original above its reconstruction, both uint8 [n, H, W, C] with C 1 or 3.
 
@@ -52,8 +52,7 @@ def plot_reconstructions(
         reconstructions: of the same shape.
         path: the PNG to write; its folder is made as needed.
         title: what there is to see.
-        kind: what the lower rows show: what is made of the encoding, the hidden patches filled
-            in, or merely what was seen of each picture.
+        kind: what the lower rows show; see `name_reconstructions`.
 
     Raises:
         DataError: no picture, shapes that differ, or pictures of another kind.

@@ -1,6 +1,11 @@
-"""What the data sets are called where people read of them."""
+"""What data sets and reconstructions are called where people read of them."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+Reconstructions = Literal["reconstruction", "filled in", "seen"]
 
 _DATA_NAMES = {"cifar10": "CIFAR-10", "digits": "digits"}
 
@@ -8,3 +13,17 @@ _DATA_NAMES = {"cifar10": "CIFAR-10", "digits": "digits"}
 def name_data(source: str) -> str:
     """Return how people call the data set `source` ("CIFAR-10" for "cifar10")."""
     return _DATA_NAMES.get(source, source)
+
+
+def name_reconstructions(scores: Mapping[str, Any]) -> Reconstructions:
+    """Return what the pictures that an autoencoder makes of images show.
+
+    Without a mask that is its reconstructions. With one it is the images with the hidden patches
+    filled in, or, where what is predicted is no picture, merely what was seen of them.
+
+    Args:
+        scores: of the autoencoder, from `evaluate_autoencoder`.
+    """
+    if "target" not in scores:
+        return "reconstruction"
+    return "filled in" if "psnr" in scores else "seen"

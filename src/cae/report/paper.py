@@ -13,7 +13,7 @@ from typing import Any
 from cae.errors import ConfigError
 from cae.files import write_bytes, write_json
 from cae.report.architecture_plot import plot_architecture
-from cae.report.names import name_data
+from cae.report.names import name_data, name_reconstructions
 from cae.report.paper_plots import crop_to_pictures, plot_classes, plot_training
 from cae.report.paper_tables import (
     make_cost_table,
@@ -192,8 +192,7 @@ def describe(material: Material) -> dict[str, Any]:
         "split": run.evaluation["split"]["fingerprint"][:_SHOWN_DIGITS],
         "pretraining": tell_pretraining(run),
         "finetuning": tell_finetuning(run),
-        "is_masked": run.config["autoencoder"].get("mask_ratio", 0) > 0,
-        "fills_in": "psnr" in run.quality,
+        "reconstructions": name_reconstructions(run.quality),
         "is_validated": any("val_loss" in of["metrics"] for of in training.histories.values()),
         "is_augmented": run.config["classifier"]["data_augmentation"],
         "parameters": f"{run.evaluation['parameters']:,}",

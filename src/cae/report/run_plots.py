@@ -16,13 +16,12 @@ from cae.report.figures import (
     plot_per_class_recall,
     plot_reconstructions,
 )
-from cae.report.gallery import Kind
-from cae.report.names import name_data
+from cae.report.names import Reconstructions, name_data, name_reconstructions
 from cae.run_folder import PICTURES, RunFolder
 from cae.training.history import read_history
 
 _CURVES = {"autoencoder": ("loss",), "classifier": ("loss", "accuracy")}
-_RECONSTRUCTIONS: dict[Kind, str] = {
+_TITLES: dict[Reconstructions, str] = {
     "reconstruction": "and their reconstructions",
     "filled in": "with hidden patches filled in",
     "seen": "and what was seen of them",
@@ -48,14 +47,14 @@ def draw_run(
     """
     test_set = f"the {name_data(evaluation['data'])} test set"
     scores = evaluation["test"]["classifier"]
-    kind = _choose_kind(evaluation["test"]["autoencoder"])
+    kind = name_reconstructions(evaluation["test"]["autoencoder"])
     return [
         *draw_training(folder, folder.autoencoder),
         plot_reconstructions(
             reconstructions.originals,
             reconstructions.reconstructions,
             folder.plot(f"reconstructions_{folder.name}"),
-            title=f"Images of {test_set} {_RECONSTRUCTIONS[kind]}",
+            title=f"Images of {test_set} {_TITLES[kind]}",
             kind=kind,
         ),
         *draw_training(folder, folder.classifier),
@@ -80,12 +79,6 @@ def draw_run(
             title=f"The most confident mistakes on {test_set}",
         ),
     ]
-
-
-def _choose_kind(scores: Mapping[str, Any]) -> Kind:
-    if "target" not in scores:
-        return "reconstruction"
-    return "filled in" if "psnr" in scores else "seen"
 
 
 def find_damaged_plots(folder: RunFolder) -> list[Path]:
