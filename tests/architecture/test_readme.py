@@ -23,6 +23,7 @@ RUNS = {
 SPEED = ROOT / "benchmarks" / "results"
 # The tables that show no results, by the first cells of their heads.
 PLAIN_TABLES = {("command", "what it does"), ("section", "key"), ("", "")}
+STAGES = ("autoencoder", "classifier")
 CASES = {
     "autoencoder step": ("autoencoder", "batch 64"),
     "classifier step": ("classifier", "batch 64"),
@@ -217,8 +218,51 @@ def write_speed_table(result: dict[str, Any]) -> dict[str, list[str]]:
     return table
 
 
+def list_speeds() -> list[Path]:
+    """Return the results of `make bench`, the one that the table shows last."""
+    results = SPEED.glob("steps_*.json")
+    return sorted(results, key=lambda path: (path.stem.split("_")[-1], path.name))
+
+
+def write_elsewhere(result: dict[str, Any]) -> str:
+    """Return the README's words for what `make bench` found on a machine of another family."""
+    found = {
+        (row["contestant"], row["task"], row["case"]): row
+        for row in result["rows"]
+        if row["task"] != "machine"
+    }
+    steps = [
+        [
+            f"{found[name, *CASES[f'{stage} step']]['ours_over_this']['median']:.2f}"
+            for name in ("Keras 3 on TensorFlow", "Keras 3 on PyTorch", "plain PyTorch")
+        ]
+        for stage in STAGES
+    ]
+    floors = [
+        1 / found["the convolutions alone", *CASES[f"{stage} step"]]["ours_over_this"]["median"]
+        for stage in STAGES
+    ]
+    shares = [found["cae", *CASES[f"{stage} step"]]["of_peak"]["median"] for stage in STAGES]
+    times = [" / ".join(step) for step in steps]
+    return (
+        f"an autoencoder step is {times[0]} times as fast as Keras 3 on TensorFlow, on PyTorch and "
+        f"the plain loop, a classifier step {times[1]} times; they take {floors[0]:.2f} and "
+        f"{floors[1]:.2f} times as long as their convolutions alone, and reach {shares[0]:.0%} and "
+        f"{shares[1]:.0%} of the matrix product's rate"
+    )
+
+
+def test_the_readme_tells_what_other_machines_measured():
+    text = read_words()
+    (*others, _) = list_speeds()
+    assert others
+    for path in others:
+        assert write_elsewhere(read_json(path)) in text
+        assert path.name in text
+
+
 def test_the_readme_shows_the_rates_of_the_newest_benchmark():
-    (*_, newest) = sorted(SPEED.glob("steps_*.json"), key=lambda path: path.stem.split("_")[-1])
+    (*_, newest) = list_speeds()
     table = read_table("images per second")
     table.pop("---")
     assert table == write_speed_table(read_json(newest))

@@ -133,12 +133,14 @@ def read_training(run: Run) -> Training:
 def read_speed(folder: Path) -> dict[str, Any] | None:
     """Return the newest result of `make bench` in `folder`, or None if there is none.
 
+    Of several of one day it is the last by name.
+
     Raises:
         CheckpointError: it is damaged.
     """
     results = [
         _read(path, ("date", "environment", "rows"), read_json)
-        for path in sorted(folder.glob("steps_*.json"))
+        for path in sorted(folder.glob("steps_*.json"), reverse=True)
     ]
     return max(results, key=lambda result: result["date"], default=None)
 

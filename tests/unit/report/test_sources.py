@@ -84,12 +84,13 @@ def test_an_unknown_key_of_a_configuration_is_named(run_folder: RunFolder):
 
 def test_the_newest_measurement_of_speed_counts(tmp_path: Path):
     assert read_speed(tmp_path) is None
-    for date in ("2026-11-25", "2026-11-24"):
-        content = {"date": date, "environment": {}, "rows": []}
-        write_json(tmp_path / f"steps_machine_{date}.json", content)
+    for machine, date in (("c", "2026-11-24"), ("a", "2026-11-25"), ("b", "2026-11-25")):
+        content = {"date": date, "environment": {"processor": machine}, "rows": []}
+        write_json(tmp_path / f"steps_{machine}_{date}.json", content)
     found = read_speed(tmp_path)
     assert found is not None
     assert found["date"] == "2026-11-25"
+    assert found["environment"] == {"processor": "b"}  # of one day the last by name
 
 
 def test_every_figure_of_a_peer_has_its_conditions_and_its_source():
