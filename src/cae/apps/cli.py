@@ -252,7 +252,7 @@ def evaluate(
             "--data",
             metavar="SOURCE",
             help="Whose test images: auto, cifar10, digits, or the path of a CIFAR-10 folder or "
-            "archive.  [default: the data that the model was trained on]",
+            "archive, or of your own pictures.  [default: the data that the model was trained on]",
         ),
     ] = None,
     device: options.Device = "auto",

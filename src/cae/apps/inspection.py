@@ -45,7 +45,7 @@ def evaluate(path: Path, *, source: str | None, device: str, precision: str, as_
     with Loading():
         saved = cae.read_model(path)
         runtime = cae.choose_runtime(device=device, precision=precision)
-    dataset = load_data(source or _find_source(saved))
+    dataset = load_data(source or _find_source(saved), saved.autoencoder_config.image_shape)
     with Loading():
         scores = cae.evaluate_model(saved, dataset.test, runtime=runtime)
     if as_json:
@@ -92,7 +92,7 @@ def _find_source(saved: cae.SavedModel) -> str:
     if source not in ("cifar10", "digits"):
         raise ConfigError(
             f"{saved.path}: was trained on {source!r}, which is no built-in data set; say which "
-            "images to test it on: --data cifar10, digits or a path"
+            "images to test it on: --data cifar10, digits, or the path of their folder"
         )
     return source
 

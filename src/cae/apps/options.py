@@ -50,7 +50,7 @@ Data = Annotated[
         metavar="SOURCE",
         help="Where the images come from: auto (CIFAR-10 where it is found or can be downloaded, "
         "else the built-in digits), cifar10 (never anything else), digits, or the path of a "
-        "CIFAR-10 folder or archive.",
+        "CIFAR-10 folder or archive, or of your own pictures, in a folder for each class.",
     ),
 ]
 Preset = Annotated[

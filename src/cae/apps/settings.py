@@ -16,7 +16,8 @@ from cae.run_folder import require_plain_name
 
 RUNS = Path("runs")
 
-_DEFAULT_PRESETS = {"cifar10": "quick", "digits": "digits"}
+_DEFAULT_PRESET = "quick"
+_DIGITS_PRESET = "digits"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +79,7 @@ def make_plan(request: Request) -> Plan:
     """
     if request.name is not None:
         require_plain_name(request.name)
-    presets = [request.preset] if request.preset else list(_DEFAULT_PRESETS.values())
+    presets = [request.preset] if request.preset else [_DEFAULT_PRESET, _DIGITS_PRESET]
     configs: dict[str, cae.RunConfig] = {}
     refused: dict[str, ConfigError] = {}
     for preset in presets:
@@ -88,10 +89,11 @@ def make_plan(request: Request) -> Plan:
             refused[preset] = error
     if not configs:
         raise refused[presets[0]]
-    dataset = load_data(request.source)
+    first = configs.get(presets[0])
+    dataset = load_data(request.source, None if first is None else first.autoencoder.image_shape)
     with Loading():
         runtime = cae.choose_runtime(device=request.device, precision=request.precision)
-    preset = request.preset or _DEFAULT_PRESETS[dataset.source]
+    preset = request.preset or (_DIGITS_PRESET if dataset.source == "digits" else _DEFAULT_PRESET)
     if preset in refused:
         raise refused[preset]
     out = request.out or RUNS / f"{dataset.source}-{preset}{request.out_ending}"
@@ -126,14 +128,18 @@ def read_config(request: Request, preset: str) -> cae.RunConfig:
     return parse_section(cae.RunConfig, values, place="the encoder and the settings")
 
 
-def load_data(source: str) -> cae.Dataset:
+def load_data(source: str, image_shape: tuple[int, int, int] | None = None) -> cae.Dataset:
     """Return the data set that `source` names, with a sign of life, loud where it is a stand-in.
+
+    Args:
+        source: for `load_dataset`.
+        image_shape: that a user's own pictures are resized to; None: CIFAR-10's.
 
     Raises:
         DataError: it cannot be had.
     """
     with Loading() as loading:
-        dataset = cae.load_dataset(source, on_download=loading)
+        dataset = cae.load_dataset(source, image_shape=image_shape, on_download=loading)
     if dataset.fallback_reason:
         reason = dataset.fallback_reason
         for paragraph in ("Tried: ", "To give a copy"):

@@ -55,7 +55,8 @@ def study(request: StudyRequest, *, dry_run: bool, as_json: bool) -> None:
     Raises:
         CaeError: a trial failed; the others were carried out.
     """
-    dataset = load_data(request.source)
+    config = cae.override(cae.RunConfig(), _choose_shape(request.choice.settings))
+    dataset = load_data(request.source, config.autoencoder.image_shape)
     with Loading():
         runtime = cae.choose_runtime(device=request.device, precision=request.precision)
         cells = make_grid(request.choice, dataset)
@@ -151,6 +152,12 @@ def plan_times(
         )
         for trial in (*before.values(), *trials.values())
     ]
+
+
+def _choose_shape(settings: Iterable[str]) -> list[str]:
+    """Return those of the settings that say how large the images are."""
+    keys = ("image_shape", "autoencoder.image_shape")
+    return [each for each in settings if each.partition("=")[0].strip() in keys]
 
 
 def _is_frozen(trial: Trial) -> bool:

@@ -108,7 +108,9 @@ def make_splits_table(about: Mapping[str, Any]) -> RenderableType:
     for part in parts:
         table.add_column(part, justify="right")
     for name in split[parts[0]]["classes"]:
-        table.add_row(name, *(f"{split[part]['classes'][name]:,}" for part in parts))
+        # Of unlabelled images nobody knows the class.
+        counts = [split[part]["classes"].get(name) for part in parts]
+        table.add_row(name, *("" if count is None else f"{count:,}" for count in counts))
     table.add_section()
     table.add_row("all", *(f"{split[part]['images']:,}" for part in parts), style="bold")
     title = f"{name_data(about['data'])}: images by class and split"

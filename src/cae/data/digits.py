@@ -9,16 +9,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from cae.data.images import Dataset, ImageSet
-from cae.data.splits import draw_class_shares
+from cae.data.splits import set_test_aside
 
 CLASS_NAMES = tuple("0123456789")
 # The classes at the places that bird, deer and truck have in CIFAR-10.
 THINNED_CLASSES = ("2", "4", "9")
 
 _SIDE = 32
-_TEST_FRACTION = 0.2
-# The test images are part of what the data set is, so no setting chooses them.
-_TEST_SEED = 2019
 
 
 def load_digits() -> Dataset:
@@ -32,12 +29,8 @@ def load_digits() -> Dataset:
 
     bunch = cast("dict[str, NDArray[Any]]", datasets.load_digits())
     labels = bunch["target"].astype(np.int64)
-    images = ImageSet(_enlarge(bunch["images"]), labels, CLASS_NAMES, "digits")
-    test = draw_class_shares(
-        labels, CLASS_NAMES, count=round(len(labels) * _TEST_FRACTION), seed=_TEST_SEED
-    )
-    train = np.delete(np.arange(len(labels)), test)
-    return Dataset(images.select(train), images.select(test), THINNED_CLASSES, source="digits")
+    train, test = set_test_aside(ImageSet(_enlarge(bunch["images"]), labels, CLASS_NAMES, "digits"))
+    return Dataset(train, test, THINNED_CLASSES, source="digits")
 
 
 def _enlarge(greys: NDArray[Any]) -> NDArray[np.uint8]:

@@ -96,8 +96,10 @@ class Dataset:
         test: images for the one evaluation at the end.
         thinned_classes: classes whose training images are reduced unless the configuration
             names others.
-        source: where the images come from, "cifar10" or "digits".
+        source: where the images come from: "cifar10", "digits", or what a folder of pictures is
+            called.
         fallback_reason: why these images stand in for CIFAR-10; None when they do not.
+        unlabelled: images that only the autoencoder learns from; None when there are none.
     """
 
     train: ImageSet
@@ -105,6 +107,7 @@ class Dataset:
     thinned_classes: tuple[str, ...]
     source: str
     fallback_reason: str | None = None
+    unlabelled: ImageSet | None = None
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,8 @@ class Splits:
             configuration leaves few.
         test: the data set's test images, all of them.
         fingerprint: SHA-256, in hexadecimal, of the index lists of `train` and `val`.
-        source: where the images come from, "cifar10" or "digits".
+        source: where the images come from, as the data set says.
+        unlabelled: images that only the autoencoder learns from; None when there are none.
     """
 
     train: ImageSet
@@ -127,6 +131,15 @@ class Splits:
     test: ImageSet
     fingerprint: str
     source: str
+    unlabelled: ImageSet | None = None
+
+    @property
+    def pretraining(self) -> ImageSet:
+        """The images that the autoencoder learns from: `train`, and those without labels."""
+        if self.unlabelled is None:
+            return self.train
+        images = np.concatenate([self.train.images, self.unlabelled.images])
+        return ImageSet(images, None, self.train.class_names, f"{self.train.name} and unlabelled")
 
     @property
     def validation(self) -> ImageSet:

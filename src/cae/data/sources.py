@@ -13,10 +13,12 @@ from cae.data.cifar10 import ARCHIVE, NAME, fetch_cifar10, load_cifar10
 from cae.data.cifar10_files import VERSIONS, find_copy
 from cae.data.digits import load_digits
 from cae.data.download import OnProgress, PublishedFile
+from cae.data.folder import is_picture_folder, load_folder
 from cae.data.images import Dataset
 from cae.errors import DataError
 
 FOLDER_VARIABLE = "CAE_DATA_DIR"
+_CIFAR10_SHAPE = (32, 32, 3)
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +26,7 @@ logger = logging.getLogger(__name__)
 def load_dataset(
     source: str = "auto",
     *,
+    image_shape: tuple[int, int, int] | None = None,
     on_download: OnProgress | None = None,
     cache: Path | None = None,
     archive: PublishedFile = ARCHIVE,
@@ -34,7 +37,9 @@ def load_dataset(
         source: "cifar10": CIFAR-10 from the folder in the environment variable CAE_DATA_DIR, else
             from the cache, else downloaded into it. "auto": the same, but where CIFAR-10 is
             neither found nor reachable, the built-in digits, with `fallback_reason` set. "digits":
-            the built-in digits. Anything else: the path of a CIFAR-10 folder or archive.
+            the built-in digits. Anything else: the path of a CIFAR-10 folder or archive, or of a
+            folder of your own pictures, laid out as `cae.data.folder.load_folder` tells.
+        image_shape: [height, width, channels] that such pictures are resized to; None: CIFAR-10's.
         on_download: called with the bytes downloaded so far and the bytes in all.
         cache: the folder downloads are kept in; None means the user's own for this program.
         archive: the published archive to download.
@@ -46,7 +51,7 @@ def load_dataset(
     if source == "digits":
         return load_digits()
     if source not in ("auto", "cifar10"):
-        return _load_given(source)
+        return _load_given(source, image_shape)
 
     cache = cache or platformdirs.user_cache_path("cae")
     tried: list[str] = []
@@ -76,14 +81,21 @@ def load_dataset(
     return replace(load_digits(), fallback_reason=reason)
 
 
-def _load_given(source: str) -> Dataset:
+def _load_given(source: str, image_shape: tuple[int, int, int] | None) -> Dataset:
     path = _expand(source)
     if not source or not os.path.lexists(path):
         raise DataError(
             f"{source!r}: no such file or folder; give auto, cifar10, digits, or the path of a "
-            f"{NAME} folder or archive"
+            f"{NAME} folder or archive, or of a folder with pictures in a folder for each class"
         )
-    return load_cifar10(path)
+    if not path.is_dir() or find_copy(path):
+        return load_cifar10(path)
+    if is_picture_folder(path):
+        return load_folder(path, image_shape=image_shape or _CIFAR10_SHAPE)
+    raise DataError(
+        f"{path}: holds neither {NAME} (the batch files, a folder or an archive of them) nor "
+        "pictures in a folder for each class"
+    )
 
 
 def _expand(path: str) -> Path:

@@ -18,6 +18,9 @@ from cae.seeding import derive_seed, make_permutation
 
 Indices = NDArray[np.int64]
 
+_TEST_FRACTION = 0.2
+_TEST_SEED = 2019
+
 
 def make_splits(dataset: Dataset, config: DataConfig) -> Splits:
     """Return the train, validation and test images of a run.
@@ -58,7 +61,33 @@ def make_splits(dataset: Dataset, config: DataConfig) -> Splits:
         test=_named(dataset.test, "test"),
         fingerprint=compute_fingerprint(train, val),
         source=dataset.source,
+        unlabelled=dataset.unlabelled,
     )
+
+
+def set_test_aside(images: ImageSet) -> tuple[ImageSet, ImageSet]:
+    """Return the images to train on and a fifth to test on, every class with its share.
+
+    They are the same in every run: the test images are part of what a data set is, so no setting
+    chooses them.
+
+    Raises:
+        DataError: the images are unlabelled, or a class has too few to be in both parts.
+    """
+    if images.labels is None:
+        raise DataError(f"{images.name}: images cannot be split by class without labels")
+    names, labels = images.class_names, images.labels
+    count = round(len(labels) * _TEST_FRACTION)
+    test = draw_class_shares(labels, names, count=count, seed=_TEST_SEED)
+    train = np.delete(np.arange(len(labels)), test)
+    in_both = [np.bincount(labels[part], minlength=len(names)) > 0 for part in (train, test)]
+    for name, trained, tested in zip(names, *in_both, strict=True):
+        if not (trained and tested):
+            raise DataError(
+                f"{images.name}: class {name!r} has too few images to be in both the training and "
+                "the test set; give more"
+            )
+    return images.select(train), images.select(test)
 
 
 def find_thinned_classes(dataset: Dataset, config: DataConfig) -> tuple[str, ...]:
@@ -73,20 +102,14 @@ def describe_splits(splits: Splits) -> dict[str, Any]:
         parts = {"train": splits.train, "validation": splits.val, "test": splits.test}
     if len(splits.labelled) < len(splits.train):
         parts["labelled"] = splits.labelled
+    if splits.unlabelled is not None:
+        parts["unlabelled"] = splits.unlabelled
+    described = {
+        name: {"images": len(part), "classes": _count_classes(part)} for name, part in parts.items()
+    }
     return {
         "data": splits.source,
-        "split": {
-            "fingerprint": splits.fingerprint,
-            **{
-                name: {
-                    "images": len(part),
-                    "classes": dict(
-                        zip(part.class_names, part.class_counts().tolist(), strict=True)
-                    ),
-                }
-                for name, part in parts.items()
-            },
-        },
+        "split": {"fingerprint": splits.fingerprint, **described},
     }
 
 
@@ -120,6 +143,12 @@ def compute_fingerprint(*index_lists: Indices) -> str:
         digest.update(len(indices).to_bytes(8, "little"))
         digest.update(indices.astype("<i8").tobytes())
     return digest.hexdigest()
+
+
+def _count_classes(images: ImageSet) -> dict[str, int]:
+    if images.labels is None:
+        return {}
+    return dict(zip(images.class_names, images.class_counts().tolist(), strict=True))
 
 
 def _find_removed(dataset: Dataset, config: DataConfig) -> tuple[str, ...]:

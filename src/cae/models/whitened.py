@@ -22,6 +22,8 @@ from cae.models.masking import normalise, pool_visible
 _PATCH = 2
 # Of a patch's variance, pixels of unit variance: directions of less are noise.
 _WHITENING_EPSILON = 5e-4
+# In a direction of less there is nothing, such as the difference of two colours in grey images.
+_LEAST_VARIANCE = 1e-7
 # Statistics follow the weights closely, for training takes few, large steps.
 _BATCH_NORM_MOMENTUM = 0.4
 
@@ -29,7 +31,9 @@ _BATCH_NORM_MOMENTUM = 0.4
 class Whitening(nn.Module):
     """Patches of 2x2 pixels along their principal components, each of unit variance, and negated.
 
-    Its filters are no parameters: they are computed by `fit` and stay. The bias is learnt.
+    Its filters are no parameters: they are computed by `fit` and stay. The bias is learnt. Images
+    that do not vary in all directions have the filters of those that there are more than once: a
+    channel that is always zero would be scaled up without bound by the batch norms above it.
     """
 
     def __init__(self, channels: int) -> None:
@@ -50,7 +54,9 @@ class Whitening(nn.Module):
         patches = ((images - mean) / deviation).unfold(2, _PATCH, 1).unfold(3, _PATCH, 1)
         rows = patches.permute(0, 2, 3, 1, 4, 5).flatten(0, 2).flatten(1)
         variances, components = compute_components(rows)
-        filters = components / (variances + _WHITENING_EPSILON).sqrt()[:, None]
+        found = max(int((variances > _LEAST_VARIANCE).sum()), 1)
+        place = torch.arange(len(variances)) % found
+        filters = components[place] / (variances[place] + _WHITENING_EPSILON).sqrt()[:, None]
         filters = filters.view(-1, images.shape[1], _PATCH, _PATCH) / deviation
         cast("Tensor", self.mean).copy_(mean)
         cast("Tensor", self.weight).copy_(torch.cat((filters, -filters)))

@@ -77,12 +77,13 @@ def pretrain_into(
         StoppedError: `keeping.stop_requested` returned true; the state is saved.
         CaeError: see also `cae.pretrain`.
     """
-    require_fitting(config, splits.train, splits.val, section="autoencoder")
+    images = splits.pretraining
+    require_fitting(config, images, splits.val, section="autoencoder")
     about = describe_images(splits)
 
     def train(checkpoints: Checkpoints) -> Trained[Autoencoder]:
         return pretrain(
-            splits.train,
+            images,
             splits.val,
             config,
             runtime=runtime,
@@ -173,7 +174,9 @@ def start_over(folder: RunFolder, *models: str) -> None:
 def describe_images(splits: Splits) -> dict[str, Any]:
     """Return what a stage is trained on: the splits, and the checksum of their very images."""
     digest = hashlib.sha256()
-    for part in (splits.train, *([] if splits.val is None else [splits.val])):
+    for part in (splits.train, splits.val, splits.unlabelled):
+        if part is None:
+            continue
         digest.update(np.ascontiguousarray(part.images).data)
         if part.labels is not None:
             digest.update(np.ascontiguousarray(part.labels).data)

@@ -66,6 +66,11 @@ def tell_data(run: Run) -> str:
         f"The {test:,} test images are not thinned. They are read once, at the end; pretraining "
         "sees neither them nor the images that were removed."
     )
+    if "unlabelled" in split:
+        sentences.append(
+            f"{split['unlabelled']['images']:,} images without a label are there for pretraining "
+            "alone."
+        )
     if data["labels_per_class"] is not None:
         sentences.append(
             f"The classifier may use {count_noun(data['labels_per_class'], 'label')} of each class."

@@ -116,9 +116,10 @@ class _Maker:
         self._schedule = choose_schedule(choice.schedule, encoder=choice.encoder, **where)
         self._dataset, train = dataset, make_splits(dataset, _make_data(None, seed=0)).train
         self._class_counts, self._images = train.class_counts(), len(train)
+        self._pretraining_images = self._images + _count_unlabelled(dataset)
         epochs = choice.pretrain_epochs or self._schedule.pretrain_epochs
         plain = set_epochs(self._recipe.autoencoder, epochs)
-        self._pretraining_flops = count_pretraining(plain, images=self._images)
+        self._pretraining_flops = count_pretraining(plain, images=self._pretraining_images)
         self._pretrainings: dict[str, tuple[AutoencoderConfig, float]] = {}
 
     def choose_budgets(self) -> list[int | None]:
@@ -166,9 +167,9 @@ class _Maker:
         if name == "masked":
             changes |= self._recipe.mask
         one = set_epochs(change(self._recipe.autoencoder, **changes), 1)
-        flops = count_pretraining(one, images=self._images)
+        flops = count_pretraining(one, images=self._pretraining_images)
         config = set_epochs(one, max(1, round(self._pretraining_flops / flops)))
-        flops = count_pretraining(config, images=self._images)
+        flops = count_pretraining(config, images=self._pretraining_images)
         ratio = flops / self._pretraining_flops
         if not 1 / _MOST_UNEQUAL < ratio < _MOST_UNEQUAL:
             logger.warning(
@@ -200,6 +201,10 @@ class _Maker:
         return count_finetuning(
             self._recipe.autoencoder, config, images=images, num_classes=len(counts)
         )
+
+
+def _count_unlabelled(dataset: Dataset) -> int:
+    return 0 if dataset.unlabelled is None else len(dataset.unlabelled)
 
 
 def _make_data(labels_per_class: int | None, *, seed: int) -> DataConfig:

@@ -43,6 +43,25 @@ def test_a_channel_that_never_changes_divides_by_nothing():
     assert stem(images).isfinite().all()
 
 
+def test_directions_that_grey_images_lack_are_filled_with_those_that_they_have():
+    grey = draw_smooth(500, 1)
+    stem = Whitening(3)
+    stem.fit(grey.expand(-1, 3, -1, -1))
+    found = stem(grey.expand(-1, 3, -1, -1)).detach()[:, :12].transpose(0, 1).flatten(1)
+    # As many directions as a patch of one channel has, each three times, and none that is dead.
+    torch.testing.assert_close(found[4:8], found[:4])
+    torch.testing.assert_close(found[8:], found[:4])
+    assert found.std(dim=1).min() > 0.5
+    assert found[:4].corrcoef().sub(torch.eye(4)).abs().max() < 0.02
+
+
+def test_images_of_one_colour_whiten_to_something_finite():
+    stem = Whitening(3)
+    images = torch.full((5, 3, 8, 8), 0.5)
+    stem.fit(images)
+    assert stem(images).isfinite().all()
+
+
 def test_the_whitening_is_no_parameter_but_its_bias_is():
     encoder = WhitenedEncoder(AutoencoderConfig(encoder="whitened", init_num_filters=4))
     trained = {name for name, value in encoder.named_parameters() if value.requires_grad}

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from cae.checkpoints.weights import read_model
 from cae.config import AutoencoderConfig, ClassifierConfig, DataConfig
 from cae.data.splits import make_splits
 from cae.errors import ConfigError, OccupiedError, StoppedError
@@ -79,6 +80,26 @@ def test_a_stage_is_trained_once(bench: Bench, stage: str):
     assert bench.diary.events == [(name, 0), (name, "skipped")]
     assert bench.read() == before
     assert second.fit.history.metrics == first.fit.history.metrics
+
+
+def test_pretraining_sees_the_images_without_labels_and_is_known_by_them(
+    dataset, make_images, float32, tmp_path
+):
+    rest = replace(make_images(16, classes=4, seed=3), labels=None)
+    bench = Bench(replace(dataset, unlabelled=rest), float32, tmp_path)
+    trained = bench.pretrain()
+    about = read_model(bench.folder.model(bench.folder.autoencoder).json).about
+    assert about["split"]["unlabelled"]["images"] == 16
+    without = Bench(dataset, float32, tmp_path / "without")
+    weights = trained.model.state_dict()
+    assert any(
+        (weights[name] != value).any()
+        for name, value in without.pretrain().model.state_dict().items()
+    )
+    other = replace(rest, images=rest.images[::-1].copy())
+    again = Bench(replace(dataset, unlabelled=other), float32, tmp_path)
+    with pytest.raises(ConfigError, match="images_sha256"):
+        again.pretrain()
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -1,0 +1,190 @@
+"""A user's own pictures, in a folder for each class, as a data set."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+
+from cae.data.images import Dataset, ImageSet
+from cae.data.pictures import load_pictures
+from cae.data.splits import set_test_aside
+from cae.errors import DataError
+from cae.wording import show
+
+TRAIN, TEST, UNLABELLED = "train", "test", "unlabelled"
+
+_SUFFIXES = re.compile(r"\.(png|jpe?g|webp|gif|bmp|tiff?|p[pgn]m|jp2|avif)", re.IGNORECASE)
+_DIGEST_DIGITS = 8
+_MOST_NAME = 40
+
+logger = logging.getLogger(__name__)
+
+
+def is_picture_folder(path: Path) -> bool:
+    """Return whether there is a picture in a folder of the folder `path`.
+
+    Raises:
+        DataError: the file system refuses to look there.
+    """
+    return any(next(_find_pictures(folder), None) is not None for folder in _list_folders(path))
+
+
+def load_folder(path: Path, *, image_shape: tuple[int, int, int]) -> Dataset:
+    """Return the pictures below `path` as a data set, each resized as `load_pictures` does.
+
+    `path` holds a folder of pictures for each class, of which a fifth, every class with its share,
+    is set aside for testing; or folders `train` and `test`, each with a folder for each class.
+    Beside them a folder `unlabelled` may hold pictures that only the autoencoder learns from.
+    Folders within these are looked through too; links to folders, files whose names begin with a
+    dot, and files that are no pictures by their names are passed by.
+
+    The data set's `source` is the folder's name and the beginning of the SHA-256 of the pixels:
+    with other pictures, or pictures of another size, it is another data set. No class is thinned.
+
+    Args:
+        path: the folder.
+        image_shape: [height, width, channels] of the images.
+
+    Raises:
+        DataError: the folders are not laid out like that, there are too few pictures, or one of
+            them cannot be read.
+    """
+    folders = {folder.name: folder for folder in _list_folders(path)}
+    unlabelled = folders.pop(UNLABELLED, None)
+    if TRAIN in folders or TEST in folders:
+        train, test = _load_parts(path, folders, image_shape)
+    else:
+        train, test = set_test_aside(_load_classes(folders, image_shape, name=path.name))
+    rest = None
+    if unlabelled is not None:
+        rest = _load_unlabelled(unlabelled, image_shape, train.class_names)
+    learnt_from = [train] if rest is None else [train, rest]
+    _warn_of_copies(test, learnt_from)
+    source = _name_source(path, [test, *learnt_from])
+    return Dataset(train, test, (), source=source, unlabelled=rest)
+
+
+def _load_parts(
+    path: Path, folders: Mapping[str, Path], image_shape: tuple[int, int, int]
+) -> tuple[ImageSet, ImageSet]:
+    """Return what the folders `train` and `test` hold."""
+    for name in (TRAIN, TEST):
+        if name not in folders:
+            raise DataError(
+                f"{path}: has a folder {TEST if name == TRAIN else TRAIN}, but none called {name}; "
+                f"give both, or the classes' folders alone, to have a fifth set aside for testing"
+            )
+    others = sorted(folders.keys() - {TRAIN, TEST})
+    if others:
+        raise DataError(
+            f"{path}: beside {TRAIN} and {TEST} there may be {UNLABELLED} only, found "
+            f"{show(others[0])}; move its pictures into one of them (validation images are taken "
+            "from the training images)"
+        )
+    train, test = (
+        _load_classes({f.name: f for f in _list_folders(folders[part])}, image_shape, name=part)
+        for part in (TRAIN, TEST)
+    )
+    if train.class_names != test.class_names:
+        (odd, *_) = sorted(set(train.class_names) ^ set(test.class_names))
+        where, missing = (TRAIN, TEST) if odd in train.class_names else (TEST, TRAIN)
+        raise DataError(
+            f"{path}: class {show(odd)} is in {where} and not in {missing}; give both the same "
+            "classes"
+        )
+    return train, test
+
+
+def _load_classes(
+    folders: Mapping[str, Path], image_shape: tuple[int, int, int], *, name: str
+) -> ImageSet:
+    """Return the pictures in folders named by their classes, class by class, sorted by name."""
+    names = tuple(sorted(folders))
+    if len(names) < 2:
+        found = f"only {show(names[0])}" if names else "none"
+        raise DataError(f"{name}: expected a folder for each of two classes or more, found {found}")
+    paths = [list(_find_pictures(folders[each])) for each in names]
+    for each, found in zip(names, paths, strict=True):
+        if not found:
+            raise DataError(
+                f"{folders[each]}: holds no picture (PNG, JPEG, WebP and the like); a class needs "
+                "some, so add them or remove the folder"
+            )
+    labels = np.repeat(np.arange(len(names), dtype=np.int64), [len(found) for found in paths])
+    flat = [path for found in paths for path in found]
+    images = load_pictures(flat, image_shape=image_shape, class_names=names)
+    return ImageSet(images.images, labels, names, name)
+
+
+def _load_unlabelled(
+    folder: Path, image_shape: tuple[int, int, int], class_names: tuple[str, ...]
+) -> ImageSet:
+    paths = list(_find_pictures(folder))
+    if not paths:
+        raise DataError(f"{folder}: holds no picture; add some, or remove the folder")
+    images = load_pictures(paths, image_shape=image_shape, class_names=class_names)
+    return ImageSet(images.images, None, class_names, UNLABELLED)
+
+
+def _list_folders(path: Path) -> list[Path]:
+    try:
+        return sorted(
+            each for each in path.iterdir() if each.is_dir() and not each.name.startswith(".")
+        )
+    except OSError as error:
+        _refuse(error)
+
+
+def _find_pictures(folder: Path) -> Iterator[Path]:
+    """Yield the pictures in a folder and in the folders within it, sorted by their names."""
+    others: list[Path] = []
+    for directory, folders, names in os.walk(folder, onerror=_refuse):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(name for name in names if not name.startswith(".")):
+            path = Path(directory, name)
+            if _SUFFIXES.fullmatch(path.suffix):
+                yield path
+            else:
+                others.append(path)
+    if others:
+        logger.warning(
+            "%s: passing by what is no picture: %d files, such as %s",
+            folder,
+            len(others),
+            others[0].name,
+        )
+
+
+def _refuse(error: OSError) -> NoReturn:
+    raise DataError(f"{error.filename}: cannot be looked into: {error.strerror}") from None
+
+
+def _warn_of_copies(test: ImageSet, learnt_from: Sequence[ImageSet]) -> None:
+    """Warn of test images that are trained on too: what is measured on them means little."""
+    seen = {hash(image.tobytes()) for part in learnt_from for image in part.images}
+    copies = sum(hash(image.tobytes()) in seen for image in test.images)
+    if copies:
+        logger.warning(
+            "%s of the %s test images are among the training images too, pixel by pixel, and make "
+            "the scores look better than they are; remove them from one of the two",
+            f"{copies:,}",
+            f"{len(test):,}",
+        )
+
+
+def _name_source(path: Path, parts: Sequence[ImageSet]) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(repr((part.class_names, part.images.shape)).encode())
+        digest.update(np.ascontiguousarray(part.images).data)
+        if part.labels is not None:
+            digest.update(part.labels.astype("<i8").tobytes())
+    name = re.sub(r"[^A-Za-z0-9]+", "-", path.resolve().name).strip("-")[:_MOST_NAME]
+    return f"{name or 'pictures'}-{digest.hexdigest()[:_DIGEST_DIGITS]}"

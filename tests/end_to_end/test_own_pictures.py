@@ -1,0 +1,64 @@
+"""Somebody's own pictures go the whole way, from their folders to predictions."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+def paint(root: Path, colours: dict[str, tuple[int, int, int]], *, count: int) -> None:
+    """Write noisy pictures of one colour into a folder for each class."""
+    random = np.random.default_rng(0)
+    for name, colour in colours.items():
+        (root / name).mkdir(parents=True)
+        for place in range(count):
+            noise = random.integers(-20, 21, (20, 30, 3))
+            pixels = (np.array(colour) + noise).clip(0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(root / name / f"{place}.png")
+
+
+@pytest.mark.slow
+def test_from_folders_to_predictions(cae, tiny_options):
+    pictures = cae.folder / "my pictures"
+    paint(pictures, {"red": (200, 40, 40), "blue": (40, 40, 200)}, count=20)
+    paint(pictures, {"unlabelled": (40, 200, 40)}, count=15)
+    settings = [*tiny_options, "--set", "batch_size=8", "--set", "image_shape=[16,16,3]"]
+    run = ("run", "--data", pictures, "--preset", "digits", *settings, "--out", "mine")
+    result = cae(*run)
+    assert result.returncode == 0, result.stderr
+    assert "my-pictures-" in result.stdout
+    evaluation = json.loads((cae.folder / "mine" / "evaluation.json").read_text())
+    assert evaluation["split"]["train"]["classes"] == {"blue": 12, "red": 13}
+    assert evaluation["split"]["unlabelled"]["images"] == 15
+    assert evaluation["test"]["classifier"]["count"] == 8
+    assert evaluation["thinned_classes"] == []
+
+    model = cae.folder / "mine" / "models" / "classifier_digits.json"
+    again = cae("evaluate", model, "--data", pictures, "--json")
+    assert again.returncode == 0, again.stderr
+    accuracy = json.loads(again.stdout)["accuracy"]
+    assert accuracy == evaluation["test"]["classifier"]["accuracy"]
+    unnamed = cae("evaluate", model)
+    assert unnamed.returncode == 2
+    assert "the path of their folder" in unnamed.stderr
+
+    told = cae("predict", pictures / "red" / "0.png", "--model", model, "--json")
+    assert json.loads(told.stdout)[0]["class"] in ("red", "blue")
+
+    # Another picture makes other data: the finished run is not taken for one of it.
+    paint(pictures / "red", {"more": (210, 50, 50)}, count=5)
+    other = cae(*run)
+    assert other.returncode == 2
+    assert "data is 'my-pictures-" in other.stderr
+
+
+def test_a_folder_that_is_laid_out_otherwise_is_refused(cae):
+    paint(cae.folder / "pets", {"cat": (9, 9, 9)}, count=3)
+    result = cae("run", "--data", "pets")
+    assert result.returncode == 3
+    assert "found only 'cat'" in result.stderr
+    assert not (cae.folder / "runs").exists()

@@ -1,0 +1,184 @@
+"""A folder of pictures becomes the data set that its folders tell, and says where it does not."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cae.config import DataConfig
+from cae.data.folder import is_picture_folder, load_folder
+from cae.data.images import Dataset
+from cae.data.sources import load_dataset
+from cae.data.splits import describe_splits, make_splits
+from cae.errors import DataError
+
+SHAPE = (6, 8, 3)  # of the pictures, which are stored as they are
+
+
+def draw(number: int) -> np.ndarray:
+    return np.random.default_rng(number).integers(0, 256, SHAPE, dtype=np.uint8)
+
+
+def write(path: Path, number: int) -> None:
+    """Write a picture that its number tells from all others."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(draw(number)).save(path)
+
+
+def fill(root: Path, counts: Mapping[str, int], *, first: int = 0) -> Path:
+    """Write so many pictures into each folder."""
+    number = first
+    for folder, count in counts.items():
+        for place in range(count):
+            write(root / folder / f"{place:03}.png", number)
+            number += 1
+    return root
+
+
+def load(root: Path, shape: tuple[int, int, int] = SHAPE) -> Dataset:
+    return load_folder(root, image_shape=shape)
+
+
+def test_classes_are_folders_and_a_fifth_of_each_is_set_aside(tmp_path):
+    dataset = load(fill(tmp_path / "My pets!", {"dog": 10, "cat": 20}))
+    assert dataset.train.class_names == dataset.test.class_names == ("cat", "dog")
+    assert dataset.train.class_counts().tolist() == [16, 8]
+    assert dataset.test.class_counts().tolist() == [4, 2]
+    assert dataset.train.image_shape == SHAPE
+    assert dataset.thinned_classes == ()
+    assert dataset.unlabelled is None
+    assert dataset.fallback_reason is None
+    # Every picture is there once, as it was, under its label.
+    expected = {draw(number).tobytes(): "dog" if number < 10 else "cat" for number in range(30)}
+    assert dataset.train.labels is not None
+    assert dataset.test.labels is not None
+    found = {
+        image.transpose(1, 2, 0).tobytes(): part.class_names[label]
+        for part in (dataset.train, dataset.test)
+        for image, label in zip(part.images, part.labels, strict=True)
+    }
+    assert found == expected
+
+
+def test_training_and_test_pictures_may_be_given(tmp_path):
+    root = fill(tmp_path, {"train/a": 3, "train/b": 2, "test/a": 2, "test/b": 1, "unlabelled": 4})
+    dataset = load(root)
+    assert dataset.train.class_counts().tolist() == [3, 2]
+    assert dataset.test.class_counts().tolist() == [2, 1]
+    assert dataset.unlabelled is not None
+    assert len(dataset.unlabelled) == 4
+    assert dataset.unlabelled.labels is None
+
+
+def test_folders_in_a_class_are_looked_through_and_what_is_no_picture_is_passed_by(
+    tmp_path, caplog
+):
+    fill(tmp_path, {"a": 6, "b/first": 3, "b/second/half": 3})
+    (tmp_path / "a" / "notes.txt").write_text("of the day")
+    (tmp_path / "a" / ".hidden.png").write_text("no picture")
+    (tmp_path / "b" / ".cache").mkdir()
+    (tmp_path / "b" / ".cache" / "0.png").write_text("no picture")
+    (tmp_path / ".thumbnails").mkdir()
+    with caplog.at_level(logging.WARNING):
+        dataset = load(tmp_path)
+    assert dataset.train.class_names == ("a", "b")
+    assert len(dataset.train) + len(dataset.test) == 12
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert "1 files, such as notes.txt" in message
+
+
+def test_the_suffix_is_read_in_either_case(tmp_path):
+    fill(tmp_path, {"a": 5, "b": 5})
+    (tmp_path / "a" / "000.png").rename(tmp_path / "a" / "000.PNG")
+    dataset = load(tmp_path)
+    assert len(dataset.train) + len(dataset.test) == 10
+
+
+def test_the_source_is_known_by_name_and_pixels(tmp_path):
+    root = fill(tmp_path / "My pets!", {"dog": 5, "cat": 5})
+    source = load(root).source
+    assert source == load(root).source
+    assert source.startswith("My-pets-")
+    assert source == load(fill(tmp_path / "copy" / "My pets!", {"dog": 5, "cat": 5})).source
+    assert source != load(root, (4, 4, 3)).source
+    write(root / "dog" / "more.png", 99)
+    assert source != load(root).source
+    # Other labels are other data.
+    root = fill(tmp_path / "other" / "My pets!", {"dog": 5, "cat": 5})
+    (root / "dog").rename(root / "ant")
+    assert source != load(root).source
+
+
+def test_pictures_that_are_tested_on_and_learnt_from_are_warned_of(tmp_path, caplog):
+    root = fill(tmp_path, {"train/a": 3, "train/b": 3, "test/a": 2, "test/b": 2})
+    write(root / "test" / "a" / "again.png", 0)
+    write(root / "unlabelled" / "again.png", 6)  # the first of the test pictures
+    load(root)
+    assert "2 of the 5 test images are among the training images" in caplog.text
+
+
+def test_the_autoencoder_alone_learns_from_what_has_no_label(tmp_path):
+    root = fill(tmp_path, {"a": 10, "b": 10, "unlabelled": 7})
+    splits = make_splits(load(root), DataConfig(val_size=0.25))
+    assert (len(splits.train), len(splits.labelled), len(splits.pretraining)) == (12, 12, 19)
+    assert splits.pretraining.labels is None
+    assert (splits.pretraining.images[:12] == splits.train.images).all()
+    assert splits.train.labels is not None
+    described = describe_splits(splits)["split"]
+    assert described["unlabelled"] == {"images": 7, "classes": {}}
+    assert described["train"] == {"images": 12, "classes": {"a": 6, "b": 6}}
+
+
+@pytest.mark.parametrize(
+    ("counts", "words"),
+    [
+        ({"a": 9}, "expected a folder for each of two classes or more, found only 'a'"),
+        ({"unlabelled": 9}, "expected a folder for each of two classes or more, found none"),
+        ({"a": 9, "b": 1}, "class 'b' has too few images"),
+        ({"train/a": 2, "train/b": 2}, "has a folder train, but none called test; give both"),
+        ({"test/a": 2, "b": 2}, "has a folder test, but none called train; give both"),
+        (
+            {"train/a": 2, "train/b": 2, "test/a": 2, "test/b": 2, "val/a": 2},
+            "there may be unlabelled only, found 'val'; move its pictures",
+        ),
+        ({"train/a": 2, "train/b": 2, "test/a": 2, "test/c": 2}, "class 'b' is in train and not"),
+        ({"train/a": 2, "test/a": 2}, "found only 'a'"),
+    ],
+)
+def test_another_layout_is_refused_with_what_to_do(tmp_path, counts, words):
+    with pytest.raises(DataError, match=words):
+        load(fill(tmp_path, counts))
+
+
+def test_a_class_without_pictures_is_refused(tmp_path):
+    fill(tmp_path, {"a": 5, "b": 5})
+    (tmp_path / "c").mkdir()
+    with pytest.raises(DataError, match=r"c: holds no picture .* add them or remove the folder"):
+        load(tmp_path)
+    (tmp_path / "c").rename(tmp_path / "unlabelled")
+    with pytest.raises(DataError, match="unlabelled: holds no picture"):
+        load(tmp_path)
+
+
+def test_a_damaged_picture_is_named(tmp_path):
+    fill(tmp_path, {"a": 5, "b": 5})
+    (tmp_path / "b" / "002.png").write_bytes(b"\x89PNG")
+    with pytest.raises(DataError, match=r"b/002\.png: "):
+        load(tmp_path)
+
+
+def test_a_path_is_taken_for_what_it_holds(tmp_path):
+    fill(tmp_path / "pets", {"a": 5, "b": 5})
+    assert is_picture_folder(tmp_path / "pets")
+    dataset = load_dataset(str(tmp_path / "pets"), image_shape=SHAPE)
+    assert dataset.train.image_shape == SHAPE
+    assert load_dataset(str(tmp_path / "pets")).train.image_shape == (32, 32, 3)
+    (tmp_path / "empty" / "a").mkdir(parents=True)
+    assert not is_picture_folder(tmp_path / "empty")
+    with pytest.raises(DataError, match=r"empty: holds neither CIFAR-10 .* nor pictures"):
+        load_dataset(str(tmp_path / "empty"))
