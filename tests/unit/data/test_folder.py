@@ -55,13 +55,11 @@ def test_classes_are_folders_and_a_fifth_of_each_is_set_aside(tmp_path):
     assert dataset.fallback_reason is None
     # Every picture is there once, as it was, under its label.
     expected = {draw(number).tobytes(): "dog" if number < 10 else "cat" for number in range(30)}
-    assert dataset.train.labels is not None
-    assert dataset.test.labels is not None
-    found = {
-        image.transpose(1, 2, 0).tobytes(): part.class_names[label]
-        for part in (dataset.train, dataset.test)
-        for image, label in zip(part.images, part.labels, strict=True)
-    }
+    found: dict[bytes, str] = {}
+    for part in (dataset.train, dataset.test):
+        assert part.labels is not None
+        for image, label in zip(part.images, part.labels, strict=True):
+            found[image.transpose(1, 2, 0).tobytes()] = part.class_names[label]
     assert found == expected
 
 
