@@ -2,8 +2,9 @@
 
 The record is airbench94_muon (Jordan, arXiv 2404.00498): eight epochs from scratch, here written
 with this package's keys, on all 42,500 training images. Ours is preset `quick` on the same images,
-shortened so that its autoencoder, its classifier and its answers take no longer. Each is trained
-in turn and answers for the test images once; wall times are from the first to the last of that.
+as many epochs as let its autoencoder, its classifier and its answers take no longer. Each is
+trained in turn and answers for the test images once; wall times are from the first to the last of
+that.
 """
 
 from __future__ import annotations
