@@ -94,7 +94,7 @@ def test_a_model_of_unknown_data_wants_to_be_told_which(call_cae, finished_run: 
     write_sealed_json(classifier_of(finished_run), content)
     answer = call_cae("evaluate", classifier_of(finished_run), *ON_CPU)
     assert answer.code == 2
-    assert "--data cifar10, digits or a path" in answer.err
+    assert "--data cifar10, digits, or the path of their folder" in answer.err
     answer = call_cae("evaluate", classifier_of(finished_run), *ON_CPU, "--data", "digits")
     assert answer.code == 0
 
