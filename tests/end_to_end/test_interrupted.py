@@ -55,7 +55,12 @@ def read_until_training(process: subprocess.Popen[str]) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)]
+    ("number", "code"),
+    [
+        (signal.SIGINT, 130),
+        pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow),
+        (signal.SIGKILL, -9),
+    ],
 )
 def test_a_run_that_is_ended_in_training_goes_on_to_the_same_bytes(
     cae, undisturbed: Path, number: signal.Signals, code: int
