@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import shutil
 from pathlib import Path
+from statistics import mean
 
 import pytest
 
@@ -41,6 +43,18 @@ def test_the_readme_answers_as_the_report_does():
     assert tell_extent(study) in words
     assert tell_answer(study) in words
     assert study.conditions["command"] in words
+
+
+def test_the_readme_tells_what_masked_pretraining_takes_for_the_same_operations():
+    with StudyFolder(ROOT).table.open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["plan"] == "labels"]
+    seconds = {
+        name: mean(float(row["pretrain_seconds"]) for row in rows if row["pretraining"] == name)
+        for name in ("masked", "plain")
+    }
+    words = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    times = f"{seconds['masked'] / seconds['plain']:.1f}"
+    assert f"masked pretraining takes {times} times as long as plain" in words
 
 
 def test_every_published_trial_was_asked_for(made_again: StudyFolder):
