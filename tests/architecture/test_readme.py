@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import pytest
 
 from cae.report.seeds import group_runs
 from cae.report.sources import read_peers, read_run
+from cae.report.study_results import read_study
+from cae.report.study_sentences import tell_answer, tell_extent
 
 ROOT = Path(__file__).parents[2]
 RUNS = {
@@ -21,6 +25,7 @@ RUNS = {
 }
 
 SPEED = ROOT / "benchmarks" / "results"
+STUDY = ROOT / "history" / "study"
 # The tables that show no results, by the first cells of their heads.
 PLAIN_TABLES = {("command", "what it does"), ("section", "key"), ("", "")}
 STAGES = ("autoencoder", "classifier")
@@ -120,6 +125,32 @@ def test_the_readme_tells_what_a_record_recipe_reaches_in_the_same_time():
     ) in read_words()
 
 
+def test_the_readme_answers_as_the_report_does():
+    study, words = read_study(STUDY), read_words()
+    assert study is not None
+    assert tell_extent(study) in words
+    assert tell_answer(study) in words
+    conditions = study.conditions
+    (environment,) = conditions["environments"]
+    torch = environment["packages"]["torch"].partition("+")[0]
+    assert (
+        f"`{conditions['command']}`, {environment['threads']} thread a trial, two at once, "
+        f"{environment['processor']}, PyTorch {torch}, {environment['precision']}, "
+        f"{conditions['date']}"
+    ) in words
+
+
+def test_the_readme_tells_what_masked_pretraining_takes_for_the_same_operations():
+    with (STUDY / "trials.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["plan"] == "labels"]
+    seconds = {
+        name: mean(float(row["pretrain_seconds"]) for row in rows if row["pretraining"] == name)
+        for name in ("masked", "plain")
+    }
+    times = f"{seconds['masked'] / seconds['plain']:.1f}"
+    assert f"masked pretraining takes {times} times as long as plain" in read_words()
+
+
 def test_the_readme_shows_the_origins_figures_as_the_report_does():
     origin, figure = read_peers()["origin"], read_peers()["origin"]["figure"]
     table = read_table("the origin |")
@@ -178,7 +209,7 @@ def test_every_figure_of_the_readmes_tables_is_in_the_results():
         *(ROOT / name for name in ("run.json", "evaluation.json", "environment.json")),
         *SPEED.rglob("*.json"),
         *(ROOT / "runs_published").rglob("e*.json"),
-        *(ROOT / "history" / "study").glob("summary.json"),
+        STUDY / "summary.json",
     ]
     known = sorted({n for path in results for n in find_numbers(read_json(path))})
     known += find_numbers(read_peers())
@@ -195,13 +226,18 @@ def test_every_figure_of_the_readmes_tables_is_in_the_results():
     assert not missing
 
 
-def write_speed_table(result: dict[str, Any]) -> dict[str, list[str]]:
-    """Return the rows that the README shows of a result of `make bench`."""
-    found = {
+def index_rows(result: dict[str, Any]) -> dict[tuple[str, str, str], dict[str, Any]]:
+    """Return what was measured of each contestant by its name, the task and the case."""
+    return {
         (row["contestant"], row["task"], row["case"]): row
         for row in result["rows"]
         if row["task"] != "machine"
     }
+
+
+def write_speed_table(result: dict[str, Any]) -> dict[str, list[str]]:
+    """Return the rows that the README shows of a result of `make bench`."""
+    found = index_rows(result)
     table = {"images per second": list(CASES)}
     for name in dict.fromkeys(name for name, _, _ in found):
         cells: list[str] = []
@@ -226,11 +262,7 @@ def list_speeds() -> list[Path]:
 
 def write_elsewhere(result: dict[str, Any]) -> str:
     """Return the README's words for what `make bench` found on a machine of another family."""
-    found = {
-        (row["contestant"], row["task"], row["case"]): row
-        for row in result["rows"]
-        if row["task"] != "machine"
-    }
+    found = index_rows(result)
     steps = [
         [
             f"{found[name, *CASES[f'{stage} step']]['ours_over_this']['median']:.2f}"

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import shutil
 from pathlib import Path
-from statistics import mean
 
 import pytest
 
-from cae.report.study_results import read_study
-from cae.report.study_sentences import tell_answer, tell_extent
 from cae.run_folder import StudyFolder
 from cae.study.results import read_grids, write_results
 
@@ -34,27 +30,6 @@ def test_the_published_table_and_summary_are_made_of_the_published_trials(made_a
     published = StudyFolder(ROOT)
     assert made_again.table.read_bytes() == published.table.read_bytes()
     assert made_again.summary.read_bytes() == published.summary.read_bytes()
-
-
-def test_the_readme_answers_as_the_report_does():
-    study = read_study(StudyFolder(ROOT).results)
-    words = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
-    assert study is not None
-    assert tell_extent(study) in words
-    assert tell_answer(study) in words
-    assert study.conditions["command"] in words
-
-
-def test_the_readme_tells_what_masked_pretraining_takes_for_the_same_operations():
-    with StudyFolder(ROOT).table.open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["plan"] == "labels"]
-    seconds = {
-        name: mean(float(row["pretrain_seconds"]) for row in rows if row["pretraining"] == name)
-        for name in ("masked", "plain")
-    }
-    words = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
-    times = f"{seconds['masked'] / seconds['plain']:.1f}"
-    assert f"masked pretraining takes {times} times as long as plain" in words
 
 
 def test_every_published_trial_was_asked_for(made_again: StudyFolder):

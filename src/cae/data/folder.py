@@ -7,6 +7,7 @@ import logging
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -33,7 +34,8 @@ def is_picture_folder(path: Path) -> bool:
     Raises:
         DataError: the file system refuses to look there.
     """
-    return any(next(_find_pictures(folder), None) is not None for folder in _list_folders(path))
+    folders = _find_folders(path).values()
+    return any(next(_find_pictures(folder), None) is not None for folder in folders)
 
 
 def load_folder(path: Path, *, image_shape: tuple[int, int, int]) -> Dataset:
@@ -56,7 +58,7 @@ def load_folder(path: Path, *, image_shape: tuple[int, int, int]) -> Dataset:
         DataError: the folders are not laid out like that, there are too few pictures, or one of
             them cannot be read.
     """
-    folders = {folder.name: folder for folder in _list_folders(path)}
+    folders = _find_folders(path)
     unlabelled = folders.pop(UNLABELLED, None)
     if TRAIN in folders or TEST in folders:
         train, test = _load_parts(path, folders, image_shape)
@@ -89,7 +91,7 @@ def _load_parts(
             "from the training images)"
         )
     train, test = (
-        _load_classes({f.name: f for f in _list_folders(folders[part])}, image_shape, name=part)
+        _load_classes(_find_folders(folders[part]), image_shape, name=part)
         for part in (TRAIN, TEST)
     )
     if train.class_names != test.class_names:
@@ -106,40 +108,42 @@ def _load_classes(
     folders: Mapping[str, Path], image_shape: tuple[int, int, int], *, name: str
 ) -> ImageSet:
     """Return the pictures in folders named by their classes, class by class, sorted by name."""
-    names = tuple(sorted(folders))
+    names = tuple(folders)
     if len(names) < 2:
         found = f"only {show(names[0])}" if names else "none"
         raise DataError(f"{name}: expected a folder for each of two classes or more, found {found}")
-    paths = [list(_find_pictures(folders[each])) for each in names]
-    for each, found in zip(names, paths, strict=True):
-        if not found:
-            raise DataError(
-                f"{folders[each]}: holds no picture (PNG, JPEG, WebP and the like); a class needs "
-                "some, so add them or remove the folder"
-            )
+    paths = [_list_pictures(folder) for folder in folders.values()]
     labels = np.repeat(np.arange(len(names), dtype=np.int64), [len(found) for found in paths])
     flat = [path for found in paths for path in found]
     images = load_pictures(flat, image_shape=image_shape, class_names=names)
-    return ImageSet(images.images, labels, names, name)
+    return replace(images, labels=labels, name=name)
 
 
 def _load_unlabelled(
     folder: Path, image_shape: tuple[int, int, int], class_names: tuple[str, ...]
 ) -> ImageSet:
-    paths = list(_find_pictures(folder))
-    if not paths:
-        raise DataError(f"{folder}: holds no picture; add some, or remove the folder")
+    paths = _list_pictures(folder)
     images = load_pictures(paths, image_shape=image_shape, class_names=class_names)
-    return ImageSet(images.images, None, class_names, UNLABELLED)
+    return replace(images, name=UNLABELLED)
 
 
-def _list_folders(path: Path) -> list[Path]:
+def _find_folders(path: Path) -> dict[str, Path]:
+    """Return the folders in a folder by their names, sorted by these."""
     try:
-        return sorted(
-            each for each in path.iterdir() if each.is_dir() and not each.name.startswith(".")
-        )
+        found = sorted(each for each in path.iterdir() if each.is_dir())
     except OSError as error:
         _refuse(error)
+    return {each.name: each for each in found if not each.name.startswith(".")}
+
+
+def _list_pictures(folder: Path) -> list[Path]:
+    paths = list(_find_pictures(folder))
+    if not paths:
+        raise DataError(
+            f"{folder}: holds no picture (PNG, JPEG, WebP and the like); add them or remove the "
+            "folder"
+        )
+    return paths
 
 
 def _find_pictures(folder: Path) -> Iterator[Path]:

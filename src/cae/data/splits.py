@@ -37,9 +37,7 @@ def make_splits(dataset: Dataset, config: DataConfig) -> Splits:
         DataError: the training images are unlabelled, or too few for both splits or for so many
             labels.
     """
-    labels = dataset.train.labels
-    if labels is None:
-        raise DataError(f"{dataset.train.name}: images cannot be split by class without labels")
+    labels = _require_labels(dataset.train)
     names = dataset.train.class_names
     removed = _find_removed(dataset, config)
     _require_known(removed, names)
@@ -74,9 +72,7 @@ def set_test_aside(images: ImageSet) -> tuple[ImageSet, ImageSet]:
     Raises:
         DataError: the images are unlabelled, or a class has too few to be in both parts.
     """
-    if images.labels is None:
-        raise DataError(f"{images.name}: images cannot be split by class without labels")
-    names, labels = images.class_names, images.labels
+    names, labels = images.class_names, _require_labels(images)
     count = round(len(labels) * _TEST_FRACTION)
     test = draw_class_shares(labels, names, count=count, seed=_TEST_SEED)
     train = np.delete(np.arange(len(labels)), test)
@@ -197,6 +193,12 @@ def _draw_labelled(labels: NDArray[np.int64], names: Sequence[str], config: Data
 
 def _named(images: ImageSet, role: str) -> ImageSet:
     return replace(images, name=f"{images.name} {role}")
+
+
+def _require_labels(images: ImageSet) -> NDArray[np.int64]:
+    if images.labels is None:
+        raise DataError(f"{images.name}: images cannot be split by class without labels")
+    return images.labels
 
 
 def _require_known(removed: Sequence[str], names: Sequence[str]) -> None:

@@ -77,13 +77,12 @@ def pretrain_into(
         StoppedError: `keeping.stop_requested` returned true; the state is saved.
         CaeError: see also `cae.pretrain`.
     """
-    images = splits.pretraining
-    require_fitting(config, images, splits.val, section="autoencoder")
+    require_fitting(config, splits.train, splits.val, section="autoencoder")
     about = describe_images(splits)
 
     def train(checkpoints: Checkpoints) -> Trained[Autoencoder]:
         return pretrain(
-            images,
+            splits.pretraining,
             splits.val,
             config,
             runtime=runtime,
