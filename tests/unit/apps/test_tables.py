@@ -132,6 +132,15 @@ def test_splits_are_counted_by_class():
     assert "fingerprint " + "f" * 64 in lines
 
 
+def test_images_without_labels_are_counted_in_no_class():
+    part = {"images": 30, "classes": {"cat": 10, "dog": 20}}
+    split = {"fingerprint": "f", "train": part, "unlabelled": {"images": 7, "classes": {}}}
+    lines = read(make_splits_table({"data": "pets-0", "split": split}))
+    assert "class train unlabelled" in lines
+    assert "cat 10" in lines
+    assert "all 30 7" in lines
+
+
 def test_a_prediction_shows_the_three_most_probable_classes():
     probabilities = {"cat": 0.625, "dog": 0.25, "deer": 0.1, "ship": 0.025}
     lines = read(make_predictions_table([{"path": "[a].png", "probabilities": probabilities}]))

@@ -77,6 +77,13 @@ def test_data_without_validation_are_told_as_such(make_run: Make):
     assert "set aside for validation, with" not in words
 
 
+def test_images_without_labels_are_told_of(make_run: Make):
+    run = make_run()
+    assert "without a label" not in tell_data(run)
+    run.evaluation["split"]["unlabelled"] = {"images": 1_234, "classes": {}}
+    assert "1,234 images without a label are there for pretraining alone." in tell_data(run)
+
+
 def set_keys(run: Run, section: str, **values: Any) -> Run:
     run.config[section].update(values)
     return run
