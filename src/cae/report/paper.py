@@ -90,7 +90,8 @@ def make_report(
         beside: the folders of other runs to compare. Those of the same recipe as another, with
             another seed, are told of together.
         study: the folder of a study's results; None: history/study of the run.
-        benchmarks: the folder of results of `make bench`; None: benchmarks/results of the run.
+        benchmarks: the folder of results of `make bench`, of which that of the run's machine is
+            shown, or else the newest; None: benchmarks/results of the run.
         command: what the report says that it was made by.
 
     Raises:
@@ -132,7 +133,7 @@ def gather(
         read_training(first),
         found,
         regularisations,
-        read_speed(benchmarks or first.folder.benchmarks),
+        read_speed(benchmarks or first.folder.benchmarks, first.environment),
         read_peers(),
         command,
     )

@@ -130,10 +130,15 @@ def read_training(run: Run) -> Training:
     )
 
 
-def read_speed(folder: Path) -> dict[str, Any] | None:
+def read_speed(folder: Path, environment: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the newest result of `make bench` in `folder`, or None if there is none.
 
-    Of several of one day it is the last by name.
+    Those measured where a run was trained go before those of other machines. Of several of one day
+    it is the last by name.
+
+    Args:
+        folder: of the results.
+        environment: of the run, whose processor, or accelerator, is looked for.
 
     Raises:
         CheckpointError: it is damaged.
@@ -142,7 +147,15 @@ def read_speed(folder: Path) -> dict[str, Any] | None:
         _read(path, ("date", "environment", "rows"), read_json)
         for path in sorted(folder.glob("steps_*.json"), reverse=True)
     ]
-    return max(results, key=lambda result: result["date"], default=None)
+
+    def rank(result: Mapping[str, Any]) -> tuple[bool, str]:
+        pairs = (
+            (found.get("accelerator"), found.get("processor"))
+            for found in (result["environment"], environment)
+        )
+        return len(set(pairs)) == 1, result["date"]
+
+    return max(results, key=rank, default=None)
 
 
 def read_peers() -> dict[str, Any]:

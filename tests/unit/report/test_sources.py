@@ -82,15 +82,22 @@ def test_an_unknown_key_of_a_configuration_is_named(run_folder: RunFolder):
         read_run(run_folder.root)
 
 
-def test_the_newest_measurement_of_speed_counts(tmp_path: Path):
-    assert read_speed(tmp_path) is None
+def test_the_speed_shown_is_of_the_runs_machine_and_else_the_newest(tmp_path: Path):
+    elsewhere = {"processor": "z", "accelerator": None}
+    assert read_speed(tmp_path, elsewhere) is None
     for machine, date in (("c", "2026-11-24"), ("a", "2026-11-25"), ("b", "2026-11-25")):
-        content = {"date": date, "environment": {"processor": machine}, "rows": []}
+        environment = {"processor": machine, "accelerator": None}
+        content = {"date": date, "environment": environment, "rows": []}
         write_json(tmp_path / f"steps_{machine}_{date}.json", content)
-    found = read_speed(tmp_path)
-    assert found is not None
-    assert found["date"] == "2026-11-25"
-    assert found["environment"] == {"processor": "b"}  # of one day the last by name
+
+    def choose(processor: str, accelerator: str | None = None) -> str:
+        found = read_speed(tmp_path, {"processor": processor, "accelerator": accelerator})
+        assert found is not None
+        return found["environment"]["processor"]
+
+    assert choose("z") == "b"  # of one day the last by name
+    assert [choose(machine) for machine in "abc"] == ["a", "b", "c"]
+    assert choose("c", accelerator="a GPU") == "b"
 
 
 def test_every_figure_of_a_peer_has_its_conditions_and_its_source():
