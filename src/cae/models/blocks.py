@@ -126,9 +126,10 @@ class ConvUnit(nn.Module):
         activity = F.relu_(self.conv(x))
         if activities is not None:
             activities.append(activity)
-        if visible is None:
-            return self.noise(self.norm(activity))
-        return self.noise(normalise(self.norm, activity, visible)) * visible.to(activity.dtype)
+        x = normalise(self.norm, activity, visible)
+        if isinstance(self.noise, nn.Identity):
+            return x
+        return self.noise(x) if visible is None else self.noise(x) * visible.to(x.dtype)
 
 
 class DiracConv2d(nn.Conv2d):

@@ -11,6 +11,7 @@ from torch import Tensor, nn, optim
 from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, OneCycleLR
 
 from cae.config import AutoencoderConfig, ClassifierConfig
+from cae.runtime.device import Precision
 from cae.training.muon import FilterMuon, Together
 
 _EPSILON = 1e-7  # Keras's; torch's is 1e-8 or 1e-10.
@@ -54,6 +55,7 @@ def make_optimizer(
     model: nn.Module,
     config: AutoencoderConfig | ClassifierConfig,
     *,
+    precision: Precision = "bfloat16",
     capturable: bool = False,
 ) -> Optimizer:
     """Return the configured optimizer of those of the model's parameters that take a gradient.
@@ -64,6 +66,7 @@ def make_optimizer(
     Args:
         model: an autoencoder or a classifier.
         config: names the optimizer, its learning rate and its weight decay.
+        precision: in which Muon computes; the others compute in float32 alone.
         capturable: whether its steps are to become a part of a CUDA graph. That keeps the learning
             rate in a tensor on the device, and takes an optimizer of `CAPTURABLE`.
     """
@@ -72,7 +75,7 @@ def make_optimizer(
         if parameter.requires_grad:
             kinds.setdefault(_find_kind(model, name, parameter, config), []).append(parameter)
     if config.optimizer == "muon":
-        return _make_muon(kinds, config)
+        return _make_muon(kinds, config, precision)
     kind, options = _OPTIMIZERS[config.optimizer]
     if config.weight_decay is not None:
         options = {**options, "weight_decay": config.weight_decay}
@@ -85,7 +88,9 @@ def make_optimizer(
 
 
 def _make_muon(
-    kinds: Mapping[_Kind, list[nn.Parameter]], config: AutoencoderConfig | ClassifierConfig
+    kinds: Mapping[_Kind, list[nn.Parameter]],
+    config: AutoencoderConfig | ClassifierConfig,
+    precision: Precision,
 ) -> Together:
     """Return a Muon for each kind of filters, and one SGD for all the rest."""
     decay = _MUON_OUTPUT_DECAY if config.weight_decay is None else config.weight_decay
@@ -93,7 +98,7 @@ def _make_muon(
     rest: list[dict[str, Any]] = []
     for kind, group in zip(kinds, _make_groups(kinds, config.lr), strict=True):
         if kind.name == "filters":
-            muon = FilterMuon(group["params"], lr=config.lr)
+            muon = FilterMuon(group["params"], lr=config.lr, precision=precision)
             muon.param_groups[0].update(scale=kind.scale, first_epoch=kind.first_epoch)
             parts.append(muon)
         else:

@@ -53,7 +53,7 @@ def make_step(
     they are taken one operation at a time.
     """
     capturable = runtime.device.type == "cuda" and config.optimizer in CAPTURABLE
-    optimizer = make_optimizer(model, config, capturable=capturable)
+    optimizer = make_optimizer(model, config, precision=runtime.precision, capturable=capturable)
     step = PlainStep(model, objective, optimizer, runtime=runtime)
     return (
         GraphStep(step, batch_size=config.batch_size, device=runtime.device) if capturable else step

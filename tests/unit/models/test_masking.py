@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from cae.config import AutoencoderConfig
+from cae.models import masking
 from cae.models.masking import PatchDecoder, draw_visible, normalise, pool_visible
 
 CONFIG = AutoencoderConfig(image_shape=(16, 24, 3), mask_ratio=0.5)
@@ -43,6 +44,14 @@ def make_norms() -> tuple[nn.BatchNorm2d, nn.BatchNorm1d]:
     return norm, reference
 
 
+@pytest.fixture(params=["gathered", "in place"])
+def both_ways(request, monkeypatch):
+    """On the CPU the visible places are gathered; in a CUDA graph they cannot be."""
+    if request.param == "in place":
+        monkeypatch.setattr(masking, "_norm_gathered", masking._norm_in_place)
+
+
+@pytest.mark.usefixtures("both_ways")
 def test_batch_norm_of_the_visible_is_that_of_the_visible_gathered():
     x, visible = draw(4, 5, 6, 6).add(2).requires_grad_(), (draw(4, 1, 6, 6, seed=1) > 0).float()
     norm, reference = make_norms()
@@ -65,6 +74,7 @@ def test_batch_norm_of_the_visible_is_that_of_the_visible_gathered():
         torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.usefixtures("both_ways")
 def test_running_statistics_are_of_the_visible_and_used_in_evaluation():
     x, visible = draw(4, 5, 6, 6).add(2), (draw(4, 1, 6, 6, seed=1) > 0).float()
     norm, _ = make_norms()
@@ -73,9 +83,27 @@ def test_running_statistics_are_of_the_visible_and_used_in_evaluation():
     assert norm.running_mean is not None
     assert norm.running_var is not None
     torch.testing.assert_close(norm.running_mean, 0.3 * seen.mean(0))
-    torch.testing.assert_close(norm.running_var, 0.7 + 0.3 * seen.var(0, correction=0))
+    torch.testing.assert_close(norm.running_var, 0.7 + 0.3 * seen.var(0))
     norm.eval()
     torch.testing.assert_close(normalise(norm, x, visible), norm(x * visible) * visible)
+
+
+def test_one_place_alone_has_no_variance():
+    x, visible = draw(1, 5, 2, 2).requires_grad_(), torch.zeros(1, 1, 2, 2)
+    visible[0, 0, 0, 0] = 1
+    norm, _ = make_norms()
+    found = normalise(norm, x, visible)
+    found.sum().backward()
+    torch.testing.assert_close(found[0, :, 0, 0], norm.bias, rtol=0, atol=1e-3)
+    assert x.grad is not None
+    assert x.grad.abs().max() < 1e-3
+
+
+def test_the_layout_of_the_features_is_kept():
+    x = draw(4, 5, 6, 6).contiguous(memory_format=torch.channels_last)
+    norm, _ = make_norms()
+    found = normalise(norm, x, (draw(4, 1, 6, 6, seed=1) > 0).float())
+    assert found.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_without_a_mask_it_is_plain_batch_norm_and_without_batch_norm_the_mask_alone():

@@ -6,16 +6,20 @@ import numpy as np
 import pytest
 import torch
 from torch import nn, optim
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from cae.config import AutoencoderConfig, ClassifierConfig
 from cae.models.classifier import make_classifier
+from cae.runtime.device import Runtime
 from cae.training.muon import FilterMuon, Together
+from cae.training.objectives import ClassificationObjective
 from cae.training.optim import (
     copy_optimizer_state,
     make_optimizer,
     restore_optimizer_state,
     set_learning_rate,
 )
+from cae.training.step import make_step
 
 
 def draw(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -31,9 +35,10 @@ def orthogonalise(matrix: np.ndarray) -> np.ndarray:
     return left @ np.diag(values) @ right
 
 
-def test_steps_follow_the_rule():
+@pytest.mark.parametrize(("precision", "error"), [("bfloat16", 2e-3), ("float32", 1e-6)])
+def test_steps_follow_the_rule(precision, error):
     weight = nn.Parameter(draw(4, 3, 3, 3))
-    muon = FilterMuon([weight], lr=0.1)
+    muon = FilterMuon([weight], lr=0.1, precision=precision)
     expected, momentum = weight.detach().double().numpy().reshape(4, -1), np.zeros((4, 27))
     for step in range(3):
         weight.grad = draw(4, 3, 3, 3, seed=step + 1)
@@ -43,8 +48,7 @@ def test_steps_follow_the_rule():
         along = orthogonalise(0.4 * gradient + 0.6 * momentum)
         expected = expected * 2 / np.linalg.norm(expected) - 0.1 * along
         found = weight.detach().double().numpy().reshape(4, -1)
-        # torch orthogonalises in bfloat16.
-        np.testing.assert_allclose(found, expected, atol=2e-3)
+        np.testing.assert_allclose(found, expected, atol=error)
 
 
 def test_the_layout_in_memory_makes_no_difference():
@@ -57,6 +61,42 @@ def test_the_layout_in_memory_makes_no_difference():
             muon.step()
         paths.append(weight.detach())
     torch.testing.assert_close(*paths, atol=2e-3, rtol=0)
+
+
+def test_the_gradient_is_left_as_it_is():
+    weight = nn.Parameter(draw(4, 3, 3, 3))
+    muon = FilterMuon([weight], lr=0.1, precision="float32")
+    weight.grad = draw(4, 3, 3, 3, seed=1)
+    muon.step()
+    assert torch.equal(weight.grad, draw(4, 3, 3, 3, seed=1))
+
+
+class Recorder(TorchDispatchMode):
+    """Notes the types of all tensors that operations return."""
+
+    def __init__(self):
+        super().__init__()
+        self.types = set()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        if isinstance(result, torch.Tensor):
+            self.types.add(result.dtype)
+        return result
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_step_computes_in_the_precision_of_the_runtime_alone(precision):
+    model, config = make_model()
+    runtime = Runtime(torch.device("cpu"), precision)
+    optimizer = make_step(
+        model, ClassificationObjective(AutoencoderConfig()), config, runtime=runtime
+    ).optimizer
+    for parameter in model.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    with Recorder() as recorder:
+        optimizer.step()
+    assert (torch.bfloat16 in recorder.types) == (precision == "bfloat16")
 
 
 def test_gradients_are_forgotten():
