@@ -95,6 +95,17 @@ def test_the_readme_shows_the_figures_of_the_published_runs(command: str):
     assert {label: cells[column] for label, cells in table.items()} == write_cells(RUNS[command])
 
 
+def test_the_readme_tells_what_the_default_takes_without_bfloat16():
+    folder = SPEED / "quick_without_bfloat16"
+    cells = write_cells(folder)
+    assert cells["precision"] == "float32"
+    assert read_json(folder / "run.json") == read_json(RUNS["make run"] / "run.json")
+    accuracy = cells["test accuracy (95% interval)"].split("**")[1]
+    assert (
+        f"`quick` computes in float32: {accuracy} in {cells['minutes in all']} minutes"
+    ) in read_words()
+
+
 def test_the_readme_tells_what_the_seeds_of_the_best_recipe_reach():
     folders = [ROOT, *sorted((ROOT / "benchmarks" / "results").glob("run_optimal_cifar10_seed*"))]
     (group,) = group_runs([read_run(folder) for folder in folders])
