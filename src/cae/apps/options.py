@@ -60,7 +60,8 @@ Preset = Annotated[
         metavar="NAME",
         help="The configuration to start from: quick (made for 10 minutes on two cores with "
         "bfloat16), optimal (the best known for 45 minutes there), base (the origin's: 50 epochs "
-        "and 100), sharp (for reconstruction) or digits.  [default: quick for CIFAR-10, digits for the digits]",
+        "and 100), sharp (for reconstruction) or digits.  [default: quick for CIFAR-10, digits "
+        "for the digits]",
     ),
 ]
 Settings = Annotated[
