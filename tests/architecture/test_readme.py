@@ -106,6 +106,26 @@ def test_the_readme_tells_what_the_default_takes_without_bfloat16():
     ) in read_words()
 
 
+def test_the_readme_tells_how_well_images_are_reconstructed():
+    folders = [SPEED / name for name in ("run_sharp_cifar10", "run_sharp_eighth_cifar10")]
+    psnr = [read_json(folder / "evaluation.json")["test"]["autoencoder"]["psnr"] for folder in folders]
+    filters = [
+        read_json(folder / "run.json")["autoencoder"]["filters_per_block"] for folder in folders
+    ]
+    environment = read_json(folders[0] / "environment.json")
+    torch = environment["packages"]["torch"].partition("+")[0]
+    assert filters == [[64, 128, 128], [64, 128, 16]]
+    assert (
+        f"reconstructs the test images at {psnr[0]:.1f} dB from a code of 8 x 8 x 128 numbers, the "
+        f"origin's size, and at {psnr[1]:.1f} dB from 8 x 8 x 16"
+    ) in read_words()
+    assert (
+        f"seed {read_json(folders[0] / 'evaluation.json')['seeds']['autoencoder']}, "
+        f"{environment['processor']}, PyTorch {torch}, {environment['precision']}, "
+        f"{environment['date']}"
+    ) in read_words()
+
+
 def test_the_readme_tells_what_the_seeds_of_the_best_recipe_reach():
     folders = [ROOT, *sorted((ROOT / "benchmarks" / "results").glob("run_optimal_cifar10_seed*"))]
     (group,) = group_runs([read_run(folder) for folder in folders])

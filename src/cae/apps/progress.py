@@ -27,8 +27,8 @@ from cae.apps.screen import notes, tell, write_duration
 
 # The validation figures that say how a stage goes; what is missing in a record is left out.
 _SHOWN_METRICS = {
-    "loss": "loss {:.4f}",
-    "val_loss": "val loss {:.4f}",
+    "loss": "loss {:#.4g}",
+    "val_loss": "val loss {:#.4g}",
     "val_accuracy": "val accuracy {:.1%}",
 }
 

@@ -129,7 +129,7 @@ class StudyScreen:
 
     def epoch_ended(self, epoch: int, record: Mapping[str, float]) -> None:
         """Show how many epochs are over, and the loss of the last."""
-        self._bars.update(self._trial, words=f"epoch {epoch} done, loss {record['loss']:.4f}")
+        self._bars.update(self._trial, words=f"epoch {epoch} done, loss {record['loss']:#.4g}")
 
     def stage_ended(self) -> None:
         """Note that what follows is not training."""

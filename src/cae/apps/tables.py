@@ -157,7 +157,7 @@ def _list_reconstruction(scores: Mapping[str, Any]) -> list[tuple[str, str]]:
         rows.append((f"MSE of hidden {target}", f"{scores['target_mse']:.4f}"))
         rows.append(("hidden of each image", f"{scores['hidden_fraction']:.0%}"))
     if "psnr" in scores:
-        rows.append(("reconstruction MSE", f"{scores['mse']:.5f}"))
+        rows.append(("reconstruction MSE", f"{scores['mse']:#.3g}"))
         rows.append(("reconstruction PSNR", f"{scores['psnr']:.1f} dB"))
         ssim = scores["ssim"]
         words = "images too small for it" if ssim is None else f"{ssim:.3f}"

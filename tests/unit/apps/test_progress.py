@@ -43,6 +43,15 @@ def test_without_a_terminal_a_stage_is_two_plain_lines():
     assert figures == "0.5000 · val loss 0.2500 · val accuracy 87.5%"
 
 
+def test_the_loss_of_a_sharp_autoencoder_is_told_in_digits_that_count():
+    console, written = make_console(terminal=False)
+    with TrainingProgress(console) as progress:
+        progress.stage_started("autoencoder", epochs=1, images_per_epoch=10, images_done=0)
+        progress.epoch_ended(1, {"loss": 0.000031234})
+        progress.stage_ended()
+    assert written.getvalue().endswith("loss 3.123e-05\n")
+
+
 def test_on_a_terminal_the_bar_shows_epoch_rate_time_left_and_figures():
     console, written = make_console(terminal=True)
     with TrainingProgress(console) as progress:
