@@ -204,7 +204,7 @@ def describe(material: Material) -> dict[str, Any]:
             "classes": tell_classes(run),
             "training": tell_training(training),
             "reconstruction": tell_reconstruction(group),
-            "beside": " ".join(tell_beside(group, other) for other in groups[1:]),
+            "beside": tell_beside(group, groups[1:]),
             "table": make_results_table(groups, peers["origin"]),
             "peers_table": make_peers_table(peers, group.accuracy, name=run.name),
         },

@@ -220,7 +220,8 @@ def _name_place(run: Run) -> str:
     environment = run.environment
     torch = environment.get("packages", {}).get("torch", "").partition("+")[0]
     place = environment.get("accelerator") or (
-        f"{environment['threads']} cores, {environment['processor']}"
+        f"{environment['threads']} {'core' if environment['threads'] == 1 else 'cores'}, "
+        f"{environment['processor']}"
     )
     software = f", PyTorch {torch}" if torch else ""
     return f"{place}, {environment['precision']}{software}, {environment['date']}"

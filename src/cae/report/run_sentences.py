@@ -266,18 +266,31 @@ def tell_peers(group: Group, peers: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def tell_beside(group: Group, other: Group) -> str:
-    """Say how far another run lies from this one, on the same test images."""
-    ours, theirs = group.accuracy, other.accuracy
-    gap = write_points(theirs.mean - ours.mean)
+def tell_beside(group: Group, others: Sequence[Group]) -> str:
+    """Say how far other runs lie from this one, on the same test images; "" if there are none."""
+    if not others:
+        return ""
+    ours, places = group.accuracy, [_tell_place(group, other) for other in others]
+    near = [
+        f"`{other.name}`"
+        for other in others
+        if other.accuracy.low <= ours.high and other.accuracy.high >= ours.low
+    ]
+    if not near:
+        overlap = "no interval overlaps"
+    elif len(near) == 1:
+        overlap = f"the interval of {near[0]} overlaps"
+    else:
+        overlap = f"the intervals of {join(near)} overlap"
+    return f"Against `{group.name}`, {join(places)}; {overlap} that of `{group.name}`."
+
+
+def _tell_place(group: Group, other: Group) -> str:
+    gain = other.accuracy.mean - group.accuracy.mean
+    gap = write_points(gain)
     if gap == "0.0":
-        return f"`{other.name}` is level with `{group.name}`."
-    size, more = write_size(theirs.mean - ours.mean), "more" if gap[0] == "+" else "less"
-    overlap = theirs.low <= ours.high and theirs.high >= ours.low
-    return (
-        f"`{other.name}` scores {size} points {more} than `{group.name}`; the two intervals "
-        f"{'overlap' if overlap else 'do not overlap'}."
-    )
+        return f"`{other.name}` is level"
+    return f"`{other.name}` scores {write_size(gain)} points {'more' if gap[0] == '+' else 'less'}"
 
 
 def list_limits(group: Group, *, has_study: bool) -> list[str]:

@@ -161,16 +161,27 @@ def test_peers_below_the_interval_are_counted(make_run: Make, right: int, words:
 
 
 @pytest.mark.parametrize(
-    ("right", "words"),
+    ("rights", "words"),
     [
-        (76, "`b` scores 3.0 points more than `a`; the two intervals do not overlap."),
-        (70, "`b` scores 3.0 points less than `a`; the two intervals do not overlap."),
-        (73, "`b` is level with `a`."),
+        ([], ""),
+        ([76], "Against `a`, `1` scores 3.0 points more; no interval overlaps that of `a`."),
+        ([73], "Against `a`, `1` is level; the interval of `1` overlaps that of `a`."),
+        (
+            [70, 73, 76],
+            "Against `a`, `1` scores 3.0 points less, `2` is level and `3` scores 3.0 points more; "
+            "the interval of `2` overlaps that of `a`.",
+        ),
+        (
+            [73, 73],
+            "Against `a`, `1` is level and `2` is level; the intervals of `1` and `2` overlap "
+            "that of `a`.",
+        ),
     ],
 )
-def test_another_run_is_told_beside_this_one(make_run: Make, right: int, words: str):
-    run, other = make_run(name="a"), make_run(name="b", right=right)
-    assert tell_beside(group(run), group(other)) == words
+def test_other_runs_are_told_beside_this_one(make_run: Make, rights: list[int], words: str):
+    run = make_run(name="a")
+    others = [make_run(name=str(n), right=right) for n, right in enumerate(rights, start=1)]
+    assert tell_beside(group(run), [group(other) for other in others]) == words
 
 
 def test_limits_name_what_is_missing(make_run: Make):
