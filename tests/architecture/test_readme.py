@@ -86,6 +86,24 @@ def write_cells(folder: Path) -> dict[str, str]:
     }
 
 
+def name_torch(environment: dict[str, Any]) -> str:
+    return f"PyTorch {environment['packages']['torch'].partition('+')[0]}"
+
+
+def write_conditions(environment: dict[str, Any], date: str) -> str:
+    """Return the README's words for where and when something was measured."""
+    return (
+        f"{environment['processor']}, {name_torch(environment)}, {environment['precision']}, {date}"
+    )
+
+
+def write_run_conditions(folder: Path) -> str:
+    """Return the README's words for the seed of a run, and for where and when it was trained."""
+    environment = read_json(folder / "environment.json")
+    seed = write_cells(folder)["seed"]
+    return f"seed {seed}, {write_conditions(environment, environment['date'])}"
+
+
 @pytest.mark.parametrize("command", RUNS)
 def test_the_readme_shows_the_figures_of_the_published_runs(command: str):
     table = read_table("the origin |")
@@ -101,30 +119,28 @@ def test_the_readme_tells_what_the_default_takes_without_bfloat16():
     assert cells["precision"] == "float32"
     assert read_json(folder / "run.json") == read_json(RUNS["make run"] / "run.json")
     accuracy = cells["test accuracy (95% interval)"].split("**")[1]
+    text = read_words()
     assert (
-        f"`quick` computes in float32: {accuracy} in {cells['minutes in all']} minutes"
-    ) in read_words()
+        f"`make run` computes in float32: {accuracy} in {cells['minutes in all']} minutes" in text
+    )
+    cores = cells["machine"].partition(",")[0]
+    assert f"{cores} of a Zen 3, {write_run_conditions(folder)}" in text
 
 
 def test_the_readme_tells_how_well_images_are_reconstructed_and_what_that_is_worth():
     folders = [SPEED / name for name in ("run_sharp_eighth_cifar10", "run_sharp_cifar10")]
     configs = [read_json(folder / "run.json")["config"]["autoencoder"] for folder in folders]
     assert [config["filters_per_block"][-1] for config in configs] == [16, 128]
-    evaluations = [read_json(folder / "evaluation.json") for folder in folders]
-    scores = [evaluation["test"] for evaluation in evaluations]
+    scores = [read_json(folder / "evaluation.json")["test"] for folder in folders]
     psnr = [f"{score['autoencoder']['psnr']:.1f}" for score in scores]
     accuracy = [f"{score['classifier']['accuracy']:.1%}" for score in scores]
     text = read_words()
     assert f"at {psnr[0]} dB from 8 x 8 x 16 numbers" in text
     assert f"at {psnr[1]} dB, where the measure ends, from the origin's 8 x 8 x 128" in text
     assert f"on its frozen encoder reaches {accuracy[0]} and {accuracy[1]}" in text
-    for folder, evaluation in zip(folders, evaluations, strict=True):
-        environment = read_json(folder / "environment.json")
-        torch = environment["packages"]["torch"].partition("+")[0]
-        assert (
-            f"seed {evaluation['seeds']['autoencoder']}, {environment['processor']}, "
-            f"PyTorch {torch}, {environment['precision']}, {environment['date']}"
-        ) in text
+    for folder in folders:
+        assert read_json(folder / "environment.json")["threads"] == 1
+        assert f"1 core of a Zen 3 each, {write_run_conditions(folder)}" in text
 
 
 def test_the_readme_tells_what_the_seeds_of_the_best_recipe_reach():
@@ -143,7 +159,6 @@ def test_the_readme_tells_what_the_seeds_of_the_best_recipe_reach():
 def test_the_readme_tells_what_a_record_recipe_reaches_in_the_same_time():
     result = read_json(SPEED / "equal_time.json")
     (run,) = result["runs"]
-    torch = result["environment"]["packages"]["torch"].partition("+")[0]
     record, ours = run["record"], run["ours"]
     recalls = [
         "{:.2f}, {:.2f} and {:.2f}".format(*each["recall"].values()) for each in (ours, record)
@@ -153,7 +168,7 @@ def test_the_readme_tells_what_a_record_recipe_reaches_in_the_same_time():
         f"epochs reaches {ours['accuracy']:.1%} in {ours['seconds']['total']:.0f} s, its "
         f"autoencoder included, with bird, deer and truck at {recalls[0]} in place of {recalls[1]} "
         f"(`python -m benchmarks.equal_time`, seed {run['seed']}, the same machine, "
-        f"PyTorch {torch}, {result['date']})"
+        f"{name_torch(result['environment'])}, {result['date']})"
     ) in read_words()
 
 
@@ -164,11 +179,9 @@ def test_the_readme_answers_as_the_report_does():
     assert tell_answer(study) in words
     conditions = study.conditions
     (environment,) = conditions["environments"]
-    torch = environment["packages"]["torch"].partition("+")[0]
     assert (
         f"`{conditions['command']}`, {environment['threads']} thread a trial, two at once, "
-        f"{environment['processor']}, PyTorch {torch}, {environment['precision']}, "
-        f"{conditions['date']}"
+        f"{write_conditions(environment, conditions['date'])}"
     ) in words
 
 
@@ -320,7 +333,8 @@ def write_elsewhere(result: dict[str, Any]) -> str:
 def test_the_readme_tells_what_other_machines_measured():
     text = read_words()
     results = {path.name: read_json(path) for path in SPEED.glob("steps_*.json")}
-    others = {name: found for name, found in results.items() if found != read_shown_speed()}
+    shown = read_shown_speed()
+    others = {name: found for name, found in results.items() if found != shown}
     assert len(others) == len(results) - 1 > 0
     for name, result in others.items():
         assert write_elsewhere(result) in text
