@@ -154,7 +154,7 @@ def _list_reconstruction(scores: Mapping[str, Any]) -> list[tuple[str, str]]:
     rows: list[tuple[str, str]] = []
     if "target" in scores:
         target = str(scores["target"]).replace("_", " ")
-        rows.append((f"MSE of hidden {target}", f"{scores['target_mse']:.4f}"))
+        rows.append((f"MSE of hidden {target}", f"{scores['target_mse']:#.4g}"))
         rows.append(("hidden of each image", f"{scores['hidden_fraction']:.0%}"))
     if "psnr" in scores:
         rows.append(("reconstruction MSE", f"{scores['mse']:#.3g}"))

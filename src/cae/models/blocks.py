@@ -126,10 +126,10 @@ class ConvUnit(nn.Module):
         activity = F.relu_(self.conv(x))
         if activities is not None:
             activities.append(activity)
-        x = normalise(self.norm, activity, visible)
-        if isinstance(self.noise, nn.Identity):
+        x = self.noise(normalise(self.norm, activity, visible))
+        if visible is None or isinstance(self.noise, nn.Identity):
             return x
-        return self.noise(x) if visible is None else self.noise(x) * visible.to(x.dtype)
+        return x * visible.to(x.dtype)
 
 
 class DiracConv2d(nn.Conv2d):

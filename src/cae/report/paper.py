@@ -24,7 +24,7 @@ from cae.report.paper_tables import (
     make_study_tables,
     tell_speed,
 )
-from cae.report.phrases import write_percent
+from cae.report.phrases import write_cores, write_percent
 from cae.report.recipe import make_changes_tables, make_config_tables, write_command
 from cae.report.regularisations import make_regularisations_table, tell_regularisations
 from cae.report.run_sentences import (
@@ -238,7 +238,7 @@ def describe(material: Material) -> dict[str, Any]:
                 "command": material.speed["command"],
                 "date": material.speed["date"],
                 "processor": material.speed["environment"]["processor"],
-                "cores": material.speed["environment"]["threads"],
+                "cores": write_cores(material.speed["environment"]["threads"]),
             },
         },
         "limits": list_limits(group, has_study=material.study is not None),

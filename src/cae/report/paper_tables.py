@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cae.report.phrases import TIMES, join, write_percent, write_range
+from cae.report.phrases import TIMES, join, write_cores, write_percent, write_range
 from cae.report.seeds import Accuracy, Group
 from cae.report.sources import Run
 from cae.report.study_results import Interval, Labels, Study, name_arm, name_labels
@@ -220,8 +220,7 @@ def _name_place(run: Run) -> str:
     environment = run.environment
     torch = environment.get("packages", {}).get("torch", "").partition("+")[0]
     place = environment.get("accelerator") or (
-        f"{environment['threads']} {'core' if environment['threads'] == 1 else 'cores'}, "
-        f"{environment['processor']}"
+        f"{write_cores(environment['threads'])}, {environment['processor']}"
     )
     software = f", PyTorch {torch}" if torch else ""
     return f"{place}, {environment['precision']}{software}, {environment['date']}"

@@ -54,6 +54,11 @@ def count_noun(count: int, noun: str) -> str:
     return f"{write_count(count)} {noun}{'' if count == 1 else 's'}"
 
 
+def write_cores(threads: int) -> str:
+    """Return "1 core", "2 cores"."""
+    return f"{threads} {'core' if threads == 1 else 'cores'}"
+
+
 def capitalise(sentence: str) -> str:
     """Return `sentence` with its first letter large and the others as they are."""
     return sentence[:1].upper() + sentence[1:]

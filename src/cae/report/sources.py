@@ -148,14 +148,16 @@ def read_speed(folder: Path, environment: Mapping[str, Any]) -> dict[str, Any] |
         for path in sorted(folder.glob("steps_*.json"), reverse=True)
     ]
 
-    def rank(result: Mapping[str, Any]) -> tuple[bool, str]:
-        pairs = (
-            (found.get("accelerator"), found.get("processor"))
-            for found in (result["environment"], environment)
-        )
-        return len(set(pairs)) == 1, result["date"]
+    here = _name_hardware(environment)
+    return max(
+        results,
+        key=lambda result: (_name_hardware(result["environment"]) == here, result["date"]),
+        default=None,
+    )
 
-    return max(results, key=rank, default=None)
+
+def _name_hardware(environment: Mapping[str, Any]) -> str:
+    return environment.get("accelerator") or environment["processor"]
 
 
 def read_peers() -> dict[str, Any]:
