@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import count
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from benchmarks.timing import Step
 from benchmarks.workload import CLASSES, make_labels, make_pixels
@@ -16,33 +17,40 @@ from cae.data.images import ImageSet
 from cae.evaluation.predict import predict_probabilities
 from cae.models.autoencoder import make_autoencoder
 from cae.models.classifier import make_classifier
+from cae.pipeline.stages import make_classification_objective, set_log_priors
 from cae.runtime.device import Runtime
-from cae.training.objectives import ClassificationObjective, Objective, ReconstructionObjective
+from cae.training.objectives import Objective, ReconstructionObjective
 from cae.training.step import make_step
 
-
-def make_autoencoder_step(runtime: Runtime) -> Step:
-    """Return the training step of the origin's autoencoder."""
-    config = AutoencoderConfig()
-    batches = Batches(
-        _make_images(), runtime=runtime, batch_size=config.batch_size, shuffle_seed=config.seed
-    )
-    model, objective = make_autoencoder(config), ReconstructionObjective(config)
-    return _make_step(model, objective, config, batches, runtime)
+ORIGIN = AutoencoderConfig()
 
 
-def make_classifier_step(runtime: Runtime, *, config: ClassifierConfig | None = None) -> Step:
-    """Return the training step of the classifier, the origin's if `config` is None."""
-    autoencoder, config = AutoencoderConfig(), config or ClassifierConfig()
-    batches = Batches(
-        _make_images(),
-        runtime=runtime,
-        batch_size=config.batch_size,
-        shuffle_seed=config.seed,
-        augmentation=make_augmentation(config),
-    )
+def make_autoencoder_step(runtime: Runtime, *, config: AutoencoderConfig = ORIGIN) -> Step:
+    """Return the training step of an autoencoder on images of full size."""
+    model = make_autoencoder(config)
+    if model.encoder.begins_from_images:
+        model.begin_from(_take_images())
+    return _make_step(model, ReconstructionObjective(config), config, runtime)
+
+
+def make_classifier_step(
+    runtime: Runtime,
+    *,
+    autoencoder: AutoencoderConfig = ORIGIN,
+    config: ClassifierConfig | None = None,
+) -> Step:
+    """Return the training step of a classifier, the origin's if `config` is None.
+
+    The images are of full size, and their classes equally frequent.
+    """
+    config = config or ClassifierConfig()
     model = make_classifier(autoencoder, config, num_classes=CLASSES)
-    return _make_step(model, ClassificationObjective(autoencoder), config, batches, runtime)
+    if model.encoder.begins_from_images:
+        model.encoder.begin_from(_take_images())
+    labels = runtime.tensor(make_labels())
+    set_log_priors(model, labels)
+    objective = make_classification_objective(autoencoder, config, labels, num_classes=CLASSES)
+    return _make_step(model, objective, config, runtime)
 
 
 def make_predictor(runtime: Runtime, batch_size: int) -> Step:
@@ -57,13 +65,23 @@ def _make_images(count: int | None = None) -> ImageSet:
     return ImageSet(make_pixels()[:count], make_labels()[:count], names, "random images")
 
 
+def _take_images() -> Tensor:
+    return torch.from_numpy(make_pixels()).float() / 255
+
+
 def _make_step(
     model: nn.Module,
     objective: Objective,
     config: AutoencoderConfig | ClassifierConfig,
-    batches: Batches,
     runtime: Runtime,
 ) -> Step:
+    batches = Batches(
+        _make_images(),
+        runtime=runtime,
+        batch_size=config.batch_size,
+        shuffle_seed=config.seed,
+        augmentation=make_augmentation(config),
+    )
     runtime.place(model)
     model.train()
     take = make_step(model, objective, config, runtime=runtime)
