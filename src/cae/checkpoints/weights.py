@@ -25,7 +25,7 @@ from cae.errors import CheckpointError, ConfigError
 from cae.files import break_seal, compute_sha256, read_json, write_bytes, write_sealed_json
 from cae.incoming import read_plain
 from cae.models.autoencoder import Autoencoder, make_autoencoder
-from cae.models.blocks import count_parameters
+from cae.models.blocks import count_parameters, is_switched_off
 from cae.models.classifier import Classifier, make_classifier
 from cae.models.encoder import Encoder
 from cae.run_folder import ModelFiles
@@ -112,7 +112,10 @@ def _name_kind(model: Autoencoder | Encoder | Classifier) -> Kind:
 
 
 def describe_layers(model: nn.Module) -> list[dict[str, Any]]:
-    """Return the layers in order: name, what PyTorch shows of each, parameters as Keras counts."""
+    """Return the layers in order: name, what PyTorch shows of each, parameters as Keras counts.
+
+    Layers that the configuration has switched off are left out.
+    """
     return [
         {
             "name": name,
@@ -120,7 +123,7 @@ def describe_layers(model: nn.Module) -> list[dict[str, Any]]:
             "parameters": count_parameters(layer),
         }
         for name, layer in cast("Iterator[tuple[str, nn.Module]]", model.named_modules())
-        if not any(layer.children()) and not isinstance(layer, nn.Identity)
+        if not any(layer.children()) and not is_switched_off(layer)
     ]
 
 

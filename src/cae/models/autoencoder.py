@@ -12,6 +12,7 @@ from cae.models.masking import PatchDecoder, draw_visible
 from cae.models.origin import MirroredDecoder, OriginEncoder
 from cae.models.residual import ResidualDecoder, ResidualEncoder
 from cae.models.targets import fill_hidden, make_target, shows_pictures
+from cae.models.visible import Visible
 from cae.models.whitened import WhitenedEncoder
 from cae.seeding import derive_seed
 
@@ -69,9 +70,9 @@ class Autoencoder(nn.Module):
             activities: see `Encoder.forward`.
         """
         assert isinstance(self.decoder, PatchDecoder), "a mask needs the decoder of patches"
-        features, seen = self.encoder.see(x, visible, activities)
+        features, seen = self.encoder.see(x, Visible(visible), activities)
         height, width = x.shape[2:]
-        return self.decoder(features, seen, (height, width))
+        return self.decoder(features, seen.mask, (height, width))
 
     def compare_hidden(
         self, x: Tensor, visible: Tensor, activities: list[Tensor] | None = None

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cae.models.masking import normalise
 from cae.models.upsampling import UpsampledConv2d
+from cae.models.visible import EVERYTHING, Visible
 
 # Keras's batch norm: moving averages keep 0.99 of themselves at each step; torch counts the rest.
 _BATCH_NORM_MOMENTUM = 0.01
@@ -60,11 +60,11 @@ class GaussianNoise(nn.Module):
         super().__init__()
         self.stddev = stddev
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return `x` plus noise of its own shape and type."""
+    def forward(self, x: Tensor, visible: Visible = EVERYTHING) -> Tensor:
+        """Return `x` plus noise of its own shape and type, where features are of something seen."""
         if not self.training or self.stddev == 0:
             return x
-        return x + torch.randn_like(x) * self.stddev
+        return x + visible.hide(torch.randn_like(x) * self.stddev)
 
     def extra_repr(self) -> str:
         return f"stddev={self.stddev}"
@@ -107,29 +107,25 @@ class ConvUnit(nn.Module):
         super().__init__()
         self.conv = make_conv(channels_in, channels_out, upsample=upsample)
         self.norm = make_batch_norm_2d(channels_out) if batch_norm else nn.Identity()
-        self.noise = GaussianNoise(noise_stddev) if noise_stddev > 0 else nn.Identity()
+        self.noise = GaussianNoise(noise_stddev)
 
     def forward(
         self,
         x: Tensor,
         activities: list[Tensor] | None = None,
-        visible: Tensor | None = None,
+        visible: Visible = EVERYTHING,
     ) -> Tensor:
         """Return features [N, channels_out, H, W] of features [N, channels_in, H, W].
 
         With upsampling, they are [N, channels_out, 2H, 2W].
 
         If `activities` is given, the activation (after ReLU, before batch norm) is appended to it:
-        there an activity penalty is measured. With `visible` [N, 1, H, W] the features are zero
-        wherever that is.
+        there an activity penalty is measured. The features are zero where nothing is visible.
         """
         activity = F.relu_(self.conv(x))
         if activities is not None:
             activities.append(activity)
-        x = self.noise(normalise(self.norm, activity, visible))
-        if visible is None or isinstance(self.noise, nn.Identity):
-            return x
-        return x * visible.to(x.dtype)
+        return self.noise(visible.normalise(self.norm, activity), visible)
 
 
 class DiracConv2d(nn.Conv2d):
@@ -188,6 +184,15 @@ def initialise(module: nn.Module, *, seed: int) -> None:
             nn.init.xavier_uniform_(layer.weight, generator=generator)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
+
+
+def is_switched_off(layer: nn.Module) -> bool:
+    """Return whether a layer stands for one that does nothing as configured."""
+    if isinstance(layer, GaussianNoise):
+        return layer.stddev == 0
+    if isinstance(layer, ByteDropout):
+        return layer.dropped_bytes == 0
+    return isinstance(layer, nn.Identity)
 
 
 def count_parameters(modules: nn.Module | Sequence[nn.Module]) -> int:

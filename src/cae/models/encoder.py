@@ -8,6 +8,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from cae.config import AutoencoderConfig
+from cae.models.visible import EVERYTHING, Visible
 
 
 class Encoder(nn.Module, ABC):
@@ -30,18 +31,18 @@ class Encoder(nn.Module, ABC):
 
     def forward(self, x: Tensor, activities: list[Tensor] | None = None) -> Tensor:
         """Return the encoding; if given, `activities` receives every convolution's activation."""
-        features, _ = self.see(x, None, activities)
+        features, _ = self.see(x, EVERYTHING, activities)
         return features
 
     @abstractmethod
     def see(
-        self, x: Tensor, visible: Tensor | None, activities: list[Tensor] | None = None
-    ) -> tuple[Tensor, Tensor | None]:
+        self, x: Tensor, visible: Visible, activities: list[Tensor] | None = None
+    ) -> tuple[Tensor, Visible]:
         """Return the encoding of what is visible of the images, and where it is of something seen.
 
         Args:
             x: images [N, C, H, W] in [0, 1].
-            visible: [N, 1, H, W] of zeros and ones, or None: all.
+            visible: of the images.
             activities: see `forward`.
         """
 

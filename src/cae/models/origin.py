@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from cae.config import AutoencoderConfig
 from cae.models.blocks import ByteDropout, ConvUnit, GaussianNoise, MaxPool, make_conv
 from cae.models.encoder import Encoder
-from cae.models.masking import pool_visible
+from cae.models.visible import Visible
 
 
 class OriginBlock(nn.Module):
@@ -33,13 +33,13 @@ class OriginBlock(nn.Module):
         self.dropout = ByteDropout(config.dropout_rate)
 
     def forward(
-        self, x: Tensor, visible: Tensor | None, activities: list[Tensor] | None
-    ) -> tuple[Tensor, Tensor | None]:
+        self, x: Tensor, visible: Visible, activities: list[Tensor] | None
+    ) -> tuple[Tensor, Visible]:
         """Return the block's features and where they are seen; see `Encoder.see`."""
         for unit in self.units:
             x = unit(x, activities, visible)
         if isinstance(self.pool, MaxPool):
-            visible = pool_visible(visible)
+            visible = visible.pool()
         return self.dropout(self.pool(x)), visible
 
 
@@ -57,12 +57,10 @@ class OriginEncoder(Encoder):
             channels = filters
 
     def see(
-        self, x: Tensor, visible: Tensor | None, activities: list[Tensor] | None = None
-    ) -> tuple[Tensor, Tensor | None]:
+        self, x: Tensor, visible: Visible, activities: list[Tensor] | None = None
+    ) -> tuple[Tensor, Visible]:
         """Return features and where they are of something seen; see `Encoder.see`."""
-        x = self.noise(x)
-        if visible is not None:
-            x = x * visible
+        x = visible.hide(self.noise(x))
         for block in self.blocks:
             x, visible = block(x, visible, activities)
         return x, visible

@@ -17,6 +17,7 @@ from cae.config import AutoencoderConfig
 from cae.models.blocks import ByteDropout, GaussianNoise, make_conv
 from cae.models.components import compute_components
 from cae.models.encoder import Encoder
+from cae.models.visible import Visible
 
 _CODE_SCALE = 4.0  # brings the code of pixels in [0, 1] to about unit variance
 
@@ -82,10 +83,10 @@ class ResidualEncoder(Encoder):
         self.blocks.append(ZeroConv2d(channels, code, kernel_size=1))
 
     def see(
-        self, x: Tensor, visible: Tensor | None, activities: list[Tensor] | None = None
-    ) -> tuple[Tensor, Tensor | None]:
+        self, x: Tensor, visible: Visible, activities: list[Tensor] | None = None
+    ) -> tuple[Tensor, Visible]:
         """Return the code; this encoder takes no mask."""
-        assert visible is None, "the configuration refuses a mask for this encoder"
+        assert visible.mask is None, "the configuration refuses a mask for this encoder"
         x = self.noise(x) - cast("Tensor", self.mean)
         linear = self.linear(F.pixel_unshuffle(x, self.patch))
         *levels, code = self.blocks
@@ -94,7 +95,7 @@ class ResidualEncoder(Encoder):
         x = code(x)
         if activities is not None:
             activities.append(x)
-        return linear + x, None
+        return linear + x, visible
 
     @torch.no_grad()
     def begin_from(self, images: Tensor) -> None:

@@ -17,7 +17,7 @@ from cae.config import AutoencoderConfig
 from cae.models.blocks import ByteDropout, DiracConv2d, GaussianNoise, MaxPool
 from cae.models.components import compute_components
 from cae.models.encoder import Encoder
-from cae.models.masking import normalise, pool_visible
+from cae.models.visible import Visible
 
 _PATCH = 2
 # Of a patch's variance, pixels of unit variance: directions of less are noise.
@@ -87,19 +87,19 @@ class WhitenedBlock(nn.Module):
         self.dropout = ByteDropout(config.dropout_rate)
 
     def forward(
-        self, x: Tensor, visible: Tensor | None, activities: list[Tensor] | None
-    ) -> tuple[Tensor, Tensor | None]:
+        self, x: Tensor, visible: Visible, activities: list[Tensor] | None
+    ) -> tuple[Tensor, Visible]:
         """Return the block's features and where they are seen; see `Encoder.see`."""
         for layer, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
             x = conv(x)
             if layer == 0:
                 x = self.pool(x)
-                visible = pool_visible(visible)
+                visible = visible.pool()
             # GELU keeps the hidden places' zeros.
-            x = F.gelu(normalise(norm, x, visible))
+            x = F.gelu(visible.normalise(norm, x))
             if activities is not None:
                 activities.append(x)
-            x = self.noise(x)
+            x = self.noise(x, visible)
         return self.dropout(x), visible
 
 
@@ -120,14 +120,11 @@ class WhitenedEncoder(Encoder):
             width = filters
 
     def see(
-        self, x: Tensor, visible: Tensor | None, activities: list[Tensor] | None = None
-    ) -> tuple[Tensor, Tensor | None]:
+        self, x: Tensor, visible: Visible, activities: list[Tensor] | None = None
+    ) -> tuple[Tensor, Visible]:
         """Return features and where they are of something seen; see `Encoder.see`."""
-        x = F.gelu(self.stem(self.noise(x)))
-        if visible is not None:
-            # A patch is seen only if all of it is.
-            visible = -F.max_pool2d(-visible, _PATCH, stride=1)
-            x = x * visible.to(x.dtype)
+        visible = visible.erode(_PATCH)
+        x = visible.hide(F.gelu(self.stem(self.noise(x))))
         for block in self.blocks:
             x, visible = block(x, visible, activities)
         return x, visible

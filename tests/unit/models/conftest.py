@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from cae.models.blocks import ByteDropout, GaussianNoise, MaxPool
+from cae.models.blocks import ByteDropout, GaussianNoise, MaxPool, is_switched_off
 
 SHORT_NAMES: dict[type[nn.Module], str] = {
     nn.BatchNorm1d: "norm",
@@ -19,14 +19,12 @@ SHORT_NAMES: dict[type[nn.Module], str] = {
 
 def name_layer(layer: nn.Module) -> str | None:
     """Return a layer's short name, None for one that does nothing."""
+    if is_switched_off(layer):
+        return None
     if isinstance(layer, nn.Conv2d):
         return f"conv {layer.in_channels}>{layer.out_channels}"
     if isinstance(layer, nn.Linear):
         return f"dense {layer.in_features}>{layer.out_features}"
-    if isinstance(layer, GaussianNoise) and layer.stddev == 0:
-        return None
-    if isinstance(layer, ByteDropout) and layer.rate == 0:
-        return None
     return SHORT_NAMES.get(type(layer))
 
 

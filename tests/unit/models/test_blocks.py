@@ -16,9 +16,11 @@ from cae.models.blocks import (
     MaxPool,
     count_parameters,
     initialise,
+    is_switched_off,
     make_batch_norm_1d,
     make_batch_norm_2d,
 )
+from cae.models.visible import Visible
 
 RATES = [0.1, 0.2, 0.4, 0.5, 0.9]
 FEATURES = (16, 32, 20, 20)  # 204,800 elements
@@ -261,3 +263,20 @@ def test_the_pool_takes_the_largest_of_each_square_with_and_without_gradient(siz
     expected = x[:, :, : 2 * height, : 2 * width].reshape(2, 3, height, 2, width, 2)
     assert torch.equal(y, expected.amax(dim=(3, 5)))
     assert y.is_contiguous(memory_format=layout)
+
+
+@pytest.mark.parametrize("layer", [GaussianNoise, ByteDropout])
+def test_a_layer_that_is_switched_off_changes_nothing_in_training(layer):
+    x = torch.ones(4, 8)
+    for rate in (0.0, 0.5):
+        built = layer(rate).train()
+        assert is_switched_off(built) is torch.equal(built(x), x) is (rate == 0)
+    assert is_switched_off(nn.Identity())
+    assert not is_switched_off(nn.ReLU())
+
+
+def test_noise_is_only_where_something_is_seen():
+    mask = torch.tensor([1.0, 0.0]).view(1, 1, 1, 2)
+    noise = GaussianNoise(0.5).train()(torch.zeros(1, 9, 1, 2), Visible(mask))
+    assert (noise[..., 0] != 0).all()
+    assert not noise[..., 1].any()

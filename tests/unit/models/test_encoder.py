@@ -8,6 +8,7 @@ import torch
 from cae.config import AutoencoderConfig
 from cae.models.autoencoder import make_autoencoder
 from cae.models.masking import draw_visible
+from cae.models.visible import Visible
 
 KINDS = ("origin", "whitened", "residual")
 
@@ -65,12 +66,14 @@ def test_nothing_hidden_reaches_the_prediction(kind, training):
     assert difference.abs().max() > 1e-3
 
 
+@pytest.mark.parametrize("noisy", [True, False])
 @pytest.mark.parametrize("kind", ["origin", "whitened"])
-def test_features_are_of_what_is_seen_and_zero_elsewhere(kind):
-    model, config = make(kind, mask_ratio=0.8, conv_blocks=2)
+def test_features_are_of_what_is_seen_and_zero_elsewhere(kind, noisy):
+    model, config = make(kind, mask_ratio=0.8, conv_blocks=2, gaussian_noise_hidden=noisy)
     images = draw_images(3, config)
     visible = draw_visible(config, images, generator=torch.Generator().manual_seed(1))
-    features, seen = model.encoder.see(images, visible)
+    features, behind = model.encoder.see(images, Visible(visible))
+    seen = behind.mask
     assert seen is not None
     assert seen.shape == (3, 1, *features.shape[2:])
     assert set(seen.unique().tolist()) == {0.0, 1.0}

@@ -11,6 +11,7 @@ import cae
 from cae.checkpoints.weights import describe_layers
 from cae.models.autoencoder import make_autoencoder
 from cae.models.classifier import make_classifier
+from cae.models.visible import EVERYTHING
 from cae.report.architecture import make_parts, mirror_sizes
 
 
@@ -25,7 +26,7 @@ def test_the_origins_encoder_has_the_sizes_that_it_computes():
     x = torch.zeros(1, 3, 32, 32)
     computed: list[tuple[int, ...]] = []
     for block in model.encoder.blocks:
-        x, _ = block(x, None, None)
+        x, _ = block(x, EVERYTHING, None)
         computed.append(tuple(x.shape[1:]))
     assert [(part.width, *(part.size or ())) for part in parts] == computed
     assert parts[0].layers == (
