@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 
+from cae.report.paper_tables import make_study_tables
+from cae.report.phrases import join
 from cae.report.seeds import group_runs
 from cae.report.sources import read_peers, read_run, read_speed
 from cae.report.study_results import read_study
-from cae.report.study_sentences import tell_answer, tell_extent
+from cae.report.study_sentences import tell_answer, tell_extent, tell_machines
 
 ROOT = Path(__file__).parents[2]
 RUNS = {
@@ -177,23 +179,40 @@ def test_the_readme_answers_as_the_report_does():
     assert study is not None
     assert tell_extent(study) in words
     assert tell_answer(study) in words
-    conditions = study.conditions
-    (environment,) = conditions["environments"]
-    assert (
-        f"`{conditions['command']}`, {environment['threads']} thread a trial, two at once, "
-        f"{write_conditions(environment, conditions['date'])}"
-    ) in words
+    assert tell_machines(study) in words
+    assert f"`{study.conditions['commands'][-1]}`" in words
+
+
+def test_the_readme_shows_the_means_of_the_study():
+    study = read_study(STUDY)
+    assert study is not None
+    (table,) = make_study_tables(study)
+    shown = read_table("| 100 labels a class |")
+    shown.pop("---")
+    assert next(iter(shown.values())) == table["head"][1:]
+    assert {name: shown[name] for name, *_ in table["rows"]} == {
+        name: cells for name, *cells in table["rows"]
+    }
+    assert len(shown) == 1 + len(table["rows"])
 
 
 def test_the_readme_tells_what_masked_pretraining_took_for_the_same_operations():
+    study, words = read_study(STUDY), read_words()
+    assert study is not None
     with (STUDY / "trials.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["plan"] == "labels"]
-    seconds = {
-        name: mean(float(row["pretrain_seconds"]) for row in rows if row["pretraining"] == name)
-        for name in ("masked", "plain")
-    }
-    times = f"{seconds['masked'] / seconds['plain']:.1f}"
-    assert f"masked pretraining took {times} times as long as plain" in read_words()
+    for machine in study.conditions["machines"]:
+        masked, plain = (
+            mean(
+                float(row["pretrain_seconds"])
+                for row in rows
+                if row["pretraining"] == name and int(row["seed"]) in machine["seeds"]
+            )
+            for name in ("masked", "plain")
+        )
+        seeds = join([str(seed) for seed in machine["seeds"]])
+        told = rf"{masked / plain:.1f} times( as long as plain)? with seeds? {seeds}\b"
+        assert re.search(told, words)
 
 
 def test_the_readme_shows_the_origins_figures_as_the_report_does():

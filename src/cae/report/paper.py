@@ -50,6 +50,7 @@ from cae.report.study_sentences import (
     tell_answer,
     tell_best,
     tell_extent,
+    tell_machines,
 )
 from cae.report.typesetting import require_typesetter, typeset
 
@@ -256,6 +257,7 @@ def describe_study(study: Study) -> dict[str, Any]:
     rows = find_key_differences(study)
     return {
         "extent": tell_extent(study),
+        "machines": tell_machines(study),
         "best": tell_best(study),
         "tables": make_study_tables(study),
         "left_out": max(0, len(rows) - _MOST_DIFFERENCES),

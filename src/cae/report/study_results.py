@@ -74,6 +74,11 @@ class Difference:
         return self.p_holm is None or self.p_holm < _SIGNIFICANT
 
     @property
+    def could_be_significant(self) -> bool:
+        """Whether there are seeds enough: the sign-flip test of n has no p below 2/2^n."""
+        return 2.0 ** (1 - self.gain.count) < _SIGNIFICANT
+
+    @property
     def effect(self) -> Literal["gain", "loss", "none", "unknown"]:
         """On which side of zero the interval lies, if on one; unknown of a single seed."""
         low, high = self.gain.low, self.gain.high
@@ -89,7 +94,7 @@ class Study:
     """All that a study has found so far of one of its plans.
 
     Attributes:
-        conditions: when, where and by which commands the trials were made.
+        conditions: by which commands, when and on which machines the trials were made.
     """
 
     estimates: tuple[Estimate, ...]

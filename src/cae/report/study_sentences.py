@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from cae.report.phrases import capitalise, count_noun, join, write_percent, write_points, write_size
+from cae.report.phrases import (
+    capitalise,
+    count_noun,
+    join,
+    write_cores,
+    write_percent,
+    write_points,
+    write_size,
+)
 from cae.report.study_results import (
     CONTROLS,
     Difference,
@@ -39,7 +48,7 @@ def find_key_differences(study: Study) -> list[Difference]:
 
 
 def tell_answer(study: Study | None) -> str:
-    """Say in two sentences at most whether an autoencoder first helps."""
+    """Say in three sentences at most whether an autoencoder first helps."""
     if study is None:
         return NO_STUDY
     rows = [row for row in find_key_differences(study) if row.treatment == "fine_tuned"]
@@ -49,16 +58,34 @@ def tell_answer(study: Study | None) -> str:
     # The best pretraining is chosen after the fact, so every budget's whole row is told of.
     smallest = min(rows, key=lambda row: rank_labels(row.labels)).labels
     largest = max(rows, key=lambda row: rank_labels(row.labels)).labels
-    sentences = [_tell_budget([row for row in rows if row.labels == smallest])]
-    if largest != smallest:
-        sentences.append(_tell_budget([row for row in rows if row.labels == largest]))
-    return " ".join(sentences)
+    told = [
+        [row for row in rows if row.labels == labels]
+        for labels in dict.fromkeys((smallest, largest))
+    ]
+    return " ".join(
+        [*map(_tell_budget, told), *_tell_doubt([row for part in told for row in part])]
+    )
 
 
 def _tell_budget(rows: Sequence[Difference]) -> str:
     parts = [f"{row.pretraining} pretraining {tell_effect(row)}" for row in rows]
     controls = join(list(dict.fromkeys(name_control(row.control) for row in rows)))
     return f"With {name_labels(rows[0].labels)}, against {controls}, {join(parts)}."
+
+
+def _tell_doubt(rows: Sequence[Difference]) -> list[str]:
+    """Say where the seeds are too few for the test, whatever they found."""
+    decided = [row for row in rows if row.effect in ("gain", "loss")]
+    few = [row for row in decided if not row.could_be_significant]
+    if not few:
+        return []
+    seeds = count_noun(max(row.gain.count for row in few), "seed")
+    budgets: dict[Labels, str] = {row.labels: "" for row in few}
+    somewhere = len(few) < len(decided)
+    where = f"with {name_budgets(budgets)} {seeds}" if somewhere else seeds
+    least = min((row.p_holm for row in few if row.p_holm is not None), default=1.0)
+    p = f"no p is below {least:.2f} after Holm"
+    return [f"{capitalise(where)} are too few to tell that from chance: {p}."]
 
 
 def tell_effect(row: Difference) -> str:
@@ -70,7 +97,8 @@ def tell_effect(row: Difference) -> str:
         return f"makes no difference that can be told ({interval})"
     if not row.is_significant:
         p = f"p = {row.p_holm:.2f} after Holm"
-        return f"lies {points} points away ({interval}), which is not significant ({p})"
+        doubt = f", which is not significant ({p})" if row.could_be_significant else ""
+        return f"lies {points} points away ({interval}){doubt}"
     verb = "gains" if row.effect == "gain" else "loses"
     return f"{verb} {write_size(row.gain.mean)} points ({interval})"
 
@@ -96,6 +124,34 @@ def tell_extent(study: Study) -> str:
     return (
         f"{study.trials:,} trials so far: {budgets}, with the {noun} {encoders}, "
         f"{many} to each point."
+    )
+
+
+def tell_machines(study: Study) -> str:
+    """Say which seeds were trained where, when and in which precision; "" if that is not known."""
+    machines = study.conditions.get("machines", ())
+    parts = [_tell_machine(machine) for machine in machines]
+    if not parts:
+        return ""
+    sentence = f"{capitalise('; '.join(parts))}."
+    if len(parts) == 1:
+        return sentence
+    seeds = [seed for machine in machines for seed in machine["seeds"]]
+    mixes = len(set(seeds)) < len(seeds)
+    return (
+        f"{sentence} Differences are taken within a seed, "
+        f"{'some of them between machines' if mixes else 'so on one machine each'}."
+    )
+
+
+def _tell_machine(machine: Mapping[str, Any]) -> str:
+    environment, seeds = machine["environment"], [str(seed) for seed in machine["seeds"]]
+    first, last = machine["first_date"], machine["last_date"]
+    torch = environment["packages"]["torch"].partition("+")[0]
+    return (
+        f"{'seed' if len(seeds) == 1 else 'seeds'} {join(seeds)}: {environment['processor']}, "
+        f"{write_cores(environment['threads'])} a trial, {environment['precision']}, "
+        f"PyTorch {torch}, {first if first == last else f'{first} to {last}'}"
     )
 
 

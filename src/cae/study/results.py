@@ -146,24 +146,34 @@ def _write_csv(rows: Sequence[Row]) -> str:
 def _describe_conditions(
     folder: StudyFolder, rows: Iterable[Row], grids: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """Return when, where and by which commands the finished trials were made."""
-    results = [_read_result(folder, row["key"]) for row in rows]
-    finished = [result for result in results if result is not None]
-    finished.sort(key=lambda result: result["date"])
-    environments: list[dict[str, Any]] = []
-    for result in finished:
-        if result["environment"] not in environments:
-            environments.append(result["environment"])
+    """Return by which commands the finished trials were made, and which seeds where and when."""
     ordered = sorted(grids, key=lambda grid: grid["date"])
     return {
         "data": ordered[0]["data"] if ordered else None,
-        "date": finished[-1]["date"] if finished else _today(),
-        "command": ordered[-1]["command"] if ordered else None,
         "commands": list(dict.fromkeys(grid["command"] for grid in ordered)),
-        "threads": environments[-1]["threads"] if environments else None,
-        "environment": environments[-1] if environments else None,
-        "environments": environments,
+        "machines": _describe_machines(folder, rows),
     }
+
+
+def _describe_machines(folder: StudyFolder, rows: Iterable[Row]) -> list[dict[str, Any]]:
+    """Return for each environment which seeds were trained in it and when, the first one first."""
+    results = [(row["seed"], _read_result(folder, row["key"])) for row in rows]
+    trained: dict[str, list[tuple[str, int]]] = {}
+    for date, seed, environment in sorted(
+        (result["date"], seed, json.dumps(result["environment"], sort_keys=True))
+        for seed, result in results
+        if result is not None
+    ):
+        trained.setdefault(environment, []).append((date, seed))
+    return [
+        {
+            "seeds": sorted({seed for _, seed in each}),
+            "first_date": each[0][0],
+            "last_date": each[-1][0],
+            "environment": json.loads(environment),
+        }
+        for environment, each in trained.items()
+    ]
 
 
 def _name_cell(cell: Mapping[str, Any]) -> str:

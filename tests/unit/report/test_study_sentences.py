@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,7 @@ from cae.report.study_sentences import (
     tell_best,
     tell_effect,
     tell_extent,
+    tell_machines,
 )
 
 
@@ -27,12 +29,49 @@ def read(folder: Path) -> Study:
     return study
 
 
-def make_row(low: float | None, high: float | None, *, p_holm: float | None = 0.01) -> Difference:
+def make_row(
+    low: float | None, high: float | None, *, p_holm: float | None = 0.01, seeds: int = 6
+) -> Difference:
     mean = 0.03 if low is None or high is None else (low + high) / 2
-    gain = Interval(mean, low, high, 6)
+    gain = Interval(mean, low, high, seeds)
     return Difference(
         "origin", "masked", 400, "fine_tuned", "scratch_whole_budget", gain, 0.01, p_holm
     )
+
+
+def make_machine(*seeds: int, model: int, first: str, last: str) -> dict[str, Any]:
+    environment = {
+        "processor": f"AMD EPYC (cpu family 25, model {model})",
+        "threads": 1,
+        "precision": "float32",
+        "packages": {"torch": "2.13.0+cpu"},
+    }
+    return {"seeds": [*seeds], "first_date": first, "last_date": last, "environment": environment}
+
+
+def test_machines_are_told_with_their_seeds(study_folder: Path):
+    first = make_machine(0, 1, model=17, first="2026-11-25", last="2026-11-25")
+    second = make_machine(2, model=1, first="2026-11-28", last="2026-11-29")
+    told = {
+        count: tell_machines(replace(read(study_folder), conditions={"machines": machines}))
+        for count, machines in enumerate(([], [first], [first, second]))
+    }
+    assert told[0] == ""
+    assert told[1] == (
+        "Seeds 0 and 1: AMD EPYC (cpu family 25, model 17), 1 core a trial, float32, "
+        "PyTorch 2.13.0, 2026-11-25."
+    )
+    assert told[2] == (
+        f"{told[1].removesuffix('.')}; seed 2: AMD EPYC (cpu family 25, model 1), 1 core a trial, "
+        "float32, PyTorch 2.13.0, 2026-11-28 to 2026-11-29. Differences are taken within a seed, "
+        "so on one machine each."
+    )
+
+
+def test_a_seed_that_was_trained_on_two_machines_is_told(study_folder: Path):
+    machines = [make_machine(0, 1, model=model, first="a", last="a") for model in (1, 17)]
+    told = tell_machines(replace(read(study_folder), conditions={"machines": machines}))
+    assert told.endswith("Differences are taken within a seed, some of them between machines.")
 
 
 @pytest.mark.parametrize(
@@ -42,10 +81,14 @@ def make_row(low: float | None, high: float | None, *, p_holm: float | None = 0.
         (make_row(-0.04, -0.02), f"loses 3.0 points ({MINUS}4.0 to {MINUS}2.0)"),
         (make_row(-0.01, 0.02), f"makes no difference that can be told ({MINUS}1.0 to +2.0)"),
         (make_row(0.02, 0.04, p_holm=0.25), "which is not significant (p = 0.25 after Holm)"),
+        (
+            make_row(0.02, 0.04, p_holm=0.25, seeds=4),
+            "lies +3.0 points away (+2.0 to +4.0)",
+        ),
         (make_row(0.02, 0.04, p_holm=None), "gains 3.0 points (+2.0 to +4.0)"),
         (make_row(None, None), "lies +3.0 points away in the one seed there is"),
     ],
-    ids=["gain", "loss", "none", "not significant", "not corrected", "one seed"],
+    ids=["gain", "loss", "none", "not significant", "too few seeds", "not corrected", "one seed"],
 )
 def test_an_effect_is_told_as_its_interval_lies(row: Difference, words: str):
     assert words in tell_effect(row)
@@ -60,7 +103,24 @@ def test_the_answer_is_against_the_control_of_equal_budget(study_folder: Path):
         f"pretraining loses 2.0 points ({MINUS}3.0 to {MINUS}1.0) and masked pretraining gains 3.0"
     )
     assert "With all labels" in answer
-    assert "not significant (p = 0.25" in answer
+    assert answer.endswith(
+        "With all labels three seeds are too few to tell that from chance: no p is below 0.25 "
+        "after Holm."
+    )
+
+
+def test_seeds_that_cannot_be_significant_are_told_once(study_folder: Path):
+    study = read(study_folder)
+    few = [
+        replace(row, gain=replace(row.gain, count=4), p_holm=max(row.p_holm or 0.0, 0.25))
+        for row in study.differences
+    ]
+    answer = tell_answer(replace(study, differences=tuple(few)))
+    doubt = "Four seeds are too few to tell that from chance: no p is below 0.25 after Holm."
+    assert answer.endswith(doubt)
+    assert "not significant" not in answer
+    enough = replace(study, differences=study.differences[:4])
+    assert "too few" not in tell_answer(enough)
 
 
 def test_what_the_controls_differ_in_is_no_answer(study_folder: Path):

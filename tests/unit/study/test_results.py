@@ -193,12 +193,15 @@ def test_the_summary_holds_conditions_and_figures_as_plain_json(folder, make_cel
     assert list(summary) == ["conditions", "plan", "estimates", "differences"]
     assert summary["conditions"] == {
         "data": "noise",
-        "date": "2026-11-25",
-        "command": "cae study --seeds 2",
         "commands": ["cae study --seeds 2"],
-        "threads": 2,
-        "environment": {"threads": 2, "processor": "a"},
-        "environments": [{"threads": 2, "processor": "a"}],
+        "machines": [
+            {
+                "seeds": [0, 1],
+                "first_date": "2026-11-25",
+                "environment": {"threads": 2, "processor": "a"},
+                "last_date": "2026-11-25",
+            }
+        ],
     }
     assert summary["estimates"][0]["test_accuracy"]["values"] == [0.5, 0.6]
 
@@ -208,9 +211,20 @@ def test_conditions_that_differ_are_all_told(folder, make_cells):
     enter_grid(folder, cells, command="cae study")
     finish(folder, cells[0].trial)
     finish(folder, cells[2].trial, environment={"threads": 8}, date="2026-11-26")
-    conditions = write_results(folder)["conditions"]
-    assert conditions["date"] == "2026-11-26"
-    assert [each["threads"] for each in conditions["environments"]] == [2, 8]
+    first, second = write_results(folder)["conditions"]["machines"]
+    assert (first["seeds"], first["environment"]["threads"]) == ([0], 2)
+    assert (second["seeds"], second["environment"]["threads"]) == ([1], 8)
+    assert (first["last_date"], second["first_date"]) == ("2026-11-25", "2026-11-26")
+
+
+def test_a_machine_is_told_with_its_seeds_and_its_first_and_last_day(folder, make_cells):
+    cells = make_cells(2)
+    enter_grid(folder, cells, command="cae study")
+    finish(folder, cells[2].trial, date="2026-11-24")
+    finish(folder, cells[0].trial, date="2026-11-26")
+    (machine,) = write_results(folder)["conditions"]["machines"]
+    assert machine["seeds"] == [0, 1]
+    assert (machine["first_date"], machine["last_date"]) == ("2026-11-24", "2026-11-26")
 
 
 def test_a_damaged_grid_is_told(folder, make_cells):
