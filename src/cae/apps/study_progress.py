@@ -19,15 +19,22 @@ from cae.study.trials import Trial
 class Ledger:
     """What is done of a study, weighed by its computation, so that long trials count as such.
 
+    What a trial takes beside its training (images are encoded and measured) is much the same for
+    all: it is counted by trials, or a short one would make the others seem hours long.
+
     Args:
         flops: floating-point operations of all trials that are to be made.
+        trials: how many there are.
     """
 
-    def __init__(self, flops: float = 0.0) -> None:
+    def __init__(self, flops: float = 0.0, trials: int = 0) -> None:
         self.total = flops
         self._ended = self._earlier = 0.0
         self._size = self._share = 0.0
+        self._waiting, self._begun, self._is_begun = trials, 0, False
         self._started = time.perf_counter()
+        self._training_since: float | None = None
+        self._trained = 0.0
 
     @property
     def done(self) -> float:
@@ -37,18 +44,33 @@ class Ledger:
     def begin(self, flops: float) -> None:
         """Begin a trial of so many operations."""
         self._size, self._share = flops, 0.0
+        self._waiting -= 1
+        self._begun += 1
+        self._is_begun = True
 
     def resume(self, share: float) -> None:
         """Count that share of the trial as done before this session."""
         self._earlier += self._size * (share - self._share)
         self._share = share
 
+    def train(self) -> None:
+        """Note that training begins."""
+        self._training_since = time.perf_counter()
+
     def move(self, share: float) -> None:
         """Note that so large a share of the trial is done."""
         self._share = share
 
+    def rest(self) -> None:
+        """Note that what follows is not training."""
+        self._trained, self._training_since = self._measure_training(), None
+
     def end(self, flops: float, *, by_now: bool) -> None:
         """Note that a trial of so many operations is over; else it failed or is left out."""
+        self.rest()
+        if not self._is_begun:
+            self._waiting -= 1
+        self._is_begun = False
         self._ended += flops
         if not by_now:  # What nobody computed says nothing of the speed.
             self._earlier += flops - self._size * self._share
@@ -59,7 +81,15 @@ class Ledger:
         now = self.done - self._earlier
         if now <= 0:
             return None
-        return (self.total - self.done) / now * (time.perf_counter() - self._started)
+        left, elapsed = self.total - self.done, time.perf_counter() - self._started
+        trained = self._measure_training()
+        if trained == 0:  # Several run at once, and only their ends are told.
+            return left / now * elapsed
+        return left / now * trained + self._waiting * (elapsed - trained) / self._begun
+
+    def _measure_training(self) -> float:
+        since = self._training_since
+        return self._trained + (0.0 if since is None else time.perf_counter() - since)
 
 
 class StudyScreen:
@@ -98,7 +128,7 @@ class StudyScreen:
     def study_started(self, trials: Sequence[Trial], *, finished: int) -> None:
         """Show how much there is to do."""
         self._count, self._number = len(trials) + finished, finished
-        self._ledger = Ledger(sum(trial.flops for trial in trials))
+        self._ledger = Ledger(sum(trial.flops for trial in trials), len(trials))
         self._study = self._bars.add_task("study", total=self._ledger.total, words="")
         self._trial = self._bars.add_task("", total=1.0, words="", visible=False)
         if self._console.is_terminal and trials:
@@ -118,6 +148,7 @@ class StudyScreen:
         self._is_training = True
         self._images, self._images_done = epochs * images_per_epoch, images_done
         self._ledger.resume(images_done / self._images)
+        self._ledger.train()
         self._bars.update(self._trial, words=stage)
         self._show()
 
@@ -134,6 +165,7 @@ class StudyScreen:
     def stage_ended(self) -> None:
         """Note that what follows is not training."""
         self._is_training = False
+        self._ledger.rest()
         self._bars.update(self._trial, words="measuring")
 
     def stage_skipped(self, stage: str) -> None:

@@ -124,6 +124,26 @@ def test_the_time_left_is_that_of_the_computation_left(clock):
     assert ledger.done == 20.0
 
 
+def test_what_a_short_trial_takes_beside_its_training_is_not_scaled_up(clock):
+    ledger = Ledger(101.0, 3)
+    clock[0] = 4.0  # images are encoded
+    ledger.begin(1.0)
+    ledger.train()
+    clock[0] = 5.0
+    ledger.move(1.0)
+    ledger.rest()
+    clock[0] = 7.0  # the test images are measured
+    ledger.end(1.0, by_now=True)
+    # A second an operation, and six seconds for each of the two others.
+    assert ledger.estimate_seconds_left() == 112.0
+    ledger.begin(50.0)
+    assert ledger.estimate_seconds_left() == 103.0
+    ledger.train()
+    clock[0] = 32.0
+    ledger.move(0.5)
+    assert ledger.estimate_seconds_left() == 75.0 + 3.0
+
+
 def test_what_was_done_before_does_not_make_this_session_seem_faster(clock):
     ledger = Ledger(100.0)
     ledger.begin(50.0)
