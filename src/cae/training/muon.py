@@ -12,12 +12,16 @@ from torch import Tensor, nn, optim
 from torch.overrides import TorchFunctionMode
 
 from cae.runtime.device import Precision
+from cae.training.uncompiled import without_compiler
 
 _MOMENTUM = 0.6
 _NEWTON_SCHULZ_STEPS = 3
 
 
-class FilterMuon(optim.Muon):
+_Muon = without_compiler(optim.Muon)
+
+
+class FilterMuon(_Muon):
     """Muon (Jordan et al., 2024) on convolutions, each seen as a matrix [filters, all the rest].
 
     Before each step a convolution is brought to the norm sqrt(filters), so that the learning rate

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -13,6 +13,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, O
 from cae.config import AutoencoderConfig, ClassifierConfig
 from cae.runtime.device import Precision
 from cae.training.muon import FilterMuon, Together
+from cae.training.uncompiled import without_compiler
 
 _EPSILON = 1e-7  # Keras's; torch's is 1e-8 or 1e-10.
 _ADAMW_WEIGHT_DECAY = 0.004  # Keras's; torch's is 0.01.
@@ -26,7 +27,8 @@ _SGD_MOMENTUM = 0.85
 
 Optimizer = optim.Optimizer | Together
 
-_OPTIMIZERS: dict[str, tuple[Callable[..., optim.Optimizer], dict[str, Any]]] = {
+_Sgd = without_compiler(optim.SGD)
+_OPTIMIZERS: dict[str, tuple[type[Any], dict[str, Any]]] = {
     # fused: one pass over the weights a step, on the CPU as well.
     "adam": (optim.Adam, {"eps": _EPSILON, "fused": True}),
     "adamw": (optim.AdamW, {"eps": _EPSILON, "fused": True, "weight_decay": _ADAMW_WEIGHT_DECAY}),
@@ -77,6 +79,7 @@ def make_optimizer(
     if config.optimizer == "muon":
         return _make_muon(kinds, config, precision)
     kind, options = _OPTIMIZERS[config.optimizer]
+    kind = without_compiler(kind)
     if config.weight_decay is not None:
         options = {**options, "weight_decay": config.weight_decay}
     groups = _make_groups(kinds, config.lr)
@@ -104,7 +107,7 @@ def _make_muon(
         else:
             rest.append({**group, "weight_decay": decay if kind.name == "output" else 0.0})
     if rest:
-        parts.append(optim.SGD(rest, momentum=_SGD_MOMENTUM, nesterov=True))
+        parts.append(_Sgd(rest, momentum=_SGD_MOMENTUM, nesterov=True))
     return Together(*parts)
 
 
@@ -195,7 +198,7 @@ def _make_fall(config: AutoencoderConfig | ClassifierConfig, *, steps: int) -> S
     # Under four steps there is no rise and fall to speak of, and OneCycleLR divides by zero.
     if config.lr_schedule == "constant" or (config.lr_schedule == "one_cycle" and steps < 4):
         return [config.lr] * steps
-    stand_in = optim.SGD([nn.Parameter(torch.zeros(1))], lr=config.lr)
+    stand_in = _Sgd([nn.Parameter(torch.zeros(1))], lr=config.lr)
     schedule: LRScheduler
     if config.lr_schedule == "linear":
         schedule = LinearLR(stand_in, start_factor=1.0, end_factor=0.0, total_iters=steps)
