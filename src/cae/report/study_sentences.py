@@ -84,7 +84,7 @@ def _tell_doubt(rows: Sequence[Difference]) -> list[str]:
     somewhere = len(few) < len(decided)
     where = f"with {name_budgets(budgets)} {seeds}" if somewhere else seeds
     least = min((row.p_holm for row in few if row.p_holm is not None), default=1.0)
-    p = f"no p is below {least:.2f} after Holm"
+    p = f"no p is below {least:.2f} after Holm, and intervals of so few are too narrow"
     return [f"{capitalise(where)} are too few to tell that from chance: {p}."]
 
 
