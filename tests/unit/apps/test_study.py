@@ -38,7 +38,7 @@ def test_a_study_is_trained_and_told(train_tiny, tmp_path: Path):
         "study_differences.png",
     ]
     summary = read_json(out / "history" / "study" / "summary.json")
-    assert summary["conditions"]["command"].startswith("cae study --data digits ")
+    assert summary["conditions"]["commands"][0].startswith("cae study --data digits ")
 
     again = train_tiny("study", *GRID, *SHORT)
     assert again.code == 0
