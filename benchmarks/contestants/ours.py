@@ -39,9 +39,12 @@ def make_classifier_step(
     autoencoder: AutoencoderConfig = ORIGIN,
     config: ClassifierConfig | None = None,
 ) -> Step:
-    """Return the training step of a classifier, the origin's if `config` is None.
+    """Return the training step of a classifier on images of full size with random labels.
 
-    The images are of full size, and their classes equally frequent.
+    Args:
+        runtime: device and precision.
+        autoencoder: of the encoder below.
+        config: of the classifier; None for the origin's.
     """
     config = config or ClassifierConfig()
     model = make_classifier(autoencoder, config, num_classes=CLASSES)

@@ -169,8 +169,8 @@ def test_the_readme_tells_what_a_record_recipe_reaches_in_the_same_time():
         f"({record['accuracy']:.1%} in {record['seconds']['total']:.0f} s), `quick` with eight "
         f"epochs reaches {ours['accuracy']:.1%} in {ours['seconds']['total']:.0f} s, its "
         f"autoencoder included, with bird, deer and truck at {recalls[0]} in place of {recalls[1]} "
-        f"(`python -m benchmarks.equal_time`, seed {run['seed']}, the same machine, "
-        f"{name_torch(result['environment'])}, {result['date']})"
+        f"(`python -m benchmarks.equal_time`, seed {run['seed']}, "
+        f"{write_conditions(result['environment'], result['date'])})"
     ) in read_words()
 
 
@@ -179,8 +179,9 @@ def test_the_readme_answers_as_the_report_does():
     assert study is not None
     assert tell_extent(study) in words
     assert tell_answer(study) in words
+    assert study.machines
     assert tell_machines(study) in words
-    assert f"`{study.conditions['commands'][-1]}`" in words
+    assert f"`{study.commands[-1]}`" in words
 
 
 def test_the_readme_shows_the_means_of_the_study():
@@ -201,16 +202,17 @@ def test_the_readme_tells_what_masked_pretraining_took_for_the_same_operations()
     assert study is not None
     with (STUDY / "trials.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["plan"] == "labels"]
-    for machine in study.conditions["machines"]:
+    assert study.machines
+    for machine in study.machines:
         masked, plain = (
             mean(
                 float(row["pretrain_seconds"])
                 for row in rows
-                if row["pretraining"] == name and int(row["seed"]) in machine["seeds"]
+                if row["pretraining"] == name and int(row["seed"]) in machine.seeds
             )
             for name in ("masked", "plain")
         )
-        seeds = join([str(seed) for seed in machine["seeds"]])
+        seeds = join([str(seed) for seed in machine.seeds])
         told = rf"{masked / plain:.1f} times( as long as plain)? with seeds? {seeds}\b"
         assert re.search(told, words)
 

@@ -20,7 +20,7 @@ class Ledger:
     """What is done of a study, weighed by its computation, so that long trials count as such.
 
     What a trial takes beside its training (images are encoded and measured) is much the same for
-    all: it is counted by trials, or a short one would make the others seem hours long.
+    all, and is counted by trials: else a short one would make the others seem hours long.
 
     Args:
         flops: floating-point operations of all trials that are to be made.
@@ -31,10 +31,11 @@ class Ledger:
         self.total = flops
         self._ended = self._earlier = 0.0
         self._size = self._share = 0.0
-        self._waiting, self._begun, self._is_begun = trials, 0, False
-        self._started = time.perf_counter()
+        self._left, self._finished = trials, 0
+        self._started = self._trial_started = time.perf_counter()
         self._training_since: float | None = None
-        self._trained = 0.0
+        self._trained = self._trained_before = 0.0  # seconds; the latter in trials that are over
+        self._beside = 0.0  # seconds, in the trials that were finished
 
     @property
     def done(self) -> float:
@@ -44,9 +45,6 @@ class Ledger:
     def begin(self, flops: float) -> None:
         """Begin a trial of so many operations."""
         self._size, self._share = flops, 0.0
-        self._waiting -= 1
-        self._begun += 1
-        self._is_begun = True
 
     def resume(self, share: float) -> None:
         """Count that share of the trial as done before this session."""
@@ -68,28 +66,36 @@ class Ledger:
     def end(self, flops: float, *, by_now: bool) -> None:
         """Note that a trial of so many operations is over; else it failed or is left out."""
         self.rest()
-        if not self._is_begun:
-            self._waiting -= 1
-        self._is_begun = False
+        self._left -= 1
         self._ended += flops
-        if not by_now:  # What nobody computed says nothing of the speed.
+        if by_now:
+            self._finished += 1
+            self._beside += self._measure_beside()
+        else:  # What nobody computed says nothing of the speed.
             self._earlier += flops - self._size * self._share
         self._size = self._share = 0.0
+        self._trained_before, self._trial_started = self._trained, time.perf_counter()
 
     def estimate_seconds_left(self) -> float | None:
         """Return the seconds left at the speed so far, or None before there is one."""
         now = self.done - self._earlier
         if now <= 0:
             return None
-        left, elapsed = self.total - self.done, time.perf_counter() - self._started
-        trained = self._measure_training()
+        left, trained = self.total - self.done, self._measure_training()
         if trained == 0:  # Several run at once, and only their ends are told.
-            return left / now * elapsed
-        return left / now * trained + self._waiting * (elapsed - trained) / self._begun
+            return left / now * (time.perf_counter() - self._started)
+        spent = self._measure_beside()
+        each = self._beside / self._finished if self._finished else spent
+        return left / now * trained + max(self._left * each - spent, 0.0)
 
     def _measure_training(self) -> float:
         since = self._training_since
         return self._trained + (0.0 if since is None else time.perf_counter() - since)
+
+    def _measure_beside(self) -> float:
+        """Return the seconds of the trial under way that were not training."""
+        trained = self._measure_training() - self._trained_before
+        return time.perf_counter() - self._trial_started - trained
 
 
 class StudyScreen:

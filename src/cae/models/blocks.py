@@ -187,7 +187,7 @@ def initialise(module: nn.Module, *, seed: int) -> None:
 
 
 def is_switched_off(layer: nn.Module) -> bool:
-    """Return whether a layer stands for one that does nothing as configured."""
+    """Return whether a layer does nothing as it is configured."""
     if isinstance(layer, GaussianNoise):
         return layer.stddev == 0
     if isinstance(layer, ByteDropout):

@@ -42,7 +42,7 @@ class Encoder(nn.Module, ABC):
 
         Args:
             x: images [N, C, H, W] in [0, 1].
-            visible: of the images.
+            visible: what is seen of the images.
             activities: see `forward`.
         """
 

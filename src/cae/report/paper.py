@@ -249,7 +249,7 @@ def describe(material: Material) -> dict[str, Any]:
 
 
 def _list_commands(study: Study | None) -> list[str]:
-    return [] if study is None else list(study.conditions.get("commands") or ["cae study"])
+    return [] if study is None else list(study.commands or ["cae study"])
 
 
 def describe_study(study: Study) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cae.report.phrases import TIMES, join, write_cores, write_percent, write_range
+from cae.report.names import name_place
+from cae.report.phrases import TIMES, join, write_percent, write_range
 from cae.report.seeds import Accuracy, Group
 from cae.report.sources import Run
 from cae.report.study_results import Interval, Labels, Study, name_arm, name_labels
@@ -135,7 +136,7 @@ def make_cost_table(groups: Sequence[Group]) -> Table:
                 for stage in ("pretrain", "finetune", "evaluate", "total")
             ),
             f"{group.first.evaluation['parameters']:,}",
-            _name_place(group.first),
+            f"{name_place(group.first.environment)}, {group.first.environment['date']}",
         ]
         for group in groups
     ]
@@ -214,13 +215,3 @@ def _write_estimate(interval: Interval) -> str:
     if interval.low is None or interval.high is None:
         return mean
     return f"{mean} ({100 * interval.low:.1f} to {100 * interval.high:.1f})"
-
-
-def _name_place(run: Run) -> str:
-    environment = run.environment
-    torch = environment.get("packages", {}).get("torch", "").partition("+")[0]
-    place = environment.get("accelerator") or (
-        f"{write_cores(environment['threads'])}, {environment['processor']}"
-    )
-    software = f", PyTorch {torch}" if torch else ""
-    return f"{place}, {environment['precision']}{software}, {environment['date']}"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from cae.errors import CheckpointError
+from cae.report.names import name_place
 from cae.report.phrases import join
 from cae.report.sources import read_object
 
@@ -18,7 +19,7 @@ CONTROLS = ("scratch", "scratch_whole_budget")
 ARMS = (*CONTROLS, "linear_probe", "frozen", "fine_tuned")
 PRETRAININGS = ("plain", "denoising", "masked")
 
-_SIGNIFICANT = 0.05
+SIGNIFICANT = 0.05
 _ARM_WORDS = {
     "scratch": "from scratch",
     "scratch_whole_budget": "from scratch, whole budget",
@@ -71,12 +72,12 @@ class Difference:
     @property
     def is_significant(self) -> bool:
         """Whether the corrected p-value, where there is one, is below 0.05."""
-        return self.p_holm is None or self.p_holm < _SIGNIFICANT
+        return self.p_holm is None or self.p_holm < SIGNIFICANT
 
     @property
-    def could_be_significant(self) -> bool:
-        """Whether there are seeds enough: the sign-flip test of n has no p below 2/2^n."""
-        return 2.0 ** (1 - self.gain.count) < _SIGNIFICANT
+    def smallest_p(self) -> float:
+        """The smallest p that the sign-flip test has with so many seeds, before correction."""
+        return 2.0 ** (1 - self.gain.count)
 
     @property
     def effect(self) -> Literal["gain", "loss", "none", "unknown"]:
@@ -90,16 +91,28 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
+class Machine:
+    """Where some seeds were trained, pretraining included, and from which day to which."""
+
+    place: str
+    seeds: tuple[int, ...]
+    first_date: str
+    last_date: str
+
+
+@dataclass(frozen=True, slots=True)
 class Study:
     """All that a study has found so far of one of its plans.
 
     Attributes:
-        conditions: by which commands, when and on which machines the trials were made.
+        machines: that trained it, the first one first.
+        commands: that asked for it, or for another plan in the same folder.
     """
 
     estimates: tuple[Estimate, ...]
     differences: tuple[Difference, ...]
-    conditions: dict[str, Any] = field(default_factory=dict[str, Any])
+    machines: tuple[Machine, ...] = ()
+    commands: tuple[str, ...] = ()
 
     @property
     def encoders(self) -> list[str]:
@@ -140,6 +153,9 @@ def read_study(folder: Path, *, plan: str = "labels") -> Study | None:
     try:
         estimates = tuple(map(_parse_estimate, _select(content["estimates"], plan)))
         differences = tuple(map(_parse_difference, _select(content.get("differences", ()), plan)))
+        conditions = content.get("conditions", {})
+        machines = _parse_machines(_select(conditions.get("machines", ()), plan))
+        commands = tuple(map(str, conditions.get("commands", ())))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         reason = f"no {error}" if isinstance(error, KeyError) else str(error)
         raise CheckpointError(
@@ -147,10 +163,7 @@ def read_study(folder: Path, *, plan: str = "labels") -> Study | None:
         ) from None
     if not estimates:
         return None
-    conditions = content.get("conditions")
-    if not isinstance(conditions, dict):
-        return Study(estimates, differences)
-    return Study(estimates, differences, cast("dict[str, Any]", conditions))
+    return Study(estimates, differences, machines, commands)
 
 
 def name_arm(arm: str, pretraining: str = "none") -> str:
@@ -217,6 +230,19 @@ def _parse_difference(row: Mapping[str, Any]) -> Difference:
         _parse_interval(row),
         *(None if row.get(key) is None else float(row[key]) for key in ("p", "p_holm")),
     )
+
+
+def _parse_machines(rows: Iterable[Mapping[str, Any]]) -> tuple[Machine, ...]:
+    """Return the places that were told; environments that are told alike are one."""
+    machines: dict[str, Machine] = {}
+    for row in rows:
+        place = name_place(row["environment"])
+        seeds, dates = set(map(int, row["seeds"])), [str(row["first_date"]), str(row["last_date"])]
+        if (other := machines.get(place)) is not None:
+            seeds |= set(other.seeds)
+            dates += [other.first_date, other.last_date]
+        machines[place] = Machine(place, tuple(sorted(seeds)), min(dates), max(dates))
+    return tuple(machines.values())
 
 
 def _parse_labels(value: object) -> Labels:

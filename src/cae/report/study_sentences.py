@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from cae.report.phrases import (
     capitalise,
     count_noun,
     join,
-    write_cores,
+    write_count,
     write_percent,
     write_points,
     write_size,
 )
 from cae.report.study_results import (
     CONTROLS,
+    SIGNIFICANT,
     Difference,
     Interval,
     Labels,
+    Machine,
     Study,
     name_arm,
     name_budgets,
@@ -74,33 +75,31 @@ def _tell_budget(rows: Sequence[Difference]) -> str:
 
 
 def _tell_doubt(rows: Sequence[Difference]) -> list[str]:
-    """Say where the seeds are too few for the test, whatever they found."""
-    decided = [row for row in rows if row.effect in ("gain", "loss")]
-    few = [row for row in decided if not row.could_be_significant]
+    """Say where there are too few seeds for the test and the intervals, whatever they found."""
+    told = [row for row in rows if row.effect in ("gain", "loss")]
+    few = [row for row in told if row.smallest_p >= SIGNIFICANT]
     if not few:
         return []
-    seeds = count_noun(max(row.gain.count for row in few), "seed")
-    budgets: dict[Labels, str] = {row.labels: "" for row in few}
-    somewhere = len(few) < len(decided)
-    where = f"with {name_budgets(budgets)} {seeds}" if somewhere else seeds
-    least = min((row.p_holm for row in few if row.p_holm is not None), default=1.0)
-    p = f"no p is below {least:.2f} after Holm, and intervals of so few are too narrow"
-    return [f"{capitalise(where)} are too few to tell that from chance: {p}."]
+    counts = sorted({row.gain.count for row in few})
+    seeds = join([*map(write_count, counts[:-1]), count_noun(counts[-1], "seed")])
+    return [
+        f"{capitalise(seeds)} allow no p below {2.0 ** (1 - counts[-1]):g} before correction, and "
+        "an interval of so few is too narrow."
+    ]
 
 
 def tell_effect(row: Difference) -> str:
     """Return what is known of a difference: "gains 3.1 points (+1.9 to +4.3)" and so on."""
-    interval, points = tell_interval(row.gain), write_points(row.gain.mean)
+    interval, size = tell_interval(row.gain), write_size(row.gain.mean)
+    where = "higher" if row.gain.mean > 0 else "lower"
     if row.effect == "unknown":
-        return f"lies {points} points away in the one seed there is"
+        return f"lies {size} points {where} in the one seed there is"
     if row.effect == "none":
         return f"makes no difference that can be told ({interval})"
     if not row.is_significant:
-        p = f"p = {row.p_holm:.2f} after Holm"
-        doubt = f", which is not significant ({p})" if row.could_be_significant else ""
-        return f"lies {points} points away ({interval}){doubt}"
-    verb = "gains" if row.effect == "gain" else "loses"
-    return f"{verb} {write_size(row.gain.mean)} points ({interval})"
+        doubt = f"p = {row.p_holm:.2f} after Holm, not significant"
+        return f"lies {size} points {where} ({interval}; {doubt})"
+    return f"{'gains' if row.effect == 'gain' else 'loses'} {size} points ({interval})"
 
 
 def tell_interval(gain: Interval) -> str:
@@ -128,31 +127,22 @@ def tell_extent(study: Study) -> str:
 
 
 def tell_machines(study: Study) -> str:
-    """Say which seeds were trained where, when and in which precision; "" if that is not known."""
-    machines = study.conditions.get("machines", ())
-    parts = [_tell_machine(machine) for machine in machines]
-    if not parts:
+    """Say which seeds were trained where and when; "" if that is not known."""
+    if not study.machines:
         return ""
-    sentence = f"{capitalise('; '.join(parts))}."
-    if len(parts) == 1:
-        return sentence
-    seeds = [seed for machine in machines for seed in machine["seeds"]]
-    mixes = len(set(seeds)) < len(seeds)
-    return (
-        f"{sentence} Differences are taken within a seed, "
-        f"{'some of them between machines' if mixes else 'so on one machine each'}."
-    )
+    told = f"{capitalise('; '.join(map(_tell_machine, study.machines)))}."
+    seeds = [seed for machine in study.machines for seed in machine.seeds]
+    is_apart = len(study.machines) > 1 and len(set(seeds)) == len(seeds)
+    one = "differences are taken within a seed, so on one machine each"
+    return f"{told} {capitalise(one)}." if is_apart else told
 
 
-def _tell_machine(machine: Mapping[str, Any]) -> str:
-    environment, seeds = machine["environment"], [str(seed) for seed in machine["seeds"]]
-    first, last = machine["first_date"], machine["last_date"]
-    torch = environment["packages"]["torch"].partition("+")[0]
-    return (
-        f"{'seed' if len(seeds) == 1 else 'seeds'} {join(seeds)}: {environment['processor']}, "
-        f"{write_cores(environment['threads'])} a trial, {environment['precision']}, "
-        f"PyTorch {torch}, {first if first == last else f'{first} to {last}'}"
-    )
+def _tell_machine(machine: Machine) -> str:
+    seeds = [str(seed) for seed in machine.seeds]
+    noun, verb = ("seed", "was") if len(seeds) == 1 else ("seeds", "were")
+    first, last = machine.first_date, machine.last_date
+    date = first if first == last else f"{first} to {last}"
+    return f"{noun} {join(seeds)} {verb} trained on {machine.place}, {date}"
 
 
 def list_verdicts(study: Study | None) -> dict[str, list[str]]:

@@ -98,7 +98,7 @@ def write_results(folder: StudyFolder) -> dict[str, Any]:
 
 def _read_row(folder: StudyFolder, cell: Mapping[str, Any]) -> Row | None:
     """Return a cell's row, or None while its trial is neither finished nor failed."""
-    row = {name: cell[name] for name in (*_ROLE, "key")}
+    row = {name: cell[name] for name in (*_ROLE, "key", "pretraining_key")}
     before = _read_result(folder, cell["pretraining_key"])
     found = _read_result(folder, cell["key"])
     pretraining = {
@@ -137,7 +137,9 @@ def _write_csv(rows: Sequence[Row]) -> str:
     recalls = list(dict.fromkeys(name for row in rows for name in row if name.startswith(RECALL)))
     written = io.StringIO()
     columns = (*_BEFORE_RECALLS, *recalls, *_AFTER_RECALLS)
-    writer = csv.DictWriter(written, columns, restval="", lineterminator="\n")
+    writer = csv.DictWriter(
+        written, columns, restval="", extrasaction="ignore", lineterminator="\n"
+    )
     writer.writeheader()
     writer.writerows(rows)
     return written.getvalue()
@@ -146,7 +148,7 @@ def _write_csv(rows: Sequence[Row]) -> str:
 def _describe_conditions(
     folder: StudyFolder, rows: Iterable[Row], grids: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """Return by which commands the finished trials were made, and which seeds where and when."""
+    """Return by which commands the finished trials were made, and where and when."""
     ordered = sorted(grids, key=lambda grid: grid["date"])
     return {
         "data": ordered[0]["data"] if ordered else None,
@@ -156,23 +158,25 @@ def _describe_conditions(
 
 
 def _describe_machines(folder: StudyFolder, rows: Iterable[Row]) -> list[dict[str, Any]]:
-    """Return for each environment which seeds were trained in it and when, the first one first."""
-    results = [(row["seed"], _read_result(folder, row["key"])) for row in rows]
-    trained: dict[str, list[tuple[str, int]]] = {}
-    for date, seed, environment in sorted(
-        (result["date"], seed, json.dumps(result["environment"], sort_keys=True))
-        for seed, result in results
-        if result is not None
-    ):
-        trained.setdefault(environment, []).append((date, seed))
+    """Return for each plan and environment which seeds were trained in it, and when."""
+    trained: dict[tuple[str, str], list[tuple[str, int]]] = {}
+    for row in rows:
+        # A trial stands on its pretraining, which may come from elsewhere.
+        for key in (row["pretraining_key"], row["key"]):
+            result = _read_result(folder, key)
+            if result is not None:
+                environment = json.dumps(result["environment"], sort_keys=True)
+                seen = trained.setdefault((row["plan"], environment), [])
+                seen.append((result["date"], row["seed"]))
     return [
         {
-            "seeds": sorted({seed for _, seed in each}),
-            "first_date": each[0][0],
-            "last_date": each[-1][0],
+            "plan": plan,
+            "seeds": sorted({seed for _, seed in seen}),
+            "first_date": min(seen)[0],
+            "last_date": max(seen)[0],
             "environment": json.loads(environment),
         }
-        for environment, each in trained.items()
+        for (plan, environment), seen in sorted(trained.items(), key=lambda each: min(each[1]))
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -28,16 +28,22 @@ _SGD_MOMENTUM = 0.85
 Optimizer = optim.Optimizer | Together
 
 _Sgd = without_compiler(optim.SGD)
-_OPTIMIZERS: dict[str, tuple[type[Any], dict[str, Any]]] = {
+_OPTIMIZERS: dict[str, tuple[Callable[..., optim.Optimizer], dict[str, Any]]] = {
     # fused: one pass over the weights a step, on the CPU as well.
-    "adam": (optim.Adam, {"eps": _EPSILON, "fused": True}),
-    "adamw": (optim.AdamW, {"eps": _EPSILON, "fused": True, "weight_decay": _ADAMW_WEIGHT_DECAY}),
-    "sgd": (optim.SGD, {"fused": True}),
-    "rmsprop": (optim.RMSprop, {"eps": _EPSILON, "alpha": 0.9}),
-    "adagrad": (optim.Adagrad, {"eps": _EPSILON, "initial_accumulator_value": 0.1}),
-    "adadelta": (optim.Adadelta, {"eps": _EPSILON, "rho": 0.95}),
-    "adamax": (optim.Adamax, {"eps": _EPSILON}),
-    "nadam": (optim.NAdam, {"eps": _EPSILON}),
+    "adam": (without_compiler(optim.Adam), {"eps": _EPSILON, "fused": True}),
+    "adamw": (
+        without_compiler(optim.AdamW),
+        {"eps": _EPSILON, "fused": True, "weight_decay": _ADAMW_WEIGHT_DECAY},
+    ),
+    "sgd": (_Sgd, {"fused": True}),
+    "rmsprop": (without_compiler(optim.RMSprop), {"eps": _EPSILON, "alpha": 0.9}),
+    "adagrad": (
+        without_compiler(optim.Adagrad),
+        {"eps": _EPSILON, "initial_accumulator_value": 0.1},
+    ),
+    "adadelta": (without_compiler(optim.Adadelta), {"eps": _EPSILON, "rho": 0.95}),
+    "adamax": (without_compiler(optim.Adamax), {"eps": _EPSILON}),
+    "nadam": (without_compiler(optim.NAdam), {"eps": _EPSILON}),
 }
 
 # Those whose steps a CUDA graph can hold, with a learning rate that changes from step to step.
@@ -79,7 +85,6 @@ def make_optimizer(
     if config.optimizer == "muon":
         return _make_muon(kinds, config, precision)
     kind, options = _OPTIMIZERS[config.optimizer]
-    kind = without_compiler(kind)
     if config.weight_decay is not None:
         options = {**options, "weight_decay": config.weight_decay}
     groups = _make_groups(kinds, config.lr)

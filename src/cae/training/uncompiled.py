@@ -18,7 +18,7 @@ def without_compiler(kind: type[Kind]) -> type[Kind]:
 
     PyTorch marks these methods for its compiler, and imports that when one of them is first called.
     Nothing is compiled here, and the import takes as long as that of PyTorch itself
-    (benchmarks/LOG.md).
+    (benchmarks/LOG.md). A step never keeps gradients, so `differentiable` does nothing.
     """
     methods = {name: unwrap(getattr(kind, name)) for name in _MARKED}
     # What wraps a step also switches off the gradient.

@@ -7,6 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
+from cae.apps.screen import write_duration
 from cae.apps.study_progress import Ledger, StudyScreen
 from cae.config import AutoencoderConfig, ClassifierConfig, DataConfig
 from cae.study.runner import Outcome, StudyProgress
@@ -111,9 +112,10 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def test_the_time_left_is_that_of_the_computation_left(clock):
-    ledger = Ledger(100.0)
+    ledger = Ledger(100.0, 2)
     assert ledger.estimate_seconds_left() is None
     ledger.begin(20.0)
+    ledger.train()
     clock[0] = 5.0
     ledger.move(0.5)
     # 10 operations took 5 seconds; 90 are left.
@@ -137,17 +139,26 @@ def test_what_a_short_trial_takes_beside_its_training_is_not_scaled_up(clock):
     # A second an operation, and six seconds for each of the two others.
     assert ledger.estimate_seconds_left() == 112.0
     ledger.begin(50.0)
-    assert ledger.estimate_seconds_left() == 103.0
+    assert ledger.estimate_seconds_left() == 112.0
+    clock[0] = 9.0
     ledger.train()
-    clock[0] = 32.0
+    clock[0] = 34.0
     ledger.move(0.5)
-    assert ledger.estimate_seconds_left() == 75.0 + 3.0
+    assert ledger.estimate_seconds_left() == 75.0 + 10.0
+
+
+def test_several_at_once_are_told_by_their_ends_alone(clock):
+    ledger = Ledger(100.0, 4)
+    clock[0] = 10.0
+    ledger.end(20.0, by_now=True)
+    assert ledger.estimate_seconds_left() == 40.0
 
 
 def test_what_was_done_before_does_not_make_this_session_seem_faster(clock):
-    ledger = Ledger(100.0)
+    ledger = Ledger(100.0, 2)
     ledger.begin(50.0)
     ledger.resume(0.8)
+    ledger.train()
     assert ledger.estimate_seconds_left() is None
     clock[0] = 10.0
     ledger.move(1.0)
@@ -157,10 +168,27 @@ def test_what_was_done_before_does_not_make_this_session_seem_faster(clock):
 
 
 def test_what_failed_at_once_does_not_either(clock):
-    ledger = Ledger(100.0)
+    ledger = Ledger(100.0, 3)
     ledger.begin(10.0)
+    ledger.train()
     clock[0] = 10.0
     ledger.move(1.0)
     ledger.end(10.0, by_now=True)
     ledger.end(50.0, by_now=False)
     assert ledger.estimate_seconds_left() == 40.0
+
+
+def test_the_screen_tells_training_from_the_rest(clock):
+    trials = make_trials(2)  # of one operation and of two
+    screen, written = watch(terminal=False, trials=trials)
+    screen.study_started(trials, finished=0)
+    screen.trial_started(trials[0])
+    clock[0] = 100.0
+    screen.stage_started("classifier", epochs=1, images_per_epoch=10, images_done=0)
+    clock[0] = 101.0
+    screen.images_done(10)
+    screen.stage_ended()
+    clock[0] = 120.0
+    screen.trial_ended(trials[0], Outcome(trials[0].key, "finished", val_accuracy=0.5))
+    # Two operations of a second each, and 119 seconds beside them.
+    assert written.getvalue().endswith(f"about {write_duration(121.0)} left\n")

@@ -234,7 +234,23 @@ def make_summary(
                     )
             estimate(encoder, "masked", "linear_probe", budget, base - 0.09)
     return {
-        "conditions": {"date": "2026-11-25", "threads": 2},
+        "conditions": {
+            "commands": ["cae study"],
+            "machines": [
+                {
+                    "plan": "labels",
+                    "seeds": [0, 1, 2, 3, 4, 5],
+                    "first_date": "2026-11-24",
+                    "last_date": "2026-11-25",
+                    "environment": {
+                        "processor": "a processor",
+                        "threads": 1,
+                        "precision": "bfloat16",
+                        "packages": {"torch": "2.13.0+cpu"},
+                    },
+                }
+            ],
+        },
         "plan": {},
         "estimates": estimates,
         "differences": differences,

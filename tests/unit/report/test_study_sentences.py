@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from cae.report.phrases import MINUS
-from cae.report.study_results import Difference, Interval, Study, read_study
+from cae.report.study_results import Difference, Interval, Machine, Study, read_study
 from cae.report.study_sentences import (
     NO_STUDY,
     find_key_differences,
@@ -39,39 +38,33 @@ def make_row(
     )
 
 
-def make_machine(*seeds: int, model: int, first: str, last: str) -> dict[str, Any]:
-    environment = {
-        "processor": f"AMD EPYC (cpu family 25, model {model})",
-        "threads": 1,
-        "precision": "float32",
-        "packages": {"torch": "2.13.0+cpu"},
-    }
-    return {"seeds": [*seeds], "first_date": first, "last_date": last, "environment": environment}
+FIRST = Machine("1 core, AMD EPYC, bfloat16, PyTorch 2.13.0", (0, 1), "2026-11-25", "2026-11-25")
 
 
-def test_machines_are_told_with_their_seeds(study_folder: Path):
-    first = make_machine(0, 1, model=17, first="2026-11-25", last="2026-11-25")
-    second = make_machine(2, model=1, first="2026-11-28", last="2026-11-29")
-    told = {
-        count: tell_machines(replace(read(study_folder), conditions={"machines": machines}))
-        for count, machines in enumerate(([], [first], [first, second]))
-    }
-    assert told[0] == ""
-    assert told[1] == (
-        "Seeds 0 and 1: AMD EPYC (cpu family 25, model 17), 1 core a trial, float32, "
-        "PyTorch 2.13.0, 2026-11-25."
-    )
-    assert told[2] == (
-        f"{told[1].removesuffix('.')}; seed 2: AMD EPYC (cpu family 25, model 1), 1 core a trial, "
-        "float32, PyTorch 2.13.0, 2026-11-28 to 2026-11-29. Differences are taken within a seed, "
-        "so on one machine each."
-    )
-
-
-def test_a_seed_that_was_trained_on_two_machines_is_told(study_folder: Path):
-    machines = [make_machine(0, 1, model=model, first="a", last="a") for model in (1, 17)]
-    told = tell_machines(replace(read(study_folder), conditions={"machines": machines}))
-    assert told.endswith("Differences are taken within a seed, some of them between machines.")
+@pytest.mark.parametrize(
+    ("machines", "words"),
+    [
+        ([], ""),
+        ([FIRST], f"Seeds 0 and 1 were trained on {FIRST.place}, 2026-11-25."),
+        (
+            [FIRST, Machine("a GPU, bfloat16", (2,), "2026-11-28", "2026-11-29")],
+            f"Seeds 0 and 1 were trained on {FIRST.place}, 2026-11-25; seed 2 was trained on a "
+            "GPU, bfloat16, 2026-11-28 to 2026-11-29. Differences are taken within a seed, so on "
+            "one machine each.",
+        ),
+        # Seed 1 on both: nothing is said of where differences were taken.
+        (
+            [FIRST, Machine("a GPU, bfloat16", (1, 2), "2026-11-28", "2026-11-28")],
+            f"Seeds 0 and 1 were trained on {FIRST.place}, 2026-11-25; seeds 1 and 2 were trained "
+            "on a GPU, bfloat16, 2026-11-28.",
+        ),
+    ],
+    ids=["unknown", "one", "two", "overlapping"],
+)
+def test_machines_are_told_with_their_seeds(
+    study_folder: Path, machines: list[Machine], words: str
+):
+    assert tell_machines(replace(read(study_folder), machines=tuple(machines))) == words
 
 
 @pytest.mark.parametrize(
@@ -80,18 +73,22 @@ def test_a_seed_that_was_trained_on_two_machines_is_told(study_folder: Path):
         (make_row(0.02, 0.04), "gains 3.0 points (+2.0 to +4.0)"),
         (make_row(-0.04, -0.02), f"loses 3.0 points ({MINUS}4.0 to {MINUS}2.0)"),
         (make_row(-0.01, 0.02), f"makes no difference that can be told ({MINUS}1.0 to +2.0)"),
-        (make_row(0.02, 0.04, p_holm=0.25), "which is not significant (p = 0.25 after Holm)"),
         (
-            make_row(0.02, 0.04, p_holm=0.25, seeds=4),
-            "lies +3.0 points away (+2.0 to +4.0)",
+            make_row(0.02, 0.04, p_holm=0.25),
+            "lies 3.0 points higher (+2.0 to +4.0; p = 0.25 after Holm, not significant)",
+        ),
+        (
+            make_row(-0.04, -0.02, p_holm=0.25, seeds=4),
+            f"lies 3.0 points lower ({MINUS}4.0 to {MINUS}2.0; p = 0.25 after Holm, not "
+            "significant)",
         ),
         (make_row(0.02, 0.04, p_holm=None), "gains 3.0 points (+2.0 to +4.0)"),
-        (make_row(None, None), "lies +3.0 points away in the one seed there is"),
+        (make_row(None, None), "lies 3.0 points higher in the one seed there is"),
     ],
     ids=["gain", "loss", "none", "not significant", "too few seeds", "not corrected", "one seed"],
 )
 def test_an_effect_is_told_as_its_interval_lies(row: Difference, words: str):
-    assert words in tell_effect(row)
+    assert tell_effect(row) == words
 
 
 def test_the_answer_is_against_the_control_of_equal_budget(study_folder: Path):
@@ -103,24 +100,23 @@ def test_the_answer_is_against_the_control_of_equal_budget(study_folder: Path):
         f"pretraining loses 2.0 points ({MINUS}3.0 to {MINUS}1.0) and masked pretraining gains 3.0"
     )
     assert "With all labels" in answer
+    assert "not significant" in answer
     assert answer.endswith(
-        "With all labels three seeds are too few to tell that from chance: no p is below 0.25 "
-        "after Holm, and intervals of so few are too narrow."
+        "Three seeds allow no p below 0.25 before correction, and an interval of so few is too "
+        "narrow."
     )
 
 
-def test_seeds_that_cannot_be_significant_are_told_once(study_folder: Path):
+def test_too_few_seeds_are_told_once_and_as_many_as_there_are(study_folder: Path):
     study = read(study_folder)
+    assert "allow no p" not in tell_answer(replace(study, differences=study.differences[:4]))
     few = [
-        replace(row, gain=replace(row.gain, count=4), p_holm=max(row.p_holm or 0.0, 0.25))
+        replace(row, gain=replace(row.gain, count=2 if row.labels == "all" else 4), p_holm=0.5)
         for row in study.differences
     ]
     answer = tell_answer(replace(study, differences=tuple(few)))
-    doubt = "Four seeds are too few to tell that from chance: no p is below 0.25 after Holm, "
-    assert doubt in answer
-    assert "not significant" not in answer
-    enough = replace(study, differences=study.differences[:4])
-    assert "too few" not in tell_answer(enough)
+    assert answer.count("allow no p") == 1
+    assert "Two and four seeds allow no p below 0.125 before correction" in answer
 
 
 def test_what_the_controls_differ_in_is_no_answer(study_folder: Path):

@@ -196,6 +196,7 @@ def test_the_summary_holds_conditions_and_figures_as_plain_json(folder, make_cel
         "commands": ["cae study --seeds 2"],
         "machines": [
             {
+                "plan": "labels",
                 "seeds": [0, 1],
                 "first_date": "2026-11-25",
                 "environment": {"threads": 2, "processor": "a"},
@@ -225,6 +226,16 @@ def test_a_machine_is_told_with_its_seeds_and_its_first_and_last_day(folder, mak
     (machine,) = write_results(folder)["conditions"]["machines"]
     assert machine["seeds"] == [0, 1]
     assert (machine["first_date"], machine["last_date"]) == ("2026-11-24", "2026-11-26")
+
+
+def test_where_a_trial_was_pretrained_is_told_as_well(folder, make_cells):
+    (_, cell) = make_cells(1)
+    enter_grid(folder, [cell], command="cae study")
+    finish(folder, cell.trial, date="2026-11-26")
+    finish(folder, cell.trial.pretraining, environment={"threads": 8})
+    first, second = write_results(folder)["conditions"]["machines"]
+    assert [first["environment"]["threads"], second["environment"]["threads"]] == [8, 2]
+    assert first["seeds"] == second["seeds"] == [0]
 
 
 def test_a_damaged_grid_is_told(folder, make_cells):

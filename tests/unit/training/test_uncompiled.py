@@ -17,7 +17,12 @@ KINDS: list[tuple[type[Any], dict[str, Any]]] = [
     (optim.Adam, {"weight_decay": 0.1, "foreach": True}),
     (optim.AdamW, {}),
     (optim.SGD, {"momentum": 0.9, "nesterov": True}),
+    (optim.SGD, {"fused": True}),
     (optim.RMSprop, {}),
+    (optim.Adagrad, {}),
+    (optim.Adadelta, {}),
+    (optim.Adamax, {}),
+    (optim.NAdam, {}),
     (optim.Muon, {}),
 ]
 
