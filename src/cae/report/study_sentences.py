@@ -116,7 +116,7 @@ def tell_extent(study: Study) -> str:
     many = (
         count_noun(seeds[0], "seed")
         if len(seeds) == 1
-        else f"{seeds[0]} to {count_noun(seeds[-1], 'seed')}"
+        else f"{write_count(seeds[0])} to {count_noun(seeds[-1], 'seed')}"
     )
     encoders = join([f"`{encoder}`" for encoder in study.encoders])
     noun = "encoder" if len(study.encoders) == 1 else "encoders"

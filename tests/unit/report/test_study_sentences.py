@@ -164,7 +164,7 @@ def test_an_interval_around_zero_is_undecided(make_study: Callable[..., Path]):
 def test_the_extent_counts_trials_budgets_and_seeds(study_folder: Path):
     assert tell_extent(read(study_folder)) == (
         "75 trials so far: 100 and 400 labels a class, and all labels, with the encoder `origin`, "
-        "3 to six seeds to each point."
+        "three to six seeds to each point."
     )
 
 
