@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import count
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from benchmarks.timing import Step
 from benchmarks.workload import CLASSES, make_labels, make_pixels
@@ -17,7 +16,7 @@ from cae.data.images import ImageSet
 from cae.evaluation.predict import predict_probabilities
 from cae.models.autoencoder import make_autoencoder
 from cae.models.classifier import make_classifier
-from cae.pipeline.stages import make_classification_objective, set_log_priors
+from cae.pipeline.stages import make_classification_objective, set_log_priors, take_images
 from cae.runtime.device import Runtime
 from cae.training.objectives import Objective, ReconstructionObjective
 from cae.training.step import make_step
@@ -29,7 +28,7 @@ def make_autoencoder_step(runtime: Runtime, *, config: AutoencoderConfig = ORIGI
     """Return the training step of an autoencoder on images of full size."""
     model = make_autoencoder(config)
     if model.encoder.begins_from_images:
-        model.begin_from(_take_images())
+        model.begin_from(take_images(_make_images()))
     return _make_step(model, ReconstructionObjective(config), config, runtime)
 
 
@@ -49,7 +48,7 @@ def make_classifier_step(
     config = config or ClassifierConfig()
     model = make_classifier(autoencoder, config, num_classes=CLASSES)
     if model.encoder.begins_from_images:
-        model.encoder.begin_from(_take_images())
+        model.encoder.begin_from(take_images(_make_images()))
     labels = runtime.tensor(make_labels())
     set_log_priors(model, labels)
     objective = make_classification_objective(autoencoder, config, labels, num_classes=CLASSES)
@@ -66,10 +65,6 @@ def make_predictor(runtime: Runtime, batch_size: int) -> Step:
 def _make_images(count: int | None = None) -> ImageSet:
     names = tuple(str(number) for number in range(CLASSES))
     return ImageSet(make_pixels()[:count], make_labels()[:count], names, "random images")
-
-
-def _take_images() -> Tensor:
-    return torch.from_numpy(make_pixels()).float() / 255
 
 
 def _make_step(

@@ -66,7 +66,7 @@ def pretrain(
     _prepare(config, train, val, section="autoencoder")
     model = make_autoencoder(config)
     if model.encoder.begins_from_images:
-        model.begin_from(_take_images(train))
+        model.begin_from(take_images(train))
     result = fit(
         model,
         ReconstructionObjective(config),
@@ -140,7 +140,7 @@ def finetune(
     if encoder_weights is not None:
         apply_weights(model.encoder, encoder_weights, place="encoder weights")
     elif model.encoder.begins_from_images:
-        model.encoder.begin_from(_take_images(train))
+        model.encoder.begin_from(take_images(train))
     labels = runtime.tensor(train.labels)
     set_log_priors(model, labels)
     objective = make_classification_objective(
@@ -265,7 +265,7 @@ def _make_validation(
     )
 
 
-def _take_images(train: ImageSet) -> Tensor:
+def take_images(train: ImageSet) -> Tensor:
     """Return some images [n, C, H, W], float32 in [0, 1], evenly spread over the set."""
     every = max(len(train) // _IMAGES_TO_BEGIN_FROM, 1)
     return torch.from_numpy(np.ascontiguousarray(train.images[::every])).float() / 255

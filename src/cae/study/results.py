@@ -90,7 +90,7 @@ def write_results(folder: StudyFolder) -> dict[str, Any]:
         CheckpointError: a file of a trial is damaged, or the results cannot be written.
     """
     rows, grids = read_rows(folder), read_grids(folder)
-    summary = {"conditions": _describe_conditions(folder, rows, grids), **summarise(rows)}
+    summary = {"conditions": _describe_conditions(rows, grids), **summarise(rows)}
     write_text(folder.table, _write_csv(rows))
     write_json(folder.summary, summary)
     return summary
@@ -98,9 +98,13 @@ def write_results(folder: StudyFolder) -> dict[str, Any]:
 
 def _read_row(folder: StudyFolder, cell: Mapping[str, Any]) -> Row | None:
     """Return a cell's row, or None while its trial is neither finished nor failed."""
-    row = {name: cell[name] for name in (*_ROLE, "key", "pretraining_key")}
+    row: Row = {name: cell[name] for name in (*_ROLE, "key")}
     before = _read_result(folder, cell["pretraining_key"])
     found = _read_result(folder, cell["key"])
+    # A trial stands on its pretraining, which may come from elsewhere.
+    row["trained"] = [
+        (result["date"], result["environment"]) for result in (before, found) if result is not None
+    ]
     pretraining = {
         "pretrain_seconds": before["seconds"] if before else 0.0,
         "pretrain_epochs": before["epochs"] if before else 0,
@@ -145,29 +149,23 @@ def _write_csv(rows: Sequence[Row]) -> str:
     return written.getvalue()
 
 
-def _describe_conditions(
-    folder: StudyFolder, rows: Iterable[Row], grids: Sequence[Mapping[str, Any]]
-) -> dict[str, Any]:
+def _describe_conditions(rows: Iterable[Row], grids: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return by which commands the finished trials were made, and where and when."""
     ordered = sorted(grids, key=lambda grid: grid["date"])
     return {
         "data": ordered[0]["data"] if ordered else None,
         "commands": list(dict.fromkeys(grid["command"] for grid in ordered)),
-        "machines": _describe_machines(folder, rows),
+        "machines": _describe_machines(rows),
     }
 
 
-def _describe_machines(folder: StudyFolder, rows: Iterable[Row]) -> list[dict[str, Any]]:
+def _describe_machines(rows: Iterable[Row]) -> list[dict[str, Any]]:
     """Return for each plan and environment which seeds were trained in it, and when."""
     trained: dict[tuple[str, str], list[tuple[str, int]]] = {}
     for row in rows:
-        # A trial stands on its pretraining, which may come from elsewhere.
-        for key in (row["pretraining_key"], row["key"]):
-            result = _read_result(folder, key)
-            if result is not None:
-                environment = json.dumps(result["environment"], sort_keys=True)
-                seen = trained.setdefault((row["plan"], environment), [])
-                seen.append((result["date"], row["seed"]))
+        for date, environment in row["trained"]:
+            place = row["plan"], json.dumps(environment, sort_keys=True)
+            trained.setdefault(place, []).append((date, row["seed"]))
     return [
         {
             "plan": plan,
