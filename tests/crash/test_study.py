@@ -5,34 +5,27 @@ from __future__ import annotations
 import csv
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.processes import Command
+
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX's signals")
 
 GRID = (
     *("study", "--data", "digits", "--device", "cpu", "--precision", "float32"),
-    *("--labels", "20", "--seeds", "2", "--finetune-epochs", "8", "--save-every", "0"),
+    *("--labels", "20", "--seeds", "2", "--finetune-epochs", "8", "--save-every", "0.1"),
     *("--arm", "scratch", "--arm", "fine_tuned", "--pretraining", "plain"),
     *("--pretrain-epochs", "3", "--set", "init_num_filters=2", "--set", "layers_per_block=1"),
 )
 
 
-def start(out: Path, *more: str) -> subprocess.Popen[str]:
+def start(out: Path, *more: str) -> Command:
     """Start the study, in a group of its own that can be killed with all its workers."""
-    code = "from cae.apps.cli import main; main()"
-    return subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", code, *GRID, "--out", str(out), *more],
-        env={name: value for name, value in os.environ.items() if name != "CAE_DATA_DIR"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    environment = {name: value for name, value in os.environ.items() if name != "CAE_DATA_DIR"}
+    return Command([*GRID, "--out", str(out), *more], Path.cwd(), environment)
 
 
 def finish(out: Path) -> str:
@@ -61,7 +54,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, str]
     return figures
 
 
-def wait_for_states(process: subprocess.Popen[str], out: Path, *, trials: int) -> None:
+def wait_for_states(process: Command, out: Path, *, trials: int) -> None:
     """Wait until so many trials are over and another one has saved a state."""
     while process.poll() is None:
         over = len(list(out.glob("trials/*/result.json")))

@@ -14,6 +14,7 @@ from cae.checkpoints.weights import write_model
 from cae.config import AutoencoderConfig, ClassifierConfig
 from cae.models.classifier import make_classifier
 from cae.run_folder import ModelFiles
+from tests.processes import Command
 
 CAE = Path(sysconfig.get_path("scripts")) / "cae"
 
@@ -23,19 +24,28 @@ TINY = ("init_num_filters=4", "layers_per_block=1", "epochs=1")
 
 @dataclass(frozen=True)
 class Cae:
-    """Runs commands in `folder`, as on a machine that CIFAR-10 has never come to."""
+    """Runs commands in `folder`, as on a machine that CIFAR-10 has never come to.
+
+    Attributes:
+        forked: begin in a process that has imported everything already (`tests/processes.py`).
+    """
 
     folder: Path
+    forked: bool = False
 
     def start(
         self, *arguments: str | Path, through: tuple[str, ...] = (), **environment: str
-    ) -> subprocess.Popen[str]:
+    ) -> subprocess.Popen[str] | Command:
         """Start the command, or a program that becomes it."""
+        words = [str(argument) for argument in arguments]
         inherited = {name: value for name, value in os.environ.items() if name != "CAE_DATA_DIR"}
+        everything = inherited | {"PYTHONWARNINGS": "error"} | environment
+        if self.forked and not through:
+            return Command(words, self.folder, everything)
         return subprocess.Popen(
-            [*through, CAE, *arguments],
+            [*through, CAE, *words],
             cwd=self.folder,
-            env=inherited | {"PYTHONWARNINGS": "error"} | environment,
+            env=everything,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -45,14 +55,20 @@ class Cae:
     def __call__(
         self, *arguments: str | Path, **environment: str
     ) -> subprocess.CompletedProcess[str]:
-        with self.start(*arguments, through=(), **environment) as process:
-            out, err = process.communicate()
-        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+        process = self.start(*arguments, through=(), **environment)
+        out, err = process.communicate()
+        assert process.returncode is not None
+        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
 
 @pytest.fixture
 def cae(tmp_path: Path) -> Cae:
     return Cae(tmp_path)
+
+
+@pytest.fixture
+def forked_cae(tmp_path: Path) -> Cae:
+    return Cae(tmp_path, forked=True)
 
 
 @pytest.fixture(scope="session")

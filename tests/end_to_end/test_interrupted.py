@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import Command
+
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX's signals and limits")
 
 # Long enough to be met in training, on a machine that is busy too.
@@ -44,7 +46,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "out"
 
 
-def read_until_training(process: subprocess.Popen[str]) -> Iterator[str]:
+def read_until_training(process: subprocess.Popen[str] | Command) -> Iterator[str]:
     """Yield the lines of stderr up to the one that opens the first stage."""
     assert process.stderr is not None
     for line in process.stderr:
@@ -63,32 +65,34 @@ def read_until_training(process: subprocess.Popen[str]) -> Iterator[str]:
     ],
 )
 def test_a_run_that_is_ended_in_training_goes_on_to_the_same_bytes(
-    cae, undisturbed: Path, number: signal.Signals, code: int
+    forked_cae, undisturbed: Path, number: signal.Signals, code: int
 ):
-    process = cae.start(*RUN, "--save-every", "0")
+    process = forked_cae.start(*RUN, "--save-every", "0")
     list(read_until_training(process))
     process.send_signal(number)
     out, err = process.communicate()
     assert process.returncode == code
     assert out == ""
     assert "Traceback" not in err
-    assert not (cae.folder / "out" / "evaluation.json").exists()
+    assert not (forked_cae.folder / "out" / "evaluation.json").exists()
     if number != signal.SIGKILL:
         assert err.startswith("autoencoder: stopped in epoch ")
         assert err.endswith("and saved; the same command goes on from there\n")
-        assert not list(cae.folder.rglob("*.cae-tmp*"))
+        assert not list(forked_cae.folder.rglob("*.cae-tmp*"))
 
-    again = cae(*RUN)
+    again = forked_cae(*RUN)
     assert again.returncode == 0, again.stderr
     assert number == signal.SIGKILL or "goes on in epoch" in again.stderr
-    assert hash_models(cae.folder / "out") == hash_models(undisturbed)
-    assert not list(cae.folder.rglob("*.cae-tmp*"))
-    assert not (cae.folder / "out" / "checkpoints").exists()
+    assert hash_models(forked_cae.folder / "out") == hash_models(undisturbed)
+    assert not list(forked_cae.folder.rglob("*.cae-tmp*"))
+    assert not (forked_cae.folder / "out" / "checkpoints").exists()
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_before_training_a_signal_ends_the_program_at_once(cae, number: signal.Signals, code: int):
-    process = cae.start("run", "--data", "digits", "--out", "out", "--save-every", "1e9")
+def test_before_training_a_signal_ends_the_program_at_once(
+    forked_cae, number: signal.Signals, code: int
+):
+    process = forked_cae.start("run", "--data", "digits", "--out", "out", "--save-every", "1e9")
     assert process.stderr is not None
     # The plan is told before anything is trained; what follows is the making of the networks.
     assert process.stderr.readline().startswith("digits on ")
@@ -99,10 +103,10 @@ def test_before_training_a_signal_ends_the_program_at_once(cae, number: signal.S
     assert "Traceback" not in err
 
 
-def test_a_second_run_in_the_same_folder_is_refused_while_the_first_lives(cae):
-    first = cae.start(*RUN, "--set", "autoencoder.epochs=500")
+def test_a_second_run_in_the_same_folder_is_refused_while_the_first_lives(forked_cae):
+    first = forked_cae.start(*RUN, "--set", "autoencoder.epochs=500")
     list(read_until_training(first))
-    second = cae(*RUN)
+    second = forked_cae(*RUN)
     assert second.returncode == 2
     assert "out: another process is at work in this folder" in second.stderr
     assert first.poll() is None
@@ -110,35 +114,37 @@ def test_a_second_run_in_the_same_folder_is_refused_while_the_first_lives(cae):
     first.communicate()
 
 
-def test_a_full_disk_ends_the_run_with_a_message_and_room_lets_it_go_on(cae, undisturbed: Path):
+def test_a_full_disk_ends_the_run_with_a_message_and_room_lets_it_go_on(
+    forked_cae, undisturbed: Path
+):
     # No file may grow beyond 8,000 bytes: the kernel refuses the rest, as a full disk would.
     limited = "import os, resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (8000, 8000)); "
     program = limited + "os.execv(sys.argv[1], sys.argv[1:])"
-    with cae.start(*RUN, through=(sys.executable, "-c", program)) as process:
-        _, err = process.communicate()
+    process = forked_cae.start(*RUN, through=(sys.executable, "-c", program))
+    _, err = process.communicate()
     assert process.returncode == 4
     assert "cannot be written: File too large; make room for it" in err
     assert "Traceback" not in err
-    assert not list(cae.folder.rglob("*.cae-tmp*"))
+    assert not list(forked_cae.folder.rglob("*.cae-tmp*"))
 
-    again = cae(*RUN)
+    again = forked_cae(*RUN)
     assert again.returncode == 0, again.stderr
-    assert hash_models(cae.folder / "out") == hash_models(undisturbed)
+    assert hash_models(forked_cae.folder / "out") == hash_models(undisturbed)
 
 
-def test_data_that_vanished_end_the_resumed_run_and_lose_nothing(cae, cifar10_folder: Path):
-    data = cae.folder / "data"
+def test_data_that_vanished_end_the_resumed_run_and_lose_nothing(forked_cae, cifar10_folder: Path):
+    data = forked_cae.folder / "data"
     shutil.copytree(cifar10_folder, data)
     arguments = ("run", "--data", data, "--out", "out", "--preset", "quick", "--save-every", "0")
-    process = cae.start(*arguments)
+    process = forked_cae.start(*arguments)
     list(read_until_training(process))
     process.terminate()
     process.communicate()
     assert process.returncode == 143
-    states = sorted((cae.folder / "out" / "checkpoints").iterdir())
+    states = sorted((forked_cae.folder / "out" / "checkpoints").iterdir())
 
     shutil.rmtree(data)
-    again = cae(*arguments)
+    again = forked_cae(*arguments)
     assert again.returncode == 3
     assert str(data) in again.stderr
-    assert sorted((cae.folder / "out" / "checkpoints").iterdir()) == states
+    assert sorted((forked_cae.folder / "out" / "checkpoints").iterdir()) == states
