@@ -38,7 +38,7 @@ class Command:
     def __init__(self, arguments: Sequence[str], folder: Path, environment: dict[str, str]) -> None:
         read, write = os.pipe()
         self.stderr = os.fdopen(read)
-        self._stdout = tempfile.TemporaryFile("w+")
+        self._stdout = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the command
         process = _SERVER.Process(
             target=_become_the_command,
             args=(list(arguments), str(folder), environment),
@@ -91,8 +91,8 @@ def _become_the_command(
     os.environ.update(environment)
     os.dup2(out.detach(), 1)
     os.dup2(err.detach(), 2)
-    sys.stdout = open(1, "w")
-    sys.stderr = open(2, "w", buffering=1, errors="backslashreplace")
+    sys.stdout = os.fdopen(1, "w")
+    sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace")
     warnings.simplefilter("error")
     sys.argv = ["cae", *arguments]
     main()

@@ -51,6 +51,7 @@ from cae.report.study_sentences import (
     tell_best,
     tell_extent,
     tell_machines,
+    tell_recipe,
 )
 from cae.report.typesetting import require_typesetter, typeset
 
@@ -257,6 +258,7 @@ def describe_study(study: Study) -> dict[str, Any]:
     rows = find_key_differences(study)
     return {
         "extent": tell_extent(study),
+        "recipe": tell_recipe(study),
         "machines": tell_machines(study),
         "best": tell_best(study),
         "tables": make_study_tables(study),

@@ -190,7 +190,10 @@ def tell_speed(result: Mapping[str, Any]) -> str:
 
 
 def make_study_tables(study: Study) -> list[dict[str, Any]]:
-    """Return for each encoder a table of arms by label budget, and its name."""
+    """Return for each encoder a table of arms by label budget, and its name.
+
+    A cell has the mean, its interval of 95% and how many seeds they are of.
+    """
     tables: list[dict[str, Any]] = []
     for encoder in study.encoders:
         mine = [estimate for estimate in study.estimates if estimate.encoder == encoder]
@@ -213,5 +216,5 @@ def make_study_tables(study: Study) -> list[dict[str, Any]]:
 def _write_estimate(interval: Interval) -> str:
     mean = f"{100 * interval.mean:.1f}"
     if interval.low is None or interval.high is None:
-        return mean
-    return f"{mean} ({100 * interval.low:.1f} to {100 * interval.high:.1f})"
+        return f"{mean} (1)"
+    return f"{mean} ({100 * interval.low:.1f} to {100 * interval.high:.1f}; {interval.count})"

@@ -56,11 +56,10 @@ def tell_regularisations(study: Study) -> str:
             f"scratch and {_write_number(worse)} {'does' if worse < 2 else 'do'} worse, as the "
             "intervals have it."
         )
-        p_values = [row.p_holm for row in frozen if row.p_holm is not None]
-        if p_values and not any(row.is_significant for row in frozen):
+        if not any(row.is_significant for row in frozen):
             sentences.append(
                 "Corrected for the number of comparisons none of this is significant: the smallest "
-                f"p is {min(p_values):.2f}."
+                f"p is {min(row.p_holm for row in frozen):.2f}."
             )
     best = max(study.estimates, key=lambda each: each.accuracy.mean)
     sentences.append(
@@ -82,5 +81,5 @@ def _write_number(count: int) -> str:
 
 def _write_difference(row: Difference) -> list[str]:
     interval = "" if row.gain.low is None else f" ({tell_interval(row.gain)})"
-    p = "" if row.p_holm is None else f"{row.p_holm:.3f}"
-    return [name_arm(row.control), f"{write_points(row.gain.mean)}{interval}", p]
+    points = f"{write_points(row.gain.mean)}{interval}"
+    return [name_arm(row.control), points, f"{row.p_holm:.3f}"]

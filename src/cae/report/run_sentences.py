@@ -22,19 +22,7 @@ from cae.report.phrases import (
 )
 from cae.report.seeds import Accuracy, Group
 from cae.report.sources import Run, Training
-
-_TARGETS = {
-    "pixels": "pixels",
-    "normalised_patches": "pixels, each patch normalised,",
-    "high_pass": "image without its blur",
-    "gradient_histograms": "histograms of its gradients' directions",
-}
-_LOSSES = {
-    "mean_squared_error": "the mean squared error",
-    "mean_absolute_error": "the mean absolute error",
-    "binary_crossentropy": "the binary cross entropy",
-    "huber": "the Huber loss",
-}
+from cae.report.tasks import TARGETS, name_task
 
 _OPTIMIZERS = {"adamw": "AdamW", "sgd": "SGD", "rmsprop": "RMSprop"}
 
@@ -81,17 +69,7 @@ def tell_data(run: Run) -> str:
 def tell_pretraining(run: Run) -> str:
     """Say what the autoencoder is trained for, and how."""
     config = run.config["autoencoder"]
-    words = f"It learns to reconstruct its input by {_LOSSES.get(config['loss'], config['loss'])}"
-    masked, noise = config.get("mask_ratio", 0), config["gaussian_noise_stddev"]
-    if masked:
-        words = (
-            f"{write_percent(masked, 0)} of each image, in squares of {config['mask_patch_size']} "
-            f"pixels, is hidden from it, and it learns to predict the {_TARGETS[config['target']]} "
-            "there"
-        )
-    elif config["gaussian_noise_input"]:
-        words += f" from input to which noise of standard deviation {noise:g} was added"
-    return f"{words}. {_tell_training(config)}"
+    return f"It learns to {name_task(config)}. {_tell_training(config)}"
 
 
 def tell_finetuning(run: Run) -> str:
@@ -165,7 +143,7 @@ def tell_reconstruction(group: Group) -> str:
     if error is not None:
         sentences.append(
             f"With {write_percent(quality['hidden_fraction'], 0)} of each test image hidden, the "
-            f"autoencoder predicts the {_TARGETS[quality['target']]} there with a mean squared "
+            f"autoencoder predicts the {TARGETS[quality['target']]} there with a mean squared "
             f"error of {error:.3f}."
         )
     psnr = group.mean(lambda run: run.quality.get("psnr"))

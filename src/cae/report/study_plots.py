@@ -120,7 +120,7 @@ def plot_differences(differences: Sequence[Difference], path: Path) -> Path:
 
 
 def plot_cost(study: Study, path: Path) -> Path:
-    """Write the test accuracy of each arm against the seconds of a trial, a panel a budget.
+    """Write the test accuracy of each arm against the operations of a trial, a panel a budget.
 
     The encoder is the first one of the study; the panels are the largest budgets.
     """
@@ -136,7 +136,7 @@ def plot_cost(study: Study, path: Path) -> Path:
                 if estimate.labels == budget:
                     _draw_cost(axes, estimate)
             axes.set_title(name_labels(budget))
-            axes.set_xlabel("seconds a trial")
+            axes.set_xlabel("10¹² operations a trial")
             axes.margins(x=0.15, y=0.15)
             _set_percent(axes)
             axes.grid()
@@ -188,10 +188,11 @@ def _draw_budgets(axes: Axes, estimates: Sequence[Estimate], budgets: Sequence[L
 def _draw_cost(axes: Axes, estimate: Estimate) -> None:
     color = _COLORS.get(estimate.pretraining, INK)
     accuracy = estimate.accuracy
+    cost = estimate.flops / 1e12
     if accuracy.low is not None and accuracy.high is not None:
-        axes.plot([estimate.seconds] * 2, [accuracy.low, accuracy.high], color=color, lw=1.2)
+        axes.plot([cost, cost], [accuracy.low, accuracy.high], color=color, lw=1.2)
     marker = _MARKERS.get(estimate.arm, "x")
-    axes.plot([estimate.seconds], [accuracy.mean], marker, ms=5, color=color, mew=0.8)
+    axes.plot([cost], [accuracy.mean], marker, ms=5, color=color, mew=0.8)
 
 
 def _list_arms(estimates: Sequence[Estimate]) -> list[tuple[str, str]]:
@@ -231,8 +232,7 @@ def _name_difference(row: Difference, controls: set[str]) -> str:
 
 def _write_difference(row: Difference) -> str:
     interval = f" ({tell_interval(row.gain)})" if row.gain.low is not None else ""
-    p = "" if row.p_holm is None else f", {row.p_holm:.3f}"
-    return f"{write_points(row.gain.mean)}{interval}, {row.gain.count}{p}"
+    return f"{write_points(row.gain.mean)}{interval}, {row.gain.count}, {row.p_holm:.3f}"
 
 
 def _write_beside(axes: Axes, words: str, *, place: float) -> None:

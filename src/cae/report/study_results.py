@@ -14,7 +14,7 @@ from cae.report.sources import read_object
 
 Labels = int | Literal["all"]
 
-# The arms of the question itself, the controls first; other arms are variants of the autoencoder.
+# The arms of the question itself, the controls first.
 CONTROLS = ("scratch", "scratch_whole_budget")
 ARMS = (*CONTROLS, "linear_probe", "frozen", "fine_tuned")
 PRETRAININGS = ("plain", "denoising", "masked")
@@ -41,14 +41,21 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """The test accuracy (fractions) and the mean cost of an arm's trials, one a seed."""
+    """The test accuracy (fractions) of an arm's trials, one a seed, and what each costs.
+
+    Attributes:
+        epochs: of the classifier.
+        flops: floating-point operations of a trial, pretraining included. Unlike its seconds they
+            do not depend on the machine.
+    """
 
     encoder: str
     pretraining: str
     arm: str
     labels: Labels
     accuracy: Interval
-    seconds: float
+    epochs: int
+    flops: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +64,7 @@ class Difference:
 
     Attributes:
         p: of the exact sign-flip test.
-        p_holm: the same, corrected over the label budgets.
+        p_holm: the same, corrected over the label budgets (plan "origin": over the pretrainings).
     """
 
     encoder: str
@@ -66,13 +73,13 @@ class Difference:
     treatment: str
     control: str
     gain: Interval
-    p: float | None
-    p_holm: float | None
+    p: float
+    p_holm: float
 
     @property
     def is_significant(self) -> bool:
-        """Whether the corrected p-value, where there is one, is below 0.05."""
-        return self.p_holm is None or self.p_holm < SIGNIFICANT
+        """Whether the corrected p-value is below 0.05."""
+        return self.p_holm < SIGNIFICANT
 
     @property
     def smallest_p(self) -> float:
@@ -101,10 +108,20 @@ class Machine:
 
 
 @dataclass(frozen=True, slots=True)
+class Pretraining:
+    """What was trained without labels under a name: the keys of its autoencoder."""
+
+    encoder: str
+    name: str
+    config: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Study:
     """All that a study has found so far of one of its plans.
 
     Attributes:
+        pretrainings: that its arms stand on.
         machines: that trained it, the first one first.
         commands: that asked for it, or for another plan in the same folder.
     """
@@ -113,6 +130,7 @@ class Study:
     differences: tuple[Difference, ...]
     machines: tuple[Machine, ...] = ()
     commands: tuple[str, ...] = ()
+    pretrainings: tuple[Pretraining, ...] = ()
 
     @property
     def encoders(self) -> list[str]:
@@ -129,11 +147,6 @@ class Study:
     def trials(self) -> int:
         """How many trials the estimates are of."""
         return sum(estimate.accuracy.count for estimate in self.estimates)
-
-    @property
-    def variants(self) -> list[Estimate]:
-        """The estimates of arms that are variants of the autoencoder."""
-        return [estimate for estimate in self.estimates if estimate.arm not in ARMS]
 
 
 def read_study(folder: Path, *, plan: str = "labels") -> Study | None:
@@ -156,6 +169,10 @@ def read_study(folder: Path, *, plan: str = "labels") -> Study | None:
         conditions = content.get("conditions", {})
         machines = _parse_machines(_select(conditions.get("machines", ()), plan))
         commands = tuple(map(str, conditions.get("commands", ())))
+        pretrainings = tuple(
+            Pretraining(str(row["encoder"]), str(row["pretraining"]), dict(row["autoencoder"]))
+            for row in _select(conditions.get("pretrainings", ()), plan)
+        )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         reason = f"no {error}" if isinstance(error, KeyError) else str(error)
         raise CheckpointError(
@@ -163,7 +180,7 @@ def read_study(folder: Path, *, plan: str = "labels") -> Study | None:
         ) from None
     if not estimates:
         return None
-    return Study(estimates, differences, machines, commands)
+    return Study(estimates, differences, machines, commands, pretrainings)
 
 
 def name_arm(arm: str, pretraining: str = "none") -> str:
@@ -216,7 +233,8 @@ def _parse_estimate(row: Mapping[str, Any]) -> Estimate:
         str(row["arm"]),
         _parse_labels(row["labels_per_class"]),
         _parse_interval(row["test_accuracy"]),
-        float(row["seconds_mean"]),
+        int(row["epochs"]),
+        float(row["flops"]),
     )
 
 
@@ -228,7 +246,8 @@ def _parse_difference(row: Mapping[str, Any]) -> Difference:
         str(row["treatment"]),
         str(row["control"]),
         _parse_interval(row),
-        *(None if row.get(key) is None else float(row[key]) for key in ("p", "p_holm")),
+        float(row["p"]),
+        float(row["p_holm"]),
     )
 
 

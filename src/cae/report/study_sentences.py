@@ -27,6 +27,7 @@ from cae.report.study_results import (
     name_labels,
     rank_labels,
 )
+from cae.report.tasks import name_task
 
 NO_STUDY = (
     "No study lies beside this run yet, so whether the autoencoder is what helped cannot be told "
@@ -75,17 +76,14 @@ def _tell_budget(rows: Sequence[Difference]) -> str:
 
 
 def _tell_doubt(rows: Sequence[Difference]) -> list[str]:
-    """Say where there are too few seeds for the test and the intervals, whatever they found."""
+    """Say where there are too few seeds for the test, whatever the intervals show."""
     told = [row for row in rows if row.effect in ("gain", "loss")]
     few = [row for row in told if row.smallest_p >= SIGNIFICANT]
     if not few:
         return []
     counts = sorted({row.gain.count for row in few})
     seeds = join([*map(write_count, counts[:-1]), count_noun(counts[-1], "seed")])
-    return [
-        f"{capitalise(seeds)} allow no p below {2.0 ** (1 - counts[-1]):g} before correction, and "
-        "an interval of so few is too narrow."
-    ]
+    return [f"{capitalise(seeds)} allow no p below {2.0 ** (1 - counts[-1]):g} before correction."]
 
 
 def tell_effect(row: Difference) -> str:
@@ -124,6 +122,29 @@ def tell_extent(study: Study) -> str:
         f"{study.trials:,} trials so far: {budgets}, with the {noun} {encoders}, "
         f"{many} to each point."
     )
+
+
+def tell_recipe(study: Study) -> str:
+    """Say what the pretrainings learn and how long everything trains, with the first encoder."""
+    encoder = study.encoders[0]
+    sentences = [
+        f"{capitalise(each.name)} pretraining learns to {name_task(each.config)}, for "
+        f"{count_noun(each.config['epochs'], 'epoch')}."
+        for each in study.pretrainings
+        if each.encoder == encoder
+    ]
+    *_, matched = CONTROLS
+    for arm, words in (
+        ("fine_tuned", "A fine-tuned classifier"),
+        (matched, "One from scratch for the whole budget"),
+    ):
+        mine = [each for each in study.estimates if (each.encoder, each.arm) == (encoder, arm)]
+        budgets: dict[Labels, str] = {
+            each.labels: f"({count_noun(each.epochs, 'epoch')})" for each in mine
+        }
+        if budgets:
+            sentences.append(f"{words} trains with {name_budgets(budgets)}.")
+    return " ".join(sentences)
 
 
 def tell_machines(study: Study) -> str:

@@ -99,16 +99,14 @@ def write_results(folder: StudyFolder) -> dict[str, Any]:
 def _read_row(folder: StudyFolder, cell: Mapping[str, Any]) -> Row | None:
     """Return a cell's row, or None while its trial is neither finished nor failed."""
     row: Row = {name: cell[name] for name in (*_ROLE, "key")}
-    before = _read_result(folder, cell["pretraining_key"])
-    found = _read_result(folder, cell["key"])
-    # A trial stands on its pretraining, which may come from elsewhere.
-    row["trained"] = [
-        (result["date"], result["environment"]) for result in (before, found) if result is not None
-    ]
+    found, other = (_read_result(folder, cell[name]) for name in ("key", "pretraining_key"))
+    # What a finished trial stands on may have been trained anew since, by another machine.
+    before = other if found is None else found["pretraining"]
     pretraining = {
         "pretrain_seconds": before["seconds"] if before else 0.0,
         "pretrain_epochs": before["epochs"] if before else 0,
     }
+    row["trained"] = [(each["date"], each["environment"]) for each in (before, found) if each]
     if found is not None:
         test = found["test"]
         recalls = {f"{RECALL}{name}": of["recall"] for name, of in test["per_class"].items()}
@@ -123,6 +121,8 @@ def _read_row(folder: StudyFolder, cell: Mapping[str, Any]) -> Row | None:
             "finetune_seconds": found["seconds"],
             "finetune_epochs": found["epochs"],
             "flops": found["flops"] + (before["flops"] if before else 0.0),
+            # The key says what it was: the same whenever it was trained.
+            "autoencoder": other["config"]["autoencoder"] if other else None,
         }
     for key, prefix in ((cell["pretraining_key"], "its pretraining failed: "), (cell["key"], "")):
         if key is not None and folder.failure(key).exists():
@@ -149,14 +149,31 @@ def _write_csv(rows: Sequence[Row]) -> str:
     return written.getvalue()
 
 
-def _describe_conditions(rows: Iterable[Row], grids: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return by which commands the finished trials were made, and where and when."""
+def _describe_conditions(rows: Sequence[Row], grids: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return by which commands the finished trials were made, where and when, and after what."""
     ordered = sorted(grids, key=lambda grid: grid["date"])
     return {
         "data": ordered[0]["data"] if ordered else None,
         "commands": list(dict.fromkeys(grid["command"] for grid in ordered)),
         "machines": _describe_machines(rows),
+        "pretrainings": _describe_pretrainings(rows),
     }
+
+
+def _describe_pretrainings(rows: Iterable[Row]) -> list[dict[str, Any]]:
+    """Return the configuration of each pretraining, without the seed, as its trials had it."""
+    found = {
+        (row["plan"], row["encoder"], _rank(row["plan"], row["pretraining"])): row
+        for row in rows
+        if row.get("autoencoder")
+    }
+    return [
+        {
+            **{name: row[name] for name in ("plan", "encoder", "pretraining")},
+            "autoencoder": {key: of for key, of in row["autoencoder"].items() if key != "seed"},
+        }
+        for _, row in sorted(found.items(), key=lambda each: each[0])
+    ]
 
 
 def _describe_machines(rows: Iterable[Row]) -> list[dict[str, Any]]:
@@ -191,9 +208,14 @@ def _order(row: Row) -> tuple[Any, ...]:
         row["encoder"],
         float("inf") if labels == "all" else float(labels),
         list(plan.arms).index(row["arm"]),
-        [NO_PRETRAINING, *plan.pretrainings].index(row["pretraining"]),
+        _rank(row["plan"], row["pretraining"]),
         row["seed"],
     )
+
+
+def _rank(plan: str, pretraining: str) -> int:
+    """Return the place of a pretraining in its plan; from scratch comes first."""
+    return [NO_PRETRAINING, *PLANS[plan].pretrainings].index(pretraining)
 
 
 def _today() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,34 +10,45 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-_RESAMPLES = 10_000
 _CONFIDENCE = 0.95
+_RESAMPLES = 10_000
+# Where there are more ways to set the signs, so many of them are drawn.
+_MOST_SIGNS = 2**16
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A mean over seeds with its bootstrap interval of 95%.
+    """A mean over seeds with its intervals of 95%.
 
     Attributes:
-        low, high: the interval; None of a single value, which has none.
+        low, high: Student's interval; None of a single value, which has none.
+        bootstrap_low, bootstrap_high: the percentile bootstrap's.
     """
 
     mean: float
     low: float | None
     high: float | None
+    bootstrap_low: float | None
+    bootstrap_high: float | None
     count: int
 
 
-def estimate_mean(values: Sequence[float], *, seed: int) -> Estimate:
-    """Return the mean of `values` with its percentile-bootstrap interval (Efron, 1979).
+def estimate_mean(
+    values: Sequence[float], *, seed: int, within: tuple[float, float] = (-math.inf, math.inf)
+) -> Estimate:
+    """Return the mean of `values` with its intervals, which end where the values' range does.
 
-    Percentiles, because the corrected intervals are undefined where all values are equal. With few
-    seeds any bootstrap interval is somewhat narrow.
+    Student's (1908) holds at any number of values where they are normal, and is what conclusions
+    rest on. The percentile bootstrap's (Efron, 1979) supposes no distribution, and is too narrow
+    with few values: of normal ones it covers the true mean in 48% of cases with two, in 80% with
+    four, in 87% with seven.
     """
     data = np.asarray(values, dtype=np.float64)
-    if len(data) < 2:
-        return Estimate(float(data.mean()), None, None, len(data))
-    found: Any = stats.bootstrap(
+    mean, count = float(data.mean()), len(data)
+    if count < 2:
+        return Estimate(mean, None, None, None, None, count)
+    reach = float(stats.t.ppf((1 + _CONFIDENCE) / 2, count - 1) * data.std(ddof=1) / count**0.5)
+    drawn: Any = stats.bootstrap(
         (data,),
         np.mean,
         n_resamples=_RESAMPLES,
@@ -44,22 +56,29 @@ def estimate_mean(values: Sequence[float], *, seed: int) -> Estimate:
         method="percentile",
         rng=np.random.default_rng(seed),
     )
-    interval = found.confidence_interval
-    return Estimate(float(data.mean()), float(interval.low), float(interval.high), len(data))
+    low, high = map(float, drawn.confidence_interval)
+    smallest, largest = within
+    return Estimate(mean, max(mean - reach, smallest), min(mean + reach, largest), low, high, count)
 
 
 def compute_sign_flip_p(differences: Sequence[float]) -> float:
-    """Return the two-sided p-value of the exact sign-flip test that the mean difference is 0.
+    """Return the two-sided p-value of the sign-flip test that the mean difference is 0.
 
     Under the hypothesis each paired difference is as likely as its opposite (Fisher, 1935): of all
-    2^n ways to set the signs, the share whose mean is at least as far from 0. The smallest value
-    that n pairs can give is 2 / 2^n.
+    2^n ways to set the signs, twice the share whose mean is at least as large, or as small. The
+    smallest value that n pairs can give is 2 / 2^n. Beyond 16 pairs the signs are drawn at random.
     """
-    data = np.asarray(differences, dtype=np.float64)
-    signs = np.array(np.meshgrid(*[[1.0, -1.0]] * len(data))).reshape(len(data), -1)
-    means = np.abs(data @ signs)
-    # Sums of the same numbers in another order differ in their last bits.
-    return float((means >= abs(data.sum()) * (1 - 1e-9)).mean())
+    if len(differences) < 2:
+        return 1.0
+    found = stats.permutation_test(
+        (np.asarray(differences, dtype=np.float64),),
+        np.mean,
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=_MOST_SIGNS,
+        rng=np.random.default_rng(0),
+    )
+    return float(found.pvalue)
 
 
 def correct_holm(p_values: Mapping[str, float]) -> dict[str, float]:

@@ -24,8 +24,9 @@ def summarise(rows: Sequence[Row]) -> dict[str, Any]:
     Returns:
         plan: of each plan, what of it is there.
         estimates: of each cell the test accuracy and the macro F1 over its seeds (mean, low, high,
-            count, values; the interval is a bootstrap's, of 95%), the mean recall of each class,
-            and the mean seconds of a trial, its pretraining included.
+            bootstrap_low, bootstrap_high, count, values; the intervals are of 95%), the mean recall
+            of each class, the epochs of a classifier, and of a trial, its pretraining included,
+            the mean seconds and the operations.
         differences: of each arm and its control the difference of test accuracies, paired by seed,
             with the p-value of the exact sign-flip test, and that p-value corrected by Holm's
             method over the label budgets (plan "labels") or the pretrainings (plan "origin").
@@ -57,11 +58,12 @@ def _estimate(cell: tuple[Any, ...], group: Group) -> dict[str, Any]:
     return {
         **dict(zip(_CELL, cell, strict=True)),
         "seeds": sorted(group),
-        "test_accuracy": _describe_mean([row["test_accuracy"] for row in rows], cell),
-        "macro_f1": _describe_mean([row["macro_f1"] for row in rows], cell),
+        "test_accuracy": _describe_mean([row["test_accuracy"] for row in rows], cell, (0, 1)),
+        "macro_f1": _describe_mean([row["macro_f1"] for row in rows], cell, (0, 1)),
         "recalls": {
             name.removeprefix(RECALL): _mean([row[name] for row in rows]) for name in recalls
         },
+        "epochs": rows[0]["finetune_epochs"],
         "seconds_mean": _mean([row["pretrain_seconds"] + row["finetune_seconds"] for row in rows]),
         "flops": rows[0]["flops"],
     }
@@ -87,7 +89,7 @@ def _compare(groups: Mapping[tuple[Any, ...], Group]) -> Iterator[dict[str, Any]
                 "treatment": arm,
                 "control": control,
                 "seeds": seeds,
-                **_describe_mean(values, (*cell, control)),
+                **_describe_mean(values, (*cell, control), (-1, 1)),
                 "p": compute_sign_flip_p(values),
             }
 
@@ -107,10 +109,12 @@ def _correct(differences: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{**difference, "p_holm": corrected[id(difference)]} for difference in differences]
 
 
-def _describe_mean(values: Sequence[float], cell: Iterable[Any]) -> dict[str, Any]:
+def _describe_mean(
+    values: Sequence[float], cell: Iterable[Any], within: tuple[float, float]
+) -> dict[str, Any]:
     # Each interval has a stream of its own, so that it does not depend on what else is there.
     seed = derive_seed(0, "bootstrap", *(str(name) for name in cell))
-    return {**asdict(estimate_mean(values, seed=seed)), "values": list(values)}
+    return {**asdict(estimate_mean(values, seed=seed, within=within)), "values": list(values)}
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

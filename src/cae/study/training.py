@@ -27,6 +27,10 @@ from cae.training.progress import Progress
 from cae.training.saving import Trained
 from cae.training.trainer import evaluate_objective
 
+# What a classifier's result repeats of its pretraining's. Where encoders are not kept, another
+# machine trains one anew for later trials; it is not the one that this classifier stands on.
+_OF_PRETRAINING = ("epochs", "seconds", "flops", "date", "environment")
+
 
 def is_finished(trial: Trial, folder: StudyFolder) -> bool:
     """Return whether the trial is over, and, of a pretraining, its encoder still there.
@@ -123,11 +127,15 @@ def _finetune(
 ) -> dict[str, Any]:
     """Return what is to be said of a classifier."""
     assert trial.classifier is not None
-    encoder = checksum = None
+    encoder = checksum = pretraining = None
     if trial.pretraining is not None:
         run = folder.trial(trial.pretraining.key)
         saved = read_model(run.model(run.encoder).json)
         encoder, checksum = load_model(saved), saved.weights_sha256
+        before = read_sealed_json(folder.result(trial.pretraining.key))
+        pretraining = {name: before[name] for name in _OF_PRETRAINING} | {
+            "encoder_sha256": checksum
+        }
     trained = finetune_into(
         folder.trial(trial.key),
         _take_needed(splits, callbacks=trial.classifier.callbacks),
@@ -143,6 +151,7 @@ def _finetune(
     # Nothing is chosen any more: from here on the test images are read, once.
     return {
         **_describe_training(trained),
+        "pretraining": pretraining,
         "validation": _measure_classification(trained.model, splits.val, runtime),
         "test": _measure_classification(trained.model, splits.test, runtime),
     }

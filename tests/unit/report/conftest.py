@@ -204,7 +204,8 @@ def make_summary(
                     "count": count,
                     "values": [mean] * count,
                 },
-                "seconds_mean": 40.0 if arm == "scratch" else 100.0,
+                "epochs": 349 if arm == "scratch_whole_budget" else 60,
+                "flops": 4e13 if arm == "scratch" else 1e14,
             }
         )
 
@@ -249,6 +250,24 @@ def make_summary(
                         "packages": {"torch": "2.13.0+cpu"},
                     },
                 }
+            ],
+            "pretrainings": [
+                {
+                    "plan": "labels",
+                    "encoder": encoder,
+                    "pretraining": name,
+                    "autoencoder": {
+                        "epochs": 6,
+                        "loss": "mean_squared_error",
+                        "gaussian_noise_input": name == "denoising",
+                        "gaussian_noise_stddev": 0.1,
+                        "mask_ratio": 0.6 if name == "masked" else 0,
+                        "mask_patch_size": 8,
+                        "target": "gradient_histograms",
+                    },
+                }
+                for encoder in encoders
+                for name in gains
             ],
         },
         "plan": {},

@@ -129,5 +129,5 @@ def test_a_study_has_a_table_for_each_encoder_with_its_own_budgets(make_study: C
     first, second = make_study_tables(study)
     assert first["encoder"] == "origin"
     assert first["head"] == ["arm", "400 labels a class", "all labels"]
-    assert ["from scratch", "49.0 (48.4 to 49.6)", "61.0 (60.4 to 61.6)"] in first["rows"]
+    assert ["from scratch", "49.0 (48.4 to 49.6; 6)", "61.0 (60.4 to 61.6; 3)"] in first["rows"]
     assert second["rows"] == first["rows"]

@@ -28,6 +28,7 @@ def make_rows(arm: str, pretraining: str, accuracies: list[float]) -> list[dict[
             "macro_f1": accuracy,
             "pretrain_seconds": 10.0,
             "finetune_seconds": 5.0,
+            "finetune_epochs": 3,
             "flops": 1e9,
         }
         for seed, accuracy in enumerate(accuracies)

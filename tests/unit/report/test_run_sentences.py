@@ -102,7 +102,7 @@ def test_noise_and_masks_are_told_of(make_run: Make):
     run = set_keys(make_run(), "autoencoder", gaussian_noise_input=True)
     assert "noise of standard deviation 0.1" in tell_pretraining(run)
     set_keys(run, "autoencoder", mask_ratio=0.6, mask_patch_size=4)
-    assert "60% of each image, in squares of 4 pixels, is hidden" in tell_pretraining(run)
+    assert "hidden from it: 60% of each image, in squares of 4 pixels" in tell_pretraining(run)
 
 
 def test_cost_and_reconstruction_are_means_over_seeds(make_run: Make):

@@ -53,7 +53,7 @@ def test_what_is_not_there_is_not_drawn(tmp_path: Path, study_folder: Path):
 
 def make_estimate(arm: str, pretraining: str, mean: float, *, seeds: int = 3) -> Estimate:
     low, high = (mean - 0.02, mean + 0.03) if seeds > 1 else (None, None)
-    return Estimate("origin", pretraining, arm, "all", Interval(mean, low, high, seeds), 60.0)
+    return Estimate("origin", pretraining, arm, "all", Interval(mean, low, high, seeds), 8, 1e13)
 
 
 def test_regularisations_are_ordered_by_what_they_reach(

@@ -5,11 +5,15 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import pytest
 
+from cae.config import dump
 from cae.errors import CheckpointError, ConfigError
 from cae.files import read_json, write_sealed_json
 from cae.run_folder import StudyFolder
@@ -38,28 +42,31 @@ COLUMNS = [
 ]
 
 
-def finish(folder: StudyFolder, trial, *, accuracy: float = 0.5, **more) -> None:
-    """Write a result as a trial does, of made-up figures."""
+def describe(trial, **more) -> dict[str, Any]:
+    environment = {"threads": 2, "processor": "a"}
+    described = {"seconds": 3.0, "epochs": 2, "flops": trial.flops}
+    return {**described, "date": "2026-11-25", "environment": environment, **more}
+
+
+def finish(
+    folder: StudyFolder,
+    trial,
+    *,
+    accuracy: float = 0.5,
+    pretraining: Mapping[str, Any] = MappingProxyType({}),
+    **more,
+) -> None:
+    """Write a result as a trial does, of made-up figures; `pretraining`: what it says of that."""
     path = folder.result(trial.key)
     path.parent.mkdir(parents=True, exist_ok=True)
     per_class = {"cat": {"recall": accuracy}, "dog": {"recall": None}}
     scores = {"accuracy": accuracy, "macro_f1": accuracy / 2, "per_class": per_class}
-    found = {"validation": {"mse": 0.1}}
+    found = {"validation": {"mse": 0.1}, "config": {"autoencoder": dump(trial.autoencoder)}}
     if trial.classifier is not None:
-        found = {"validation": {"accuracy": accuracy + 0.01}, "test": scores}
-    write_sealed_json(
-        path,
-        {
-            "key": trial.key,
-            "seconds": 3.0,
-            "epochs": 2,
-            "flops": trial.flops,
-            "date": "2026-11-25",
-            "environment": {"threads": 2, "processor": "a"},
-            **found,
-            **more,
-        },
-    )
+        before = None if trial.pretraining is None else describe(trial.pretraining, **pretraining)
+        accuracies = {"validation": {"accuracy": accuracy + 0.01}, "test": scores}
+        found = {**accuracies, "pretraining": before}
+    write_sealed_json(path, {"key": trial.key, **describe(trial), **found, **more})
 
 
 def finish_all(folder: StudyFolder, cells) -> None:
@@ -203,6 +210,7 @@ def test_the_summary_holds_conditions_and_figures_as_plain_json(folder, make_cel
                 "last_date": "2026-11-25",
             }
         ],
+        "pretrainings": summary["conditions"]["pretrainings"],
     }
     assert summary["estimates"][0]["test_accuracy"]["values"] == [0.5, 0.6]
 
@@ -231,11 +239,31 @@ def test_a_machine_is_told_with_its_seeds_and_its_first_and_last_day(folder, mak
 def test_where_a_trial_was_pretrained_is_told_as_well(folder, make_cells):
     (_, cell) = make_cells(1)
     enter_grid(folder, [cell], command="cae study")
-    finish(folder, cell.trial, date="2026-11-26")
-    finish(folder, cell.trial.pretraining, environment={"threads": 8})
+    finish(folder, cell.trial, date="2026-11-26", pretraining={"environment": {"threads": 8}})
     first, second = write_results(folder)["conditions"]["machines"]
     assert [first["environment"]["threads"], second["environment"]["threads"]] == [8, 2]
     assert first["seeds"] == second["seeds"] == [0]
+
+
+def test_a_pretraining_that_is_made_again_leaves_what_stands_on_the_first_one_alone(
+    folder, make_cells
+):
+    cells = make_cells(1)
+    enter_grid(folder, cells, command="cae study")
+    finish_all(folder, cells)
+    first = write_results(folder)
+    finish(folder, cells[1].trial.pretraining, seconds=99.0, environment={"threads": 8})
+    assert write_results(folder) == first
+
+
+def test_each_pretraining_is_told_with_its_configuration_whatever_the_seed(folder, make_cells):
+    cells = make_cells(2)
+    enter_grid(folder, cells, command="cae study")
+    finish_all(folder, cells)
+    (told,) = write_results(folder)["conditions"]["pretrainings"]
+    assert (told["plan"], told["encoder"], told["pretraining"]) == ("labels", "origin", "plain")
+    assert told["autoencoder"]["target"] == "pixels"
+    assert "seed" not in told["autoencoder"]
 
 
 def test_a_damaged_grid_is_told(folder, make_cells):

@@ -34,6 +34,7 @@ def make_row(
         "recall_dog": None,
         "pretrain_seconds": 10.0 if pretraining != "none" else 0.0,
         "finetune_seconds": 5.0,
+        "finetune_epochs": 3,
         "flops": 1e9,
         **more,
     }
@@ -59,7 +60,8 @@ def test_a_cell_is_estimated_over_its_seeds():
     assert accuracy["values"] == [0.6, 0.7, 0.9]
     assert accuracy["mean"] == pytest.approx(2.2 / 3)
     assert accuracy["count"] == 3
-    assert 0.6 <= accuracy["low"] < accuracy["mean"] < accuracy["high"] <= 0.9
+    assert accuracy["low"] < 0.6 <= accuracy["bootstrap_low"] < accuracy["mean"]
+    assert accuracy["mean"] < accuracy["bootstrap_high"] <= 0.9 < accuracy["high"]
     assert estimate["macro_f1"]["mean"] == pytest.approx(1.1 / 3)
     assert estimate["recalls"] == {"cat": pytest.approx(2.2 / 3), "dog": None}
     assert estimate["seconds_mean"] == 15.0

@@ -86,7 +86,8 @@ def test_a_classifier_starts_from_the_encoder_of_its_pretraining(
     trial = make_trial(pretraining=before, freeze_encoder=True)
     result = run(trial)
     files = folder.trial(before.key)
-    encoder = cae.load_model(cae.read_model(files.model(files.encoder).json))
+    saved = cae.read_model(files.model(files.encoder).json)
+    encoder = cae.load_model(saved)
     splits = cae.make_splits(dataset, trial.data)
     assert trial.classifier is not None
     trained = cae.finetune(
@@ -102,6 +103,10 @@ def test_a_classifier_starts_from_the_encoder_of_its_pretraining(
     right = float((answers.argmax(axis=1) == splits.test.labels).mean())
     assert result["test"]["accuracy"] == right
     assert result["pretraining_key"] == before.key
+    told = read_sealed_json(folder.result(before.key))
+    assert result["pretraining"].pop("encoder_sha256") == saved.weights_sha256
+    assert result["pretraining"] == {name: told[name] for name in result["pretraining"]}
+    assert {"epochs", "seconds", "environment"} <= result["pretraining"].keys()
 
 
 def test_noise_of_the_pretraining_is_no_part_of_what_the_encoder_is_above_it(
