@@ -303,6 +303,7 @@ def list_limits(group: Group, *, has_study: bool) -> list[str]:
         )
         limits.append(
             "CIFAR-10 has been looked at for many years. What is known to work on it was found "
-            "with the help of its test images, by whoever found it."
+            "with the help of its test images, by whoever found it. The test figures of this "
+            "system's earlier recipes were known, too, when later ones were made."
         )
     return limits
