@@ -297,6 +297,12 @@ def list_limits(group: Group, *, has_study: bool) -> list[str]:
         "with them, within the interval."
     )
     if run.evaluation["data"] == "cifar10":
+        if has_study:
+            limits.append(
+                "A study that favours pretraining. What is hidden from its masked autoencoder, "
+                "and what that predicts, had been chosen with the labels of all training and "
+                "validation images; nothing was searched for the controls' sake."
+            )
         limits.append(
             "The peers' figures are their own: single runs for the most part, without intervals, "
             "and not all of them of the same split."

@@ -191,5 +191,8 @@ def test_limits_name_what_is_missing(make_run: Make):
     several = " ".join(list_limits(group(make_run(seed=1), make_run(seed=2)), has_study=True))
     assert "Two seeds." in several
     assert "No control" not in several
+    assert "favours pretraining" in several
+    assert "favours pretraining" not in alone
     digits = " ".join(list_limits(group(make_run(data="digits")), has_study=True))
     assert "CIFAR-10" not in digits
+    assert "favours pretraining" not in digits
