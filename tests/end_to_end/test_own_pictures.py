@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +56,43 @@ def test_from_folders_to_predictions(cae, tiny_options):
     other = cae(*run)
     assert other.returncode == 2
     assert "data is 'my-pictures-" in other.stderr
+
+
+def read_following(answer: subprocess.CompletedProcess[str]) -> list[str]:
+    """Return the arguments of the command that an answer ends with."""
+    assert answer.returncode == 0, answer.stderr
+    program, *arguments = shlex.split(answer.stdout.strip().splitlines()[-1])
+    assert program == "cae"
+    return arguments
+
+
+def test_each_stage_names_the_next_one_and_a_folder_that_grew_is_told_of(
+    forked_cae, tiny_options: list[str]
+):
+    cae = forked_cae
+    colours = {"red": (200, 40, 40), "blue": (40, 40, 200)}
+    paint(cae.folder / "my pictures", colours, count=20)
+    small = ("--preset", "digits", "--data", "my pictures")
+    shape = ("--set", "image_shape=[16,16,3]", "--set", "batch_size=8")
+    pretrained = cae("pretrain", *small, *tiny_options, *shape, "--out", "mine")
+    trained = cae(*read_following(pretrained), "--set", "epochs=1")
+    evaluate = read_following(trained)
+    measured = cae(*evaluate)
+    assert measured.returncode == 0, measured.stderr
+    assert "8 of the 40 labelled pictures are for testing" in measured.stderr
+    assert "warning" not in measured.stderr
+
+    # Trained on images of somebody's own, it is put on no others unasked.
+    encoder = cae.folder / "mine" / "models" / "encoder_digits.json"
+    unnamed = cae("finetune", "--encoder", encoder, "--out", "other")
+    assert unnamed.returncode == 2
+    assert "say which images to train on" in unnamed.stderr
+
+    paint(cae.folder / "my pictures" / "red", {"more": (210, 50, 50)}, count=5)
+    measured = cae(*evaluate)
+    assert "it may have learnt from those that it is tested on" in measured.stderr
+    again = cae("finetune", "--encoder", encoder, *small, "--set", "epochs=1", "--out", "more")
+    assert "it may have seen validation and test images" in again.stderr
 
 
 def test_a_folder_that_is_laid_out_otherwise_is_refused(cae):

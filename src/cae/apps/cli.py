@@ -252,7 +252,9 @@ def evaluate(
             "--data",
             metavar="SOURCE",
             help="Whose test images: auto, cifar10, digits, or the path of a CIFAR-10 folder or "
-            "archive, or of your own pictures.  [default: the data that the model was trained on]",
+            "archive, or of your own pictures, of which all in their folder test are measured, or "
+            "else the fifth that is set aside.  [default: CIFAR-10 or the digits, whichever the "
+            "model was trained on]",
         ),
     ] = None,
     device: options.Device = "auto",

@@ -13,7 +13,7 @@ import cae
 from cae.apps.occupied import read_finished_run
 from cae.apps.progress import TrainingProgress
 from cae.apps.screen import answer_json, answers, tell, tell_warning
-from cae.apps.settings import Plan, Request, make_plan
+from cae.apps.settings import BUILT_IN, Plan, Request, find_source, make_plan
 from cae.apps.stopping import StopRequest
 from cae.apps.tables import make_places_table, make_results_table, make_training_table
 from cae.errors import CheckpointError, StoppedError
@@ -88,6 +88,8 @@ def finetune(request: Request, *, encoder: Path | None) -> None:
     """Train a classifier on the encoder at `encoder`, or from scratch if None, and write it."""
     saved = None if encoder is None else _read_encoder(encoder)
     if saved is not None:
+        if request.source == "auto":
+            request = replace(request, source=find_source(saved, purpose="train on"))
         request = replace(
             request, autoencoder=saved.autoencoder_config, sections=("data", "classifier")
         )
@@ -118,7 +120,8 @@ def finetune(request: Request, *, encoder: Path | None) -> None:
     _show_places(
         folder,
         plots,
-        following=f"cae evaluate {_quote(folder.model(folder.classifier).json)}",
+        following=f"cae evaluate {_quote(folder.model(folder.classifier).json)}"
+        + ("" if splits.source in BUILT_IN else f" --data {_quote(request.source)}"),
     )
 
 
@@ -164,7 +167,8 @@ def _compare_data(saved: cae.SavedModel, splits: cae.Splits) -> None:
     about = describe_splits(splits)
     if saved.about.get("data") != about["data"]:
         tell_warning(
-            f"{saved.path} was pretrained on {saved.about.get('data')}, not on {about['data']}"
+            f"{saved.path} was pretrained on {saved.about.get('data')}, not on {about['data']}; "
+            "where the two share pictures, it may have seen validation and test images"
         )
     elif saved.about.get("split") != about["split"]:
         tell_warning(

@@ -11,7 +11,7 @@ from typing import Any
 import cae
 from cae.apps.progress import Loading
 from cae.apps.screen import answer_json, answers, tell, tell_warning
-from cae.apps.settings import RUNS, load_data
+from cae.apps.settings import BUILT_IN, RUNS, find_source, is_shape, load_data
 from cae.apps.tables import (
     make_predictions_table,
     make_reconstruction_table,
@@ -19,7 +19,7 @@ from cae.apps.tables import (
     make_splits_table,
 )
 from cae.data.pictures import load_pictures
-from cae.errors import CheckpointError, ConfigError
+from cae.errors import CheckpointError
 from cae.report.names import name_data
 
 logger = logging.getLogger(__name__)
@@ -28,12 +28,12 @@ logger = logging.getLogger(__name__)
 def show_data(source: str, *, settings: Sequence[str], seed: int | None, as_json: bool) -> None:
     """Show which images a run would use: source, counts per class and split, fingerprint."""
     seeds = [] if seed is None else [f"data.seed={seed}"]
-    settings = [s if s.startswith("data.") else f"data.{s}" for s in settings]
-    config = cae.override(cae.RunConfig(), [*seeds, *settings]).data
-    dataset = load_data(source)
+    keys = [s if s.startswith("data.") or is_shape(s) else f"data.{s}" for s in settings]
+    config = cae.override(cae.RunConfig(), [*seeds, *keys])
+    dataset = load_data(source, config.autoencoder.image_shape)
     from cae.data.splits import describe_splits
 
-    about = describe_splits(cae.make_splits(dataset, config))
+    about = describe_splits(cae.make_splits(dataset, config.data))
     if as_json:
         answer_json({**about, "fallback_reason": dataset.fallback_reason})
     else:
@@ -45,7 +45,10 @@ def evaluate(path: Path, *, source: str | None, device: str, precision: str, as_
     with Loading():
         saved = cae.read_model(path)
         runtime = cae.choose_runtime(device=device, precision=precision)
-    dataset = load_data(source or _find_source(saved), saved.autoencoder_config.image_shape)
+    source = source or find_source(saved, purpose="test it on")
+    dataset = load_data(source, saved.autoencoder_config.image_shape)
+    if dataset.source not in BUILT_IN:
+        _tell_test_pictures(saved, dataset)
     with Loading():
         scores = cae.evaluate_model(saved, dataset.test, runtime=runtime)
     if as_json:
@@ -87,14 +90,16 @@ def predict(
         answers.print(make_predictions_table(predictions))
 
 
-def _find_source(saved: cae.SavedModel) -> str:
-    source = saved.about.get("data")
-    if source not in ("cifar10", "digits"):
-        raise ConfigError(
-            f"{saved.path}: was trained on {source!r}, which is no built-in data set; say which "
-            "images to test it on: --data cifar10, digits, or the path of their folder"
+def _tell_test_pictures(saved: cae.SavedModel, dataset: cae.Dataset) -> None:
+    """Say which of a user's own pictures are measured, and whether they may have been seen."""
+    test, labelled = len(dataset.test), len(dataset.test) + len(dataset.train)
+    tell(f"{dataset.source}: {test:,} of the {labelled:,} labelled pictures are for testing")
+    trained_on = saved.about.get("data")
+    if trained_on != dataset.source:
+        tell_warning(
+            f"{saved.path} was trained on {trained_on}, not on {dataset.source}; where the two "
+            "share pictures, it may have learnt from those that it is tested on"
         )
-    return source
 
 
 def _name_test_set(dataset: cae.Dataset) -> str:

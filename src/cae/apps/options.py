@@ -73,6 +73,15 @@ Settings = Annotated[
         "classifier.epochs=3 in one.",
     ),
 ]
+StudySettings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Change a key of the recipe, as often as needed: batch_size=32 in every stage, "
+        "classifier.lr=0.001 in one.",
+    ),
+]
 Seed = Annotated[
     int | None,
     typer.Option(

@@ -15,6 +15,8 @@ from cae.errors import ConfigError
 from cae.run_folder import require_plain_name
 
 RUNS = Path("runs")
+# What --data can name without a path.
+BUILT_IN = ("cifar10", "digits")
 
 _DEFAULT_PRESET = "quick"
 _DIGITS_PRESET = "digits"
@@ -125,7 +127,29 @@ def read_config(request: Request, preset: str) -> cae.RunConfig:
     if request.autoencoder is None:
         return config
     values["autoencoder"] = dump(request.autoencoder)
+    if not any(is_shape(setting) for setting in request.settings):
+        values["classifier"]["image_shape"] = values["autoencoder"]["image_shape"]
     return parse_section(cae.RunConfig, values, place="the encoder and the settings")
+
+
+def is_shape(setting: str) -> bool:
+    """Return whether a `key=value` sets the size of the images."""
+    return setting.partition("=")[0].strip().rpartition(".")[2] == "image_shape"
+
+
+def find_source(saved: cae.SavedModel, *, purpose: str) -> str:
+    """Return the data set that a model was trained on, for `load_dataset`.
+
+    Raises:
+        ConfigError: it is no built-in one, and has to be named for the `purpose`.
+    """
+    source = saved.about.get("data")
+    if source not in BUILT_IN:
+        raise ConfigError(
+            f"{saved.path}: was trained on {source!r}, which is no built-in data set; say which "
+            f"images to {purpose}: --data cifar10, digits, or the path of their folder"
+        )
+    return source
 
 
 def load_data(source: str, image_shape: tuple[int, int, int] | None = None) -> cae.Dataset:

@@ -9,7 +9,7 @@ from pathlib import Path
 import cae
 from cae.apps.progress import Loading
 from cae.apps.screen import answer_json, answers, tell
-from cae.apps.settings import RUNS, load_data
+from cae.apps.settings import RUNS, is_shape, load_data
 from cae.apps.stopping import StopRequest
 from cae.apps.study_progress import StudyScreen
 from cae.apps.study_tables import Planned, make_grid_table, make_study_table, name_trials
@@ -20,8 +20,7 @@ from cae.run_folder import StudyFolder
 from cae.study.cost import measure_speeds
 from cae.study.grid import Choice, make_grid
 from cae.study.results import write_results
-from cae.study.runner import Outcome, Workers, run_study
-from cae.study.training import is_finished
+from cae.study.runner import Outcome, Workers, make_waves, run_study
 from cae.study.trials import Cell, Trial
 
 
@@ -55,7 +54,7 @@ def study(request: StudyRequest, *, dry_run: bool, as_json: bool) -> None:
     Raises:
         CaeError: a trial failed; the others were carried out.
     """
-    config = cae.override(cae.RunConfig(), _choose_shape(request.choice.settings))
+    config = cae.override(cae.RunConfig(), [*filter(is_shape, request.choice.settings)])
     dataset = load_data(request.source, config.autoencoder.image_shape)
     with Loading():
         runtime = cae.choose_runtime(device=request.device, precision=request.precision)
@@ -137,6 +136,8 @@ def plan_times(
         example.autoencoder, example.classifier, num_classes=num_classes, runtime=runtime
     )
     names = name_trials(cells)
+    # A pretraining that no unfinished trial stands on is not made again.
+    left = {trial.key for wave in make_waves(cells, folder, at_once=False) for trial in wave}
     trials = {cell.trial.key: cell.trial for cell in cells}
     before = {
         trial.pretraining.key: trial.pretraining
@@ -148,16 +149,10 @@ def plan_times(
             trial,
             names[trial.key],
             trial.flops / (speeds.pretrain if trial.classifier is None else speeds.finetune),
-            is_finished=is_finished(trial, folder),
+            is_finished=trial.key not in left,
         )
         for trial in (*before.values(), *trials.values())
     ]
-
-
-def _choose_shape(settings: Iterable[str]) -> list[str]:
-    """Return those of the settings that say how large the images are."""
-    keys = ("image_shape", "autoencoder.image_shape")
-    return [each for each in settings if each.partition("=")[0].strip() in keys]
 
 
 def _is_frozen(trial: Trial) -> bool:

@@ -98,7 +98,7 @@ def study(
             help="Epochs of every classifier.  [default: the schedule's, more for fewer labels]",
         ),
     ] = None,
-    settings: options.Settings = None,
+    settings: options.StudySettings = None,
     source: options.Data = "auto",
     device: options.Device = "auto",
     precision: options.Precision = "auto",

@@ -92,7 +92,7 @@ def make_grid_table(planned: Sequence[Planned], *, jobs: int) -> RenderableType:
             write_duration(sum(each.seconds for each in left)) if left else "",
         )
     left = [each for each in planned if not each.is_finished]
-    words = f"  {len(planned)} trials, {len(left)} of them left"
+    words = f"  {len(planned)} trial{'s' * (len(planned) != 1)}, {len(left)} of them left"
     if left:
         words += f": about {write_duration(sum(each.seconds for each in left))}"
     told = "estimated from a few training steps on this machine"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -195,9 +196,16 @@ class AutoencoderConfig(StageConfig):
         height, width = size
         patch = self.mask_patch_size
         if height % patch or width % patch:
+            sides = [*self.image_shape[:2], *size]
+            if self.low_resolution_epochs:
+                sides.append(self.low_resolution_side)
+            common = math.gcd(*sides)
+            fitting = max(
+                each for each in range(1, common + 1) if common % each == 0 and (each <= patch)
+            )
             raise ValueError(
                 f"mask_patch_size {patch}: height and width, {height} and {width} by {key}, must "
-                "be multiples of it"
+                f"be multiples of it; the largest below it that fits is {fitting}"
             )
         patches = self.count_patches(height, width)
         hidden = self.count_hidden(height, width)

@@ -22,6 +22,8 @@ from cae.wording import show
 TRAIN, TEST, UNLABELLED = "train", "test", "unlabelled"
 
 _SUFFIXES = re.compile(r"\.(png|jpe?g|webp|gif|bmp|tiff?|p[pgn]m|jp2|avif)", re.IGNORECASE)
+# How the special folders are written, too.
+_MEANT = {TRAIN: TRAIN, TEST: TEST, UNLABELLED: UNLABELLED, "unlabeled": UNLABELLED}
 _DIGEST_DIGITS = 8
 _MOST_NAME = 40
 
@@ -59,6 +61,7 @@ def load_folder(path: Path, *, image_shape: tuple[int, int, int]) -> Dataset:
             them cannot be read.
     """
     folders = _find_folders(path)
+    _warn_of_misplaced(path, folders)
     unlabelled = folders.pop(UNLABELLED, None)
     if TRAIN in folders or TEST in folders:
         train, test = _load_parts(path, folders, image_shape)
@@ -71,6 +74,24 @@ def load_folder(path: Path, *, image_shape: tuple[int, int, int]) -> Dataset:
     _warn_of_copies(test, learnt_from)
     source = _name_source(path, [test, *learnt_from])
     return Dataset(train, test, (), source=source, unlabelled=rest)
+
+
+def _warn_of_misplaced(path: Path, folders: Mapping[str, Path]) -> None:
+    """Warn of what is probably meant otherwise than it is taken."""
+    for name in folders:
+        meant = _MEANT.get(name.casefold(), name)
+        if meant != name:
+            logger.warning(
+                "%s: the folder %s is taken for a class; if it is none, call it %s",
+                *(path, show(name), meant),
+            )
+    loose = [each.name for each in path.iterdir() if _is_picture(each) and each.is_file()]
+    loose = [name for name in loose if not name.startswith(".")]
+    if loose:
+        logger.warning(
+            "%s: passing by pictures that lie in no class's folder: %d, such as %s",
+            *(path, len(loose), show(min(loose))),
+        )
 
 
 def _load_parts(
@@ -112,6 +133,14 @@ def _load_classes(
     if len(names) < 2:
         found = f"only {show(names[0])}" if names else "none"
         raise DataError(f"{name}: expected a folder for each of two classes or more, found {found}")
+    for class_name in names:
+        try:
+            class_name.encode()
+        except UnicodeEncodeError:
+            raise DataError(
+                f"{name}: a class cannot be called {class_name!a}, which is no UTF-8; rename its "
+                "folder"
+            ) from None
     paths = [_list_pictures(folder) for folder in folders.values()]
     labels = np.repeat(np.arange(len(names), dtype=np.int64), [len(found) for found in paths])
     flat = [path for found in paths for path in found]
@@ -153,7 +182,7 @@ def _find_pictures(folder: Path) -> Iterator[Path]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(name for name in names if not name.startswith(".")):
             path = Path(directory, name)
-            if _SUFFIXES.fullmatch(path.suffix):
+            if _is_picture(path):
                 yield path
             else:
                 others.append(path)
@@ -164,6 +193,10 @@ def _find_pictures(folder: Path) -> Iterator[Path]:
             len(others),
             others[0].name,
         )
+
+
+def _is_picture(path: Path) -> bool:
+    return _SUFFIXES.fullmatch(path.suffix) is not None
 
 
 def _refuse(error: OSError) -> NoReturn:

@@ -20,6 +20,7 @@ _MOST_BYTES = 512 * 2**20
 # Of Pillow's formats those that hold pixels and nothing else: EPS, for one, is a program, which
 # Pillow has Ghostscript run.
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")
+_MOST_TOLD = 5
 _MODES = {1: "L", 3: "RGB"}
 _SIXTEEN_BIT_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N")
 
@@ -40,8 +41,8 @@ def load_pictures(
         class_names: the classes that the pictures may be of.
 
     Raises:
-        DataError: no path, a file that is missing, not an image, damaged or too large, or a
-            number of channels that pictures do not have.
+        DataError: no path, files that are missing, not an image, damaged or too large, of which
+            the first few are told, or a number of channels that pictures do not have.
     """
     height, width, channels = image_shape
     if channels not in _MODES:
@@ -51,9 +52,20 @@ def load_pictures(
     if not paths:
         raise DataError("no picture is given; name at least one file")
     images = np.empty((len(paths), channels, height, width), np.uint8)
+    refused: list[DataError] = []
     for place, path in enumerate(paths):
-        pixels = _read_pixels(path, mode=_MODES[channels], size=(width, height))
+        try:
+            pixels = _read_pixels(path, mode=_MODES[channels], size=(width, height))
+        except DataError as error:
+            refused.append(error)
+            continue
         images[place] = pixels.reshape(height, width, channels).transpose(2, 0, 1)
+    if len(refused) == 1:
+        raise refused[0]
+    if refused:
+        told = " | ".join(map(str, refused[:_MOST_TOLD]))
+        more = " | ..." if len(refused) > _MOST_TOLD else ""
+        raise DataError(f"{len(refused)} of {len(paths)} pictures cannot be used: {told}{more}")
     return ImageSet(images, None, class_names, "pictures")
 
 

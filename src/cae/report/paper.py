@@ -41,7 +41,7 @@ from cae.report.run_sentences import (
     tell_training,
 )
 from cae.report.seeds import Group, group_runs
-from cae.report.sources import Training, read_peers, read_run, read_speed, read_training
+from cae.report.sources import Run, Training, read_peers, read_run, read_speed, read_training
 from cae.report.study_plots import plot_accuracy_against_labels, plot_cost, plot_differences
 from cae.report.study_results import Study, read_study
 from cae.report.study_sentences import (
@@ -54,6 +54,7 @@ from cae.report.study_sentences import (
     tell_recipe,
 )
 from cae.report.typesetting import require_typesetter, typeset
+from cae.run_folder import StudyFolder
 
 _MOST_DIFFERENCES = 30
 _SHOWN_DIGITS = 12
@@ -123,13 +124,18 @@ def gather(
 ) -> Material:
     """Read everything that the report is made of; see `make_report`."""
     first = read_run(run)
-    others = [read_run(folder) for folder in beside]
-    results = study or first.folder.study
+    others = [read_run(folder) for folder in beside if folder.resolve() != run.resolve()]
+    for other in others:
+        _require_same_data(first, other.folder.root, other.evaluation["data"])
+    results = first.folder.study if study is None else find_results(study)
     found, regularisations = read_study(results), read_study(results, plan="origin")
     if study is not None and found is None and regularisations is None:
         raise ConfigError(
             f"{study}: holds no study's summary.json; leave --study out, or make one with cae study"
         )
+    for each in (found, regularisations):
+        if each is not None and each.data is not None:
+            _require_same_data(first, results, each.data)
     return Material(
         tuple(group_runs([first, *others])),
         read_training(first),
@@ -139,6 +145,21 @@ def gather(
         read_peers(),
         command,
     )
+
+
+def find_results(study: Path) -> Path:
+    """Return where a study has its results, given that folder or the study's own."""
+    within = StudyFolder(study).results
+    return within if within.is_dir() else study
+
+
+def _require_same_data(run: Run, other: Path, data: str) -> None:
+    ours = run.evaluation["data"]
+    if data != ours:
+        raise ConfigError(
+            f"{other}: is of the data {data}, but {run.folder.root} of {ours}; a report compares "
+            "figures of the same images"
+        )
 
 
 def draw(material: Material, folder: Path) -> dict[str, str]:
@@ -182,6 +203,7 @@ def describe(material: Material) -> dict[str, Any]:
     return {
         "data_name": name_data(run.evaluation["data"]),
         "is_cifar": is_cifar,
+        "is_thinned": bool(run.evaluation["thinned_classes"]),
         "name": run.name,
         "date": run.environment["date"],
         "origin": peers["origin"] | {"accuracy": f"{figure:.0%}"},

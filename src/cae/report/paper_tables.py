@@ -44,7 +44,8 @@ def make_split_table(run: Run) -> Table:
 def make_results_table(groups: Sequence[Group], origin: Mapping[str, Any]) -> Table:
     """Return a row for the origin and for each group of runs, the first of which stands out.
 
-    The origin has a row only where the first run's classes are its own.
+    The origin has a row only where the first run's classes are its own. A column in which no run
+    has a figure is left out.
     """
     first = groups[0].first
     thinned = first.evaluation["thinned_classes"]
@@ -82,7 +83,12 @@ def make_results_table(groups: Sequence[Group], origin: Mapping[str, Any]) -> Ta
                 f"{group.minutes:.1f}",
             ]
         )
-    return {"head": head, "rows": rows, "strong": strong}
+    told = [place for place in range(len(head)) if any(row[place] for row in rows)]
+    return {
+        "head": [head[place] for place in told],
+        "rows": [[row[place] for place in told] for row in rows],
+        "strong": strong,
+    }
 
 
 def make_peers_table(peers: Mapping[str, Any], ours: Accuracy, *, name: str) -> Table:

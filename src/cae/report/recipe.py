@@ -89,8 +89,9 @@ def write_command(run: Run) -> str:
     # Of presets equally near, the one that the run is called after.
     nearest = min(changes, key=lambda name: (len(changes[name]), name != run.name, name))
     words = ["cae", "run", "--preset", nearest]
-    if run.evaluation["data"] in ("cifar10", "digits"):
-        words += ["--data", run.evaluation["data"]]
+    data = run.evaluation["data"]
+    # Of a user's own pictures the name of their folder, without the digits that tell their pixels.
+    words += ["--data", data if data in ("cifar10", "digits") else data.rpartition("-")[0]]
     for change in changes[nearest]:
         words += ["--set", change]
     if run.name != nearest:

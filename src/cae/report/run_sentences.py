@@ -40,8 +40,9 @@ def tell_data(run: Run) -> str:
             f"{join(thinned)} are removed at random; {train + validation:,} images are left."
         )
     if validation:
+        whole = "Of these," if sentences else f"Of {train + validation:,} images"
         sentences.append(
-            f"Of these, {write_share(data['val_size'])} are set aside for validation, with the "
+            f"{whole} {write_share(data['val_size'])} are set aside for validation, with the "
             f"shares of the classes kept: {train:,} images to train on and {validation:,} to "
             "choose by."
         )
@@ -50,10 +51,15 @@ def tell_data(run: Run) -> str:
             f"All {train:,} of them are trained on: every choice was made before, on runs that set "
             "images aside for validation."
         )
-    sentences.append(
-        f"The {test:,} test images are not thinned. They are read once, at the end; pretraining "
-        "sees neither them nor the images that were removed."
-    )
+    if thinned:
+        sentences.append(
+            f"The {test:,} test images are not thinned. They are read once, at the end; "
+            "pretraining sees neither them nor the images that were removed."
+        )
+    else:
+        sentences.append(
+            f"The {test:,} test images are read once, at the end; pretraining does not see them."
+        )
     if "unlabelled" in split:
         sentences.append(
             f"{split['unlabelled']['images']:,} images without a label are there for pretraining "
@@ -87,9 +93,10 @@ def tell_finetuning(run: Run) -> str:
 def _tell_training(config: Mapping[str, Any]) -> str:
     optimizer = _OPTIMIZERS.get(config["optimizer"], config["optimizer"].capitalize())
     schedule = config["lr_schedule"].replace("_", " ")
+    epochs = count_noun(config["epochs"], "epoch")
     return (
-        f"Training takes {config['epochs']} epochs of {optimizer} at a learning rate of "
-        f"{config['lr']:g} ({schedule}), in batches of {config['batch_size']}."
+        f"Training takes {epochs} of {optimizer} at a learning rate of {config['lr']:g} "
+        f"({schedule}), in batches of {config['batch_size']}."
     )
 
 

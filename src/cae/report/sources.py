@@ -85,6 +85,11 @@ def read_run(root: Path) -> Run:
         CheckpointError: a file of it is missing or damaged; it is named.
         ConfigError: its configuration has a key or a value that there is not.
     """
+    if not find_configuration(root).exists():
+        raise CheckpointError(
+            f"{root}: holds no run, for there is no run.json; name the folder of one with --run, "
+            "or make one with cae run"
+        )
     configuration = _read(find_configuration(root), ("name", "config"), read_sealed_json)
     folder = RunFolder(root, configuration["name"])
     evaluation = _read(

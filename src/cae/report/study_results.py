@@ -121,6 +121,7 @@ class Study:
     """All that a study has found so far of one of its plans.
 
     Attributes:
+        data: the data set's name.
         pretrainings: that its arms stand on.
         machines: that trained it, the first one first.
         commands: that asked for it, or for another plan in the same folder.
@@ -131,6 +132,7 @@ class Study:
     machines: tuple[Machine, ...] = ()
     commands: tuple[str, ...] = ()
     pretrainings: tuple[Pretraining, ...] = ()
+    data: str | None = None
 
     @property
     def encoders(self) -> list[str]:
@@ -180,7 +182,7 @@ def read_study(folder: Path, *, plan: str = "labels") -> Study | None:
         ) from None
     if not estimates:
         return None
-    return Study(estimates, differences, machines, commands, pretrainings)
+    return Study(estimates, differences, machines, commands, pretrainings, conditions.get("data"))
 
 
 def name_arm(arm: str, pretraining: str = "none") -> str:

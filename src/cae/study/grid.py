@@ -14,7 +14,14 @@ from cae.data.splits import make_splits
 from cae.errors import ConfigError
 from cae.study.cost import count_finetuning, count_pretraining
 from cae.study.plan import PLANS, Arm
-from cae.study.recipes import ENCODERS, change, choose_schedule, make_recipe, set_epochs
+from cae.study.recipes import (
+    ENCODERS,
+    change,
+    choose_schedule,
+    make_recipe,
+    name_key,
+    set_epochs,
+)
 from cae.study.trials import NO_PRETRAINING, Cell, Trial
 from cae.wording import suggest
 
@@ -182,7 +189,8 @@ class _Maker:
 
     def _make_classifier(self, arm: Arm, budget: int | None, seed: int) -> ClassifierConfig:
         lesson = self._schedule.choose_lesson(budget)
-        batch_size = lesson.batch_size or self._recipe.classifier.batch_size
+        given = "batch_size" in map(name_key, self._choice.settings)
+        batch_size = (None if given else lesson.batch_size) or self._recipe.classifier.batch_size
         changed = change(self._recipe.classifier, **arm.changes, seed=seed, batch_size=batch_size)
         config = set_epochs(changed, self._choice.finetune_epochs or lesson.epochs)
         if not arm.has_whole_budget:

@@ -94,7 +94,16 @@ _SHORT_ORIGIN = (
     "classifier.augmentation_zoom=0",
 )
 # What is hidden from the origin's encoder; chosen on validation images (benchmarks/LOG.md).
-_ORIGIN_MASK = {"mask_ratio": 0.6, "mask_patch_size": 8, "target": "gradient_histograms"}
+_ORIGIN_MASK: dict[str, Any] = {
+    "mask_ratio": 0.6,
+    "mask_patch_size": 8,
+    "target": "gradient_histograms",
+}
+# Keys that differ from trial to trial of a study.
+_OWN_OPTIONS = {
+    "epochs": "give --pretrain-epochs and --finetune-epochs",
+    "seed": "give --seeds",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,15 +144,23 @@ def make_recipe(encoder: str, *, plan: str, source: str, settings: Sequence[str]
         config = load_preset("digits")
     else:
         config = override(load_preset("base"), _SHORT_ORIGIN if plan == "labels" else ())
-    data = config.data
-    config = override(config, settings)
-    if config.data != data:
-        raise ConfigError("--set: a study splits the images as the origin does; leave out data.*")
-    given = config.autoencoder
-    if given.mask_ratio == 0:
-        return Recipe(given, config.classifier, _ORIGIN_MASK)
-    mask = {key: getattr(given, key) for key in _ORIGIN_MASK}
-    return Recipe(change(given, mask_ratio=0.0, target="pixels"), config.classifier, mask)
+    named = {name_key(setting) for setting in settings}
+    for key in sorted(named & _OWN_OPTIONS.keys()):
+        raise ConfigError(f"--set {key}: a study has its own options for that; {_OWN_OPTIONS[key]}")
+    preset, config = config, override(config, settings)
+    if config.data != preset.data:
+        raise ConfigError(
+            "--set: a study splits the images as the origin does; leave out the keys of the data, "
+            "which are val_size, remove_classes, remove_fraction, labels_per_class and "
+            "labelled_seed"
+        )
+    mask = dict(_ORIGIN_MASK)
+    if preset.autoencoder.mask_ratio:
+        mask = {key: getattr(preset.autoencoder, key) for key in mask}
+    mask |= {key: getattr(config.autoencoder, key) for key in mask.keys() & named}
+    patch = preset.autoencoder.mask_patch_size
+    whole = change(config.autoencoder, mask_ratio=0.0, target="pixels", mask_patch_size=patch)
+    return Recipe(whole, config.classifier, mask)
 
 
 def change(config: Config, **values: Any) -> Config:
@@ -153,6 +170,11 @@ def change(config: Config, **values: Any) -> Config:
         ConfigError: they do not fit together.
     """
     return parse_section(type(config), {**dump(config), **values}, place="the study's plan")
+
+
+def name_key(setting: str) -> str:
+    """Return the key that a `key=value` or `section.key=value` sets, without its section."""
+    return setting.partition("=")[0].strip().rpartition(".")[2]
 
 
 def set_epochs(config: Config, epochs: int) -> Config:

@@ -45,13 +45,14 @@ def enter_grid(folder: StudyFolder, cells: Sequence[Cell], *, command: str) -> N
     described = [cell.describe() for cell in cells]
     source = cells[0].trial.source
     there = {_name_cell(cell): cell["key"] for grid in read_grids(folder) for cell in grid["cells"]}
-    sources = {str(grid["data"]) for grid in read_grids(folder)} | {source}
+    sources = {str(grid["data"]) for grid in read_grids(folder)} - {source}
     other = [cell for cell in described if there.get(_name_cell(cell), cell["key"]) != cell["key"]]
-    if len(sources) > 1 or other:
+    if sources or other:
         what = (
-            f"images of {' and '.join(sorted(sources))}"
-            if len(sources) > 1
-            else f"{len(other)} cells of this grid trained otherwise, {_name_cell(other[0])} first"
+            f"a study of {' and '.join(sorted(sources))}, not of {source}"
+            if sources
+            else f"{len(other)} of this grid's {len(described)} cells trained with other settings, "
+            f"{_name_cell(other[0])} first"
         )
         raise ConfigError(
             f"{folder.root}: holds {what}; a study has one recipe: give another --out"

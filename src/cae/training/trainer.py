@@ -31,6 +31,9 @@ from cae.training.sums import Sums
 
 logger = logging.getLogger(__name__)
 
+# Fewer are a mistake, such as a large batch for few pictures.
+_FEW_STEPS = 20
+
 Weights = dict[str, Tensor]
 
 
@@ -94,6 +97,14 @@ def fit(
         StoppedError: training was asked to stop, and its state is saved.
         CheckpointError: the state to go on from does not fit.
     """
+    steps = config.epochs * len(train)
+    if steps < _FEW_STEPS:
+        logger.warning(
+            "the %s is trained for %d steps in all, which teaches it next to nothing; raise its "
+            "epochs (%d) or lower its batch_size (%d)",
+            "autoencoder" if isinstance(config, AutoencoderConfig) else "classifier",
+            *(steps, config.epochs, config.batch_size),
+        )
     runtime.place(model)
     training = _Training(model, objective, train, val, config, runtime, progress, checkpoints)
     devices = [runtime.device] if runtime.device.type == "cuda" else []

@@ -62,6 +62,20 @@ def test_data_is_split_as_the_settings_say(call_cae):
     assert first["split"]["fingerprint"] != other["split"]["fingerprint"]
 
 
+def test_pictures_are_shown_at_the_size_that_is_set(call_cae, tmp_path: Path):
+    for place, path in enumerate(save_test_images(tmp_path, 10)):
+        kind = tmp_path / "pictures" / ("even", "odd")[place % 2]
+        kind.mkdir(parents=True, exist_ok=True)
+        path.rename(kind / path.name)
+    words = ("data", "--data", "pictures", "--json")
+    names = [
+        json.loads(call_cae(*words, *more).out)["data"]
+        for more in ((), ("--set", "image_shape=[16,16,1]"))
+    ]
+    assert names[0] != names[1]
+    assert all(name.startswith("pictures-") for name in names)
+
+
 def test_a_setting_of_training_has_no_place_in_data(call_cae):
     answer = call_cae("data", "--data", "digits", "--set", "epochs=3")
     assert answer.code == 2

@@ -58,7 +58,7 @@ def test_the_options_arrive_and_the_command_is_told_without_where_the_pdf_goes(
 def test_a_folder_without_a_run_is_an_error_about_a_saved_model(call_cae: Callable[..., Any]):
     answer = call_cae("report")
     assert answer.code == 4
-    assert "run.json: no such file" in answer.err
+    assert "there is no run.json; name the folder of one with --run" in answer.err
 
 
 def test_a_missing_typesetter_has_the_exit_code_of_a_missing_extra(

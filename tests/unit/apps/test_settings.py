@@ -89,10 +89,13 @@ def test_the_encoder_at_hand_keeps_its_own_configuration():
     assert config.classifier.epochs == 3
 
 
-def test_an_encoder_of_another_image_shape_than_the_classifier_is_refused():
+def test_a_classifier_takes_images_of_the_shape_that_its_encoder_takes():
     encoder = cae.parse_autoencoder_config({"image_shape": [16, 16, 1]})
+    request = replace(REQUEST, autoencoder=encoder)
+    assert read_config(request, "base").classifier.image_shape == (16, 16, 1)
+    other = replace(request, settings=["classifier.image_shape=[32, 32, 3]"])
     with pytest.raises(ConfigError, match=r"\[32, 32, 3\].*\[16, 16, 1\]"):
-        read_config(replace(REQUEST, autoencoder=encoder), "base")
+        read_config(other, "base")
 
 
 @pytest.mark.parametrize(

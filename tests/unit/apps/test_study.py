@@ -64,6 +64,11 @@ def test_a_dry_run_shows_the_grid_with_its_cost_and_writes_nothing(train_tiny, t
     train_tiny("study", *GRID, *SHORT[2:], "--seeds", "1")
     told = json.loads(train_tiny("study", *GRID, *SHORT, "--dry-run", "--json").out)
     assert [each["finished"] for each in told] == [True, False, True, True, False, False]
+    train_tiny("study", *GRID, *SHORT)
+    for encoder in (tmp_path / "out").rglob("encoder_*"):
+        encoder.unlink()
+    told = json.loads(train_tiny("study", *GRID, *SHORT, "--dry-run", "--json").out)
+    assert all(each["finished"] for each in told), "nothing needs those encoders any more"
     assert all(each["seconds"] >= 0 and each["flops"] > 0 for each in told)
 
 
@@ -88,7 +93,7 @@ def test_calls_with_one_out_add_up_and_another_recipe_is_refused(train_tiny, tmp
     assert "10 labels a class" in second.out
     other = train_tiny("study", "--arm", "scratch", "--labels", "10", *SHORT, "--set", "lr=0.5")
     assert other.code == 2
-    assert "out: holds 2 cells of this grid trained otherwise" in other.err
+    assert "out: holds 2 of this grid's 2 cells trained with other settings" in other.err
 
 
 def test_the_origin_s_comparison_is_a_plan_of_its_own(train_tiny, tmp_path: Path):
@@ -120,7 +125,9 @@ def test_without_out_a_study_of_the_digits_has_a_folder_of_its_own(train_tiny, t
         (("--schedule", "long"), "--schedule long: unknown"),
         (("--jobs", "2", "--backend", "threading"), "--backend threading"),
         (("--jobs", "0"), "'--jobs'"),
-        (("--set", "data.val_size=0.5"), "leave out data.*"),
+        (("--set", "data.val_size=0.5"), "leave out the keys of the data, which are val_size"),
+        (("--set", "epochs=3"), "--set epochs: a study has its own options for that"),
+        (("--set", "classifier.seed=3"), "give --seeds"),
         (("--labels", "500"), "labels_per_class 500"),
     ],
     ids=" ".join,

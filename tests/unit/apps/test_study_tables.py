@@ -117,7 +117,7 @@ def test_the_grid_shows_what_is_left_and_how_long_it_takes():
         "(estimated from a few training steps on this machine)",
     ]
     assert "--jobs 4" in " ".join(read(make_grid_table(planned, jobs=4)))
-    assert read(make_grid_table(planned[:1], jobs=1))[2] == "1 trials, 0 of them left"
+    assert read(make_grid_table(planned[:1], jobs=1))[2] == "1 trial, 0 of them left"
 
 
 def test_trials_are_named_for_people():

@@ -67,7 +67,19 @@ def test_the_shape_of_an_encoding_is_known_before_it_is_made(values, shape):
         ({"encoder": "whitened", "image_shape": [8, 8, 3]}, "each side must be at least 9"),
         ({"encoder": "residual", "conv_blocks": 1}, "set at least 2"),
         ({"encoder": "residual", "mask_ratio": 0.5}, "for whole images"),
-        ({"mask_ratio": 0.5, "mask_patch_size": 5}, "must be multiples of it"),
+        (
+            {"mask_ratio": 0.5, "mask_patch_size": 5},
+            "must be multiples of it; the largest below it that fits is 4",
+        ),
+        (
+            {
+                "mask_ratio": 0.5,
+                "mask_patch_size": 7,
+                "image_shape": [28, 28, 1],
+                "low_resolution_epochs": 1,
+            },
+            "24 and 24 by low_resolution_side, must be multiples of it; the largest .* is 4",
+        ),
         ({"mask_ratio": 0.01, "mask_patch_size": 16}, "hides 0 of the 4 patches"),
         ({"low_resolution_epochs": 1, "low_resolution_side": 22}, "take a multiple of 4"),
         ({"low_resolution_epochs": 1, "low_resolution_side": 48}, "is smaller"),

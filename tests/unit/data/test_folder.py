@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -161,6 +163,44 @@ def test_a_class_without_pictures_is_refused(tmp_path):
     (tmp_path / "c").rename(tmp_path / "unlabelled")
     with pytest.raises(DataError, match="unlabelled: holds no picture"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("Train", "train"), ("UNLABELLED", "unlabelled"), ("unlabeled", "unlabelled")],
+)
+def test_a_folder_that_is_hardly_a_class_is_warned_of(tmp_path, caplog, name: str, meant: str):
+    dataset = load(fill(tmp_path, {"a": 5, name: 5}))
+    assert name in dataset.train.class_names
+    (record,) = caplog.records
+    words = f"the folder {name!r} is taken for a class; if it is none, call it {meant}"
+    assert words in record.getMessage()
+
+
+def test_pictures_in_no_class_are_told_of(tmp_path, caplog):
+    fill(tmp_path, {"a": 5, "b": 5})
+    write(tmp_path / "loose.png", 99)
+    write(tmp_path / ".hidden.png", 98)
+    load(tmp_path)
+    (record,) = caplog.records
+    words = "passing by pictures that lie in no class's folder: 1, such as 'loose.png'"
+    assert words in record.getMessage()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of any bytes are Linux's")
+def test_a_class_whose_name_no_file_can_hold_is_refused(tmp_path):
+    fill(tmp_path, {"a": 5, os.fsdecode(b"b\xff"): 5})
+    with pytest.raises(DataError, match=r"cannot be called 'b\\udcff', which is no UTF-8; rename"):
+        load(tmp_path)
+
+
+def test_several_damaged_pictures_are_told_at_once(tmp_path):
+    fill(tmp_path, {"a": 9, "b": 9})
+    for place in range(7):
+        (tmp_path / "b" / f"00{place}.png").write_bytes(b"\x89PNG")
+    with pytest.raises(DataError, match="7 of 18 pictures cannot be used: ") as caught:
+        load(tmp_path)
+    assert str(caught.value).count("b/00") == 5
 
 
 def test_a_damaged_picture_is_named(tmp_path):

@@ -167,6 +167,36 @@ def test_a_study_that_is_named_and_not_there_is_an_error(run_folder: RunFolder, 
         make_report(run_folder.root, tmp_path / "r.pdf", study=tmp_path / "nowhere")
 
 
+def test_a_study_is_named_by_its_folder_or_that_of_its_results(
+    run_folder: RunFolder, study_folder: Path, tmp_path: Path
+):
+    whole = tmp_path / "whole"
+    (whole / "history").mkdir(parents=True)
+    by_results = gather_plainly(run_folder.root, study=study_folder).study
+    study_folder.rename(whole / "history" / "study")
+    assert gather_plainly(run_folder.root, study=whole).study == by_results
+
+
+def test_figures_of_other_images_are_not_compared(
+    make_run: Make, make_study: Callable[..., Path], tmp_path: Path
+):
+    run, other = make_run().folder.root, make_run(data="digits").folder.root
+    with pytest.raises(ConfigError, match=r"is of the data digits, but .* of cifar10"):
+        gather(run, beside=(other,), study=None, benchmarks=None, command="cae report")
+    study = make_study()
+    content = read_json(study / "summary.json")
+    content["conditions"]["data"] = "digits"
+    write_json(study / "summary.json", content)
+    with pytest.raises(ConfigError, match="a report compares figures of the same images"):
+        gather_plainly(run, study=study)
+
+
+def test_a_run_is_not_put_beside_itself(run_folder: RunFolder):
+    beside = (run_folder.root,)
+    material = gather(run_folder.root, beside=beside, study=None, benchmarks=None, command="x")
+    assert len(material.groups) == 1
+
+
 def test_a_damaged_run_leaves_the_report_as_it_was(run_folder: RunFolder, tmp_path: Path):
     out = tmp_path / "r.pdf"
     out.write_bytes(b"the report before")

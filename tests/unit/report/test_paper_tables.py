@@ -67,6 +67,15 @@ def test_the_origin_has_no_row_beside_other_classes(make_run: Make):
     assert table["strong"] == [0]
 
 
+def test_a_column_without_a_figure_is_left_out(make_run: Make):
+    run = make_run(data="digits")
+    run.evaluation["thinned_classes"] = []
+    run.quality.pop("psnr")
+    table = make_results_table(group_runs([run]), read_peers()["origin"])
+    assert table["head"] == ["run", "test accuracy", "95% interval", "macro F1", "minutes"]
+    assert table["rows"] == [["`mine`", "73.0%", "72.0% to 74.0%", "0.66", "3.1"]]
+
+
 def test_peers_keep_the_digits_that_they_reported():
     table = make_peers_table(read_peers(), Accuracy(0.9412, 0.94, 0.95, 3), name="optimal")
     cells = {row[0]: row[1] for row in table["rows"]}

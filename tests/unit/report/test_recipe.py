@@ -78,6 +78,11 @@ def test_the_command_makes_the_configuration_again(make_run: Callable[..., Run],
     assert words[-2:] == ["--name", "mine"]
 
 
+def test_the_command_names_the_folder_of_a_users_own_pictures(make_run: Callable[..., Run]):
+    words = shlex.split(write_command(make_run(data="my-pictures-21e1d758")))
+    assert words[words.index("--data") + 1] == "my-pictures"
+
+
 @pytest.mark.parametrize("preset", cae.preset_names())
 def test_a_preset_is_made_again_by_its_name(make_run: Callable[..., Run], preset: str):
     run = make_run(name=preset)

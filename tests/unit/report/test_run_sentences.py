@@ -77,6 +77,15 @@ def test_data_without_validation_are_told_as_such(make_run: Make):
     assert "set aside for validation, with" not in words
 
 
+def test_nothing_is_said_of_thinning_where_nothing_is_thinned(make_run: Make):
+    run = make_run()
+    run.evaluation["thinned_classes"] = []
+    words = tell_data(run)
+    assert words.startswith("Of 300 images 22% are set aside for validation")
+    assert "thinned" not in words
+    assert "removed" not in words
+
+
 def test_images_without_labels_are_told_of(make_run: Make):
     run = make_run()
     assert "without a label" not in tell_data(run)

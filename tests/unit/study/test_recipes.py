@@ -45,10 +45,28 @@ def test_settings_change_the_recipe_but_not_the_split():
     recipe = make_recipe("origin", plan="labels", source="digits", settings=settings)
     assert recipe.autoencoder.init_num_filters == 4
     assert recipe.classifier.lr == 0.5
-    with pytest.raises(ConfigError, match=r"leave out data\.\*"):
+    with pytest.raises(ConfigError, match="leave out the keys of the data"):
         make_recipe("origin", plan="labels", source="digits", settings=["data.val_size=0.3"])
     with pytest.raises(ConfigError, match="epohcs"):
         make_recipe("origin", plan="labels", source="digits", settings=["epohcs=3"])
+
+
+@pytest.mark.parametrize("encoder", ["origin", "optimal"])
+def test_the_mask_is_the_recipes_but_for_what_is_set_of_it(encoder: str):
+    usual = make_recipe(encoder, plan="labels", source="cifar10")
+    settings = ["autoencoder.mask_patch_size=2", "lr=0.001"]
+    other = make_recipe(encoder, plan="labels", source="cifar10", settings=settings)
+    assert other.mask == {**usual.mask, "mask_patch_size": 2}
+    assert other.autoencoder == change(usual.autoencoder, lr=0.001)
+    more = make_recipe(encoder, plan="labels", source="cifar10", settings=["mask_ratio=0.8"])
+    assert more.mask == {**usual.mask, "mask_ratio": 0.8}
+    assert more.autoencoder == usual.autoencoder
+
+
+@pytest.mark.parametrize("setting", ["epochs=3", "classifier.epochs=3", "autoencoder.seed=1"])
+def test_what_a_study_has_options_for_is_no_setting(setting: str):
+    with pytest.raises(ConfigError, match=r"a study has its own options for that; give --"):
+        make_recipe("origin", plan="labels", source="digits", settings=[setting])
 
 
 @pytest.mark.parametrize(

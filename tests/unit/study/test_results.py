@@ -178,7 +178,7 @@ def test_a_trial_in_two_cells_is_told_in_both(folder, make_cells):
 
 def test_another_trial_in_the_same_cell_is_refused(folder, make_cells):
     enter_grid(folder, make_cells(1), command="cae study")
-    with pytest.raises(ConfigError, match=r"1 cells of this grid trained otherwise.*--out"):
+    with pytest.raises(ConfigError, match=r"1 of this grid's 1 cells trained with other .*--out"):
         enter_grid(folder, make_cells(2, epochs=5)[:1], command="cae study")
     assert len(read_grids(folder)) == 1
 
@@ -187,7 +187,7 @@ def test_other_data_are_refused(folder, make_cells):
     (cell, _) = make_cells(1)
     enter_grid(folder, [cell], command="cae study")
     other = replace(cell, seed=5, trial=replace(cell.trial, source="digits"))
-    with pytest.raises(ConfigError, match="images of digits and noise"):
+    with pytest.raises(ConfigError, match="holds a study of noise, not of digits"):
         enter_grid(folder, [other], command="cae study")
 
 

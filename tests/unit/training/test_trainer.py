@@ -294,3 +294,12 @@ def test_progress_hears_of_every_batch_and_epoch(laboratory, script, counter, au
         ("epoch", 2, 0.5),
         ("ended",),
     ]
+
+
+def test_a_training_of_a_few_steps_is_warned_of(laboratory, caplog):
+    laboratory.pretrain(epochs=1, batch_size=5)
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        "the autoencoder is trained for 2 steps in all, which teaches it next to nothing; raise "
+        "its epochs (1) or lower its batch_size (5)"
+    )

@@ -1,0 +1,33 @@
+"""What an autoencoder learns is told by the keys that decide it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cae.config import AutoencoderConfig, dump
+from cae.report.tasks import name_task
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({}, "reconstruct its input by the mean squared error"),
+        (
+            {"gaussian_noise_input": True, "gaussian_noise_stddev": 0.2},
+            "reconstruct its input by the mean squared error from input to which noise of standard "
+            "deviation 0.2 was added",
+        ),
+        # Noise whose switch is off is none.
+        ({"gaussian_noise_stddev": 0.2}, "reconstruct its input by the mean squared error"),
+        (
+            {"mask_ratio": 0.5, "target": "high_pass"},
+            "predict the image without its blur in what is hidden from it: 50% of each image, in "
+            "squares of 4 pixels",
+        ),
+    ],
+    ids=["plain", "denoising", "noise off", "masked"],
+)
+def test_the_task_is_named(keys: dict[str, Any], words: str):
+    assert name_task(dump(AutoencoderConfig(**keys))) == words
