@@ -149,8 +149,8 @@ def test_the_last_of_equal_settings_counts():
         (".epochs=3", "no section ''; there are: autoencoder, classifier, data"),
         ("classifier=3", "unknown key 'classifier'"),
         ("autoencoder.epochs=three", "autoencoder.epochs = 'three': should be a valid integer"),
-        ("epochs=", "autoencoder.epochs = ''"),
-        ("lr=NaN", "autoencoder.lr = nan: should be a finite number"),
+        ("epochs=", "autoencoder.epochs and classifier.epochs = ''"),
+        ("lr=NaN", "autoencoder.lr and classifier.lr = nan: should be a finite number"),
         ("autoencoder.image_shape=[16,16,3]", r"classifier\.image_shape \[32, 32, 3\] differs"),
     ],
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, get_args
 
 from pydantic import ValidationError
 
@@ -56,23 +56,39 @@ def dump(config: Section) -> dict[str, Any]:
 
 
 def _explain(error: ValidationError, kind: type[Section]) -> str:
-    parts: list[str] = []
     problems = error.errors(include_url=False)
+    # Both stages share keys: what is wrong with both is said once.
+    keys_by_words: dict[str, list[str]] = {}
+    known: set[str] = set()
     for problem in problems[:_MOST_PROBLEMS]:
         location = [str(part) for part in problem["loc"]]
         key = ".".join(location)
+        section, names = _find_section(kind, location)
         if problem["type"] == "extra_forbidden":
-            section = kind if len(location) == 1 else kind.model_fields[location[0]].annotation
-            known = cast("type[Section]", section).model_fields
-            hint = suggest(location[-1], known)
+            hint = suggest(names[-1], section.model_fields)
             # All the keys there are, once is enough.
-            parts.append(f"unknown key {show(key)}{'' if any(hint in p for p in parts) else hint}")
+            words = f"unknown key {show(key)}{'' if hint in known else hint}"
+            known.add(hint)
+            key = ""
         elif problem["type"] == "value_error":
             message = problem["msg"].removeprefix("Value error, ")
-            parts.append(f"{key}: {message}" if key else message)
+            words = f": {message}" if key else message
         else:
+            field = section.model_fields.get(names[0]) if len(names) == 1 else None
+            null = " or null" if field and type(None) in get_args(field.annotation) else ""
             message = problem["msg"].removeprefix("Input ")
-            parts.append(f"{key} = {show(problem['input'])}: {message}")
+            words = f" = {show(problem['input'])}: {message}{null}"
+        keys_by_words.setdefault(words, []).append(key)
+    parts = [f"{' and '.join(keys)}{words}" for words, keys in keys_by_words.items()]
     if len(problems) > _MOST_PROBLEMS:
         parts.append(f"and {len(problems) - _MOST_PROBLEMS:,} more")
     return "; ".join(parts)
+
+
+def _find_section(kind: type[Section], location: list[str]) -> tuple[type[Section], list[str]]:
+    """Return the section in which the place of a problem lies, and its names from there on."""
+    field = kind.model_fields.get(location[0]) if location else None
+    annotation = None if field is None else field.annotation
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return annotation, location[1:]
+    return kind, location

@@ -16,6 +16,7 @@ from cae.config import (
     parse_section,
 )
 from cae.errors import ConfigError
+from cae.presets import override
 
 
 def test_a_dumped_section_is_plain_json_that_parses_to_itself():
@@ -182,3 +183,17 @@ def test_a_long_value_is_not_shown_whole():
     with pytest.raises(ConfigError) as caught:
         parse_autoencoder_config({"lr": "x" * 10_000})
     assert len(str(caught.value)) < 250
+
+
+def test_what_is_wrong_with_both_stages_is_said_once():
+    with pytest.raises(ConfigError) as caught:
+        override(RunConfig(), ["epochs=0.5"])
+    assert str(caught.value) == (
+        "--set epochs=0.5: autoencoder.epochs and classifier.epochs = 0.5: should be a valid "
+        "integer"
+    )
+
+
+def test_null_is_named_where_it_is_allowed():
+    with pytest.raises(ConfigError, match="= 'all': should be a valid integer or null"):
+        override(RunConfig(), ["labels_per_class=all"])
