@@ -134,16 +134,13 @@ def tell_recipe(study: Study) -> str:
         if each.encoder == encoder
     ]
     *_, matched = CONTROLS
-    for arm, words in (
-        ("fine_tuned", "A fine-tuned classifier"),
-        (matched, "One from scratch for the whole budget"),
-    ):
+    for arm, words in (("fine_tuned", "Fine-tuning"), (matched, capitalise(name_control(matched)))):
         mine = [each for each in study.estimates if (each.encoder, each.arm) == (encoder, arm)]
-        budgets: dict[Labels, str] = {
-            each.labels: f"({count_noun(each.epochs, 'epoch')})" for each in mine
-        }
-        if budgets:
-            sentences.append(f"{words} trains with {name_budgets(budgets)}.")
+        epochs = {each.labels: f"{each.epochs:,}" for each in mine}
+        if epochs:
+            budgets = name_budgets(dict.fromkeys(epochs, ""))
+            noun = "epoch" if set(epochs.values()) == {"1"} else "epochs"
+            sentences.append(f"{words} takes {join([*epochs.values()])} {noun} with {budgets}.")
     return " ".join(sentences)
 
 

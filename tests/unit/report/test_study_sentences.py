@@ -72,17 +72,17 @@ def test_the_recipe_says_what_is_learnt_and_how_long(study_folder: Path):
     assert tell_recipe(read(study_folder)) == (
         "Plain pretraining learns to reconstruct its input by the mean squared error, for six "
         "epochs. Masked pretraining learns to predict the histograms of gradient directions in "
-        "what is hidden from it: 60% of each image, in squares of 8 pixels, for six epochs. A "
-        "fine-tuned classifier trains with 100 (60 epochs) and 400 (60 epochs) labels a class, and "
-        "all labels (60 epochs). One from scratch for the whole budget trains with 100 (349 "
-        "epochs) and 400 (349 epochs) labels a class, and all labels (349 epochs)."
+        "what is hidden from it: 60% of each image, in squares of 8 pixels, for six epochs. "
+        "Fine-tuning takes 60, 60 and 60 epochs with 100 and 400 labels a class, and all labels. "
+        "Training from scratch for the whole budget takes 349, 349 and 349 epochs with 100 and 400 "
+        "labels a class, and all labels."
     )
 
 
 def test_the_recipe_leaves_out_what_was_not_trained(make_study: Callable[..., Path]):
     study = read(make_study(gains={}, budgets=(100,)))
     assert tell_recipe(study) == (
-        "One from scratch for the whole budget trains with 100 (349 epochs) labels a class."
+        "Training from scratch for the whole budget takes 349 epochs with 100 labels a class."
     )
     assert tell_recipe(replace(study, estimates=study.estimates[:1])) == ""
 
