@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from cae.report.page import BLUE, GREY, INK, ORANGE, PALE, VERMILION, write_tick_percent
+from cae.report.page import BLUE, GREEN, GREY, INK, ORANGE, PALE, VERMILION, write_tick_percent
 from cae.report.phrases import MINUS, write_points
 from cae.report.study_results import (
     Difference,
@@ -26,7 +26,13 @@ from cae.report.study_sentences import tell_interval
 from cae.report.vector import open_figure
 
 # Colour tells the pretraining, the line what was trained.
-_COLORS = {"none": GREY, "plain": VERMILION, "denoising": ORANGE, "masked": BLUE}
+_COLORS = {
+    "none": GREY,
+    "plain": VERMILION,
+    "denoising": ORANGE,
+    "masked": BLUE,
+    "masked_pixels": GREEN,
+}
 _LINES: dict[str, Any] = {
     "scratch": (0, (1, 1.5)),
     "scratch_whole_budget": "solid",

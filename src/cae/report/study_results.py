@@ -17,7 +17,6 @@ Labels = int | Literal["all"]
 # The arms of the question itself, the controls first.
 CONTROLS = ("scratch", "scratch_whole_budget")
 ARMS = (*CONTROLS, "linear_probe", "frozen", "fine_tuned")
-PRETRAININGS = ("plain", "denoising", "masked")
 
 SIGNIFICANT = 0.05
 _ARM_WORDS = {

@@ -33,6 +33,7 @@ class Plan:
     Attributes:
         arms: by name.
         pretrainings: by name, the keys of the autoencoder that differ from the recipe's.
+        masked: those of them that the recipe's mask is laid on; their own keys come after its.
         whole: every pair of an arm and a pretraining; "none" is none.
         published: the pairs that two cores can do.
         whole_budgets: labels a class; None: all.
@@ -48,6 +49,7 @@ class Plan:
     whole_budgets: Sequence[int | None]
     published_budgets: Sequence[int | None]
     corrects_over: str
+    masked: Sequence[str] = ()
 
 
 # Only an encoder that comes from somewhere is spared in the first epochs or in its lower layers.
@@ -99,13 +101,15 @@ LABELS = Plan(
     pretrainings={
         "plain": {},
         "denoising": {"gaussian_noise_input": True, "gaussian_noise_stddev": 0.1},
-        "masked": {},  # and the recipe's mask
+        "masked": {},
+        "masked_pixels": {"target": "pixels"},
     },
+    masked=("masked", "masked_pixels"),
     whole=[
         *((arm, NO_PRETRAINING) for arm in _FROM_SCRATCH),
         *(
             (arm, pretraining)
-            for pretraining in ("plain", "denoising", "masked")
+            for pretraining in ("plain", "denoising", "masked", "masked_pixels")
             for arm in ("linear_probe", "frozen", "fine_tuned")
         ),
     ],

@@ -54,9 +54,9 @@ def count(cells: list[Cell]) -> tuple[int, int]:
     return len({cell.trial.key for cell in cells}), len(before)
 
 
-def test_the_whole_plan_of_labels_is_eleven_trials_at_each_budget_and_seed(large):
+def test_the_whole_plan_of_labels_is_fourteen_trials_at_each_budget_and_seed(large):
     cells = make_grid(Choice(full=True), large)
-    assert count(cells) == (11 * (4 * 7 + 3), 3 * 7)
+    assert count(cells) == (14 * (4 * 7 + 3), 4 * 7)
 
 
 def test_the_published_part_is_five_trials_at_three_budgets(large):
@@ -147,7 +147,9 @@ def test_pretrainings_differ_in_noise_or_mask_and_the_encoder_above_them_does_no
     before = {cell.pretraining: pretraining_of(cell).autoencoder for cell in cells}
     assert before["plain"].input_noise_stddev == before["plain"].mask_ratio == 0
     assert before["denoising"].input_noise_stddev == 0.1
-    assert before["masked"].mask_ratio == 0.6
+    assert before["masked"].mask_ratio == before["masked_pixels"].mask_ratio == 0.6
+    assert before["masked"].target == "gradient_histograms"
+    assert before["masked_pixels"].target == "pixels"
     assert len({str(dump(cell.trial.autoencoder)) for cell in cells}) == 1
     assert cells[0].trial.autoencoder.mask_ratio == 0
 
