@@ -16,21 +16,21 @@ WHOLE = ("study", *TINY, *SHORT, "--full", "--labels", "10", "--labels", "all")
 def test_the_whole_plan_on_the_digits(cae):
     grid = cae(*WHOLE, "--dry-run")
     assert grid.returncode == 0, grid.stderr
-    assert "50 trials, 50 of them left" in grid.stdout
+    assert "64 trials, 64 of them left" in grid.stdout
     assert list(cae.folder.iterdir()) == []
 
     result = cae(*WHOLE)
     assert result.returncode == 0, result.stderr
-    assert "[50/50]" in result.stderr
+    assert "[64/64]" in result.stderr
     out = cae.folder / "runs" / "study-digits"
     with (out / "history" / "study" / "trials.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 11 * 2 * 2
+    assert len(rows) == 14 * 2 * 2
     assert {row["state"] for row in rows} == {"finished"}
     summary = json.loads((out / "history" / "study" / "summary.json").read_text())
-    assert len(summary["estimates"]) == 11 * 2
-    # Nine arms against two controls and the whole budget against scratch, at two budgets.
-    assert len(summary["differences"]) == (9 * 2 + 1) * 2
+    assert len(summary["estimates"]) == 14 * 2
+    # Twelve arms against two controls and the whole budget against scratch, at two budgets.
+    assert len(summary["differences"]) == (12 * 2 + 1) * 2
     assert all(0 <= each["p"] <= each["p_holm"] <= 1 for each in summary["differences"])
     assert len(list((out / "plots").glob("study_*.png"))) == 3
     # Of the weights only the encoders of the pretrainings are left.

@@ -136,7 +136,7 @@ def tell_recipe(study: Study) -> str:
     *_, matched = CONTROLS
     for arm, words in (("fine_tuned", "Fine-tuning"), (matched, capitalise(name_control(matched)))):
         mine = [each for each in study.estimates if (each.encoder, each.arm) == (encoder, arm)]
-        epochs = {each.labels: f"{each.epochs:,}" for each in mine}
+        epochs: dict[Labels, str] = {each.labels: f"{each.epochs:,}" for each in mine}
         if epochs:
             budgets = name_budgets(dict.fromkeys(epochs, ""))
             noun = "epoch" if set(epochs.values()) == {"1"} else "epochs"

@@ -170,8 +170,9 @@ class _Maker:
 
     def _make_pretraining(self, name: str) -> tuple[AutoencoderConfig, float]:
         """Return a pretraining of as many epochs as cost what the plain one costs, and its cost."""
-        mask = self._recipe.mask if name in self._plan.masked else {}
-        changes = {**mask, **self._plan.pretrainings[name]}
+        changes = dict(self._plan.pretrainings[name])
+        if name in self._plan.masked:
+            changes = {**self._recipe.mask, **changes}
         one = set_epochs(change(self._recipe.autoencoder, **changes), 1)
         flops = count_pretraining(one, images=self._pretraining_images)
         config = set_epochs(one, max(1, round(self._pretraining_flops / flops)))
