@@ -13,7 +13,7 @@ import cae
 from cae.apps.occupied import read_finished_run
 from cae.apps.progress import TrainingProgress
 from cae.apps.screen import answer_json, answers, tell, tell_warning
-from cae.apps.settings import BUILT_IN, Plan, Request, find_source, make_plan
+from cae.apps.settings import Plan, Request, find_source, make_plan
 from cae.apps.stopping import StopRequest
 from cae.apps.tables import make_places_table, make_results_table, make_training_table
 from cae.errors import CheckpointError, StoppedError
@@ -87,6 +87,7 @@ def pretrain(request: Request) -> None:
 def finetune(request: Request, *, encoder: Path | None) -> None:
     """Train a classifier on the encoder at `encoder`, or from scratch if None, and write it."""
     saved = None if encoder is None else _read_encoder(encoder)
+    given = request.source
     if saved is not None:
         if request.source == "auto":
             request = replace(request, source=find_source(saved, purpose="train on"))
@@ -121,7 +122,7 @@ def finetune(request: Request, *, encoder: Path | None) -> None:
         folder,
         plots,
         following=f"cae evaluate {_quote(folder.model(folder.classifier).json)}"
-        + ("" if splits.source in BUILT_IN else f" --data {_quote(request.source)}"),
+        + ("" if given == "auto" else f" --data {_quote(given)}"),
     )
 
 

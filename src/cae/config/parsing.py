@@ -57,18 +57,18 @@ def dump(config: Section) -> dict[str, Any]:
 
 def _explain(error: ValidationError, kind: type[Section]) -> str:
     problems = error.errors(include_url=False)
-    # Both stages share keys: what is wrong with both is said once.
-    keys_by_words: dict[str, list[str]] = {}
-    known: set[str] = set()
-    for problem in problems[:_MOST_PROBLEMS]:
+    # Both stages share keys: what is wrong with one in both is said once.
+    told: dict[tuple[str, str], list[str]] = {}
+    hints: set[str] = set()
+    for problem in problems[: 2 * _MOST_PROBLEMS]:
         location = [str(part) for part in problem["loc"]]
         key = ".".join(location)
         section, names = _find_section(kind, location)
         if problem["type"] == "extra_forbidden":
             hint = suggest(names[-1], section.model_fields)
             # All the keys there are, once is enough.
-            words = f"unknown key {show(key)}{'' if hint in known else hint}"
-            known.add(hint)
+            words = f"unknown key {show(key)}{'' if hint in hints else hint}"
+            hints.add(hint)
             key = ""
         elif problem["type"] == "value_error":
             message = problem["msg"].removeprefix("Value error, ")
@@ -78,10 +78,11 @@ def _explain(error: ValidationError, kind: type[Section]) -> str:
             null = " or null" if field and type(None) in get_args(field.annotation) else ""
             message = problem["msg"].removeprefix("Input ")
             words = f" = {show(problem['input'])}: {message}{null}"
-        keys_by_words.setdefault(words, []).append(key)
-    parts = [f"{' and '.join(keys)}{words}" for words, keys in keys_by_words.items()]
-    if len(problems) > _MOST_PROBLEMS:
-        parts.append(f"and {len(problems) - _MOST_PROBLEMS:,} more")
+        told.setdefault((".".join(names), words), []).append(key)
+    parts = [f"{' and '.join(keys)}{words}" for (_, words), keys in told.items()]
+    shown = [*told.values()][:_MOST_PROBLEMS]
+    if left := len(problems) - sum(map(len, shown)):
+        parts = [*parts[:_MOST_PROBLEMS], f"and {left:,} more"]
     return "; ".join(parts)
 
 

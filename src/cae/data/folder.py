@@ -61,11 +61,12 @@ def load_folder(path: Path, *, image_shape: tuple[int, int, int]) -> Dataset:
             them cannot be read.
     """
     folders = _find_folders(path)
-    _warn_of_misplaced(path, folders)
+    _warn_of_loose_pictures(path)
     unlabelled = folders.pop(UNLABELLED, None)
     if TRAIN in folders or TEST in folders:
         train, test = _load_parts(path, folders, image_shape)
     else:
+        _warn_of_names(path, folders)
         train, test = set_test_aside(_load_classes(folders, image_shape, name=path.name))
     rest = None
     if unlabelled is not None:
@@ -76,8 +77,8 @@ def load_folder(path: Path, *, image_shape: tuple[int, int, int]) -> Dataset:
     return Dataset(train, test, (), source=source, unlabelled=rest)
 
 
-def _warn_of_misplaced(path: Path, folders: Mapping[str, Path]) -> None:
-    """Warn of what is probably meant otherwise than it is taken."""
+def _warn_of_names(path: Path, folders: Mapping[str, Path]) -> None:
+    """Warn of classes that are probably meant to be none."""
     for name in folders:
         meant = _MEANT.get(name.casefold(), name)
         if meant != name:
@@ -85,8 +86,11 @@ def _warn_of_misplaced(path: Path, folders: Mapping[str, Path]) -> None:
                 "%s: the folder %s is taken for a class; if it is none, call it %s",
                 *(path, show(name), meant),
             )
-    loose = [each.name for each in path.iterdir() if _is_picture(each) and each.is_file()]
-    loose = [name for name in loose if not name.startswith(".")]
+
+
+def _warn_of_loose_pictures(path: Path) -> None:
+    names = [each.name for each in path.iterdir() if _is_picture(each) and each.is_file()]
+    loose = [name for name in names if not name.startswith(".")]
     if loose:
         logger.warning(
             "%s: passing by pictures that lie in no class's folder: %d, such as %s",
@@ -111,6 +115,8 @@ def _load_parts(
             f"{show(others[0])}; move its pictures into one of them (validation images are taken "
             "from the training images)"
         )
+    for name in (TRAIN, TEST):
+        _warn_of_loose_pictures(folders[name])
     train, test = (
         _load_classes(_find_folders(folders[part]), image_shape, name=part)
         for part in (TRAIN, TEST)

@@ -158,7 +158,7 @@ def _require_same_data(run: Run, other: Path, data: str) -> None:
     if data != ours:
         raise ConfigError(
             f"{other}: is of the data {data}, but {run.folder.root} of {ours}; a report compares "
-            "figures of the same images"
+            "figures of the same images: leave it out, or name another one"
         )
 
 
@@ -265,7 +265,7 @@ def describe(material: Material) -> dict[str, Any]:
                 "cores": write_cores(material.speed["environment"]["threads"]),
             },
         },
-        "limits": list_limits(group, has_study=material.study is not None),
+        "limits": list_limits(group, material.study),
         "commands": [write_command(each) for group in groups for each in group.runs],
         "report_command": material.command,
     }

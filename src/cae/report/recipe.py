@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -76,7 +77,10 @@ def make_changes_tables(runs: Sequence[Run]) -> dict[str, Any]:
 
 
 def write_command(run: Run) -> str:
-    """Return the command that makes the run again: the nearest preset and what differs from it."""
+    """Return the command that makes the run again: the nearest preset and what differs from it.
+
+    A user's own pictures are named by their folder, as far as the data set's name has kept it.
+    """
     changes: dict[str, list[str]] = {}
     for name in preset_names():
         preset = dump(load_preset(name))
@@ -89,9 +93,8 @@ def write_command(run: Run) -> str:
     # Of presets equally near, the one that the run is called after.
     nearest = min(changes, key=lambda name: (len(changes[name]), name != run.name, name))
     words = ["cae", "run", "--preset", nearest]
-    data = run.evaluation["data"]
-    # Of a user's own pictures the name of their folder, without the digits that tell their pixels.
-    words += ["--data", data if data in ("cifar10", "digits") else data.rpartition("-")[0]]
+    # The digits at the end tell the pixels of a user's own pictures.
+    words += ["--data", re.sub(r"-[0-9a-f]{8}$", "", run.evaluation["data"])]
     for change in changes[nearest]:
         words += ["--set", change]
     if run.name != nearest:

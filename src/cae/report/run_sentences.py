@@ -22,6 +22,7 @@ from cae.report.phrases import (
 )
 from cae.report.seeds import Accuracy, Group
 from cae.report.sources import Run, Training
+from cae.report.study_results import Study
 from cae.report.tasks import TARGETS, name_task
 
 _OPTIMIZERS = {"adamw": "AdamW", "sgd": "SGD", "rmsprop": "RMSprop"}
@@ -278,7 +279,7 @@ def _tell_place(group: Group, other: Group) -> str:
     return f"`{other.name}` scores {write_size(gain)} points {'more' if gap[0] == '+' else 'less'}"
 
 
-def list_limits(group: Group, *, has_study: bool) -> list[str]:
+def list_limits(group: Group, study: Study | None) -> list[str]:
     """Return what the figures of a run, or of several seeds of it, cannot say."""
     run, seeds = group.first, len(group.runs)
     limits: list[str] = []
@@ -292,7 +293,7 @@ def list_limits(group: Group, *, has_study: bool) -> list[str]:
             f"{capitalise(count_noun(seeds, 'seed'))}. The interval covers how far seeds land from "
             "one another, on one split and one test set."
         )
-    if not has_study:
+    if study is None:
         limits.append(
             "No control from scratch. How good the classifier is says nothing of what the "
             "autoencoder did for it."
@@ -304,11 +305,14 @@ def list_limits(group: Group, *, has_study: bool) -> list[str]:
         "with them, within the interval."
     )
     if run.evaluation["data"] == "cifar10":
-        if has_study:
+        if study is not None and ("origin", "masked") in {
+            (each.encoder, each.name) for each in study.pretrainings
+        }:
             limits.append(
-                "A study that favours pretraining. What is hidden from its masked autoencoder, "
-                "and what that predicts, had been chosen with the labels of all training and "
-                "validation images; nothing was searched for the controls' sake."
+                "A study that favours masked pretraining. What its autoencoder predicts of hidden "
+                "patches, and of what size these are, had been chosen with the labels of all "
+                "training and validation images; the controls have the same recipe as the "
+                "fine-tuned classifiers, and no search of their own."
             )
         limits.append(
             "The peers' figures are their own: single runs for the most part, without intervals, "

@@ -16,7 +16,6 @@ Labels = int | Literal["all"]
 
 # The arms of the question itself, the controls first.
 CONTROLS = ("scratch", "scratch_whole_budget")
-ARMS = (*CONTROLS, "linear_probe", "frozen", "fine_tuned")
 
 SIGNIFICANT = 0.05
 _ARM_WORDS = {
@@ -82,7 +81,7 @@ class Difference:
 
     @property
     def smallest_p(self) -> float:
-        """The smallest p that the sign-flip test has with so many seeds, before correction."""
+        """The smallest p that the sign-flip test has with so many seeds (up to 16), uncorrected."""
         return 2.0 ** (1 - self.gain.count)
 
     @property
@@ -190,6 +189,11 @@ def name_arm(arm: str, pretraining: str = "none") -> str:
     if pretraining == "none" or arm in CONTROLS:
         return words
     return f"{words}, {pretraining.replace('_', ' ')}"
+
+
+def name_pretraining(pretraining: str) -> str:
+    """Return how the report calls a pretraining ("masked pixels pretraining")."""
+    return f"{pretraining.replace('_', ' ')} pretraining"
 
 
 def name_labels(labels: Labels) -> str:

@@ -25,6 +25,7 @@ from cae.report.study_results import (
     name_budgets,
     name_control,
     name_labels,
+    name_pretraining,
     rank_labels,
 )
 from cae.report.tasks import name_task
@@ -70,7 +71,7 @@ def tell_answer(study: Study | None) -> str:
 
 
 def _tell_budget(rows: Sequence[Difference]) -> str:
-    parts = [f"{row.pretraining} pretraining {tell_effect(row)}" for row in rows]
+    parts = [f"{name_pretraining(row.pretraining)} {tell_effect(row)}" for row in rows]
     controls = join(list(dict.fromkeys(name_control(row.control) for row in rows)))
     return f"With {name_labels(rows[0].labels)}, against {controls}, {join(parts)}."
 
@@ -128,7 +129,7 @@ def tell_recipe(study: Study) -> str:
     """Say what the pretrainings learn and how long everything trains, with the first encoder."""
     encoder = study.encoders[0]
     sentences = [
-        f"{capitalise(each.name)} pretraining learns to {name_task(each.config)}, for "
+        f"{capitalise(name_pretraining(each.name))} learns to {name_task(each.config)}, for "
         f"{count_noun(each.config['epochs'], 'epoch')}."
         for each in study.pretrainings
         if each.encoder == encoder
@@ -136,11 +137,15 @@ def tell_recipe(study: Study) -> str:
     *_, matched = CONTROLS
     for arm, words in (("fine_tuned", "Fine-tuning"), (matched, capitalise(name_control(matched)))):
         mine = [each for each in study.estimates if (each.encoder, each.arm) == (encoder, arm)]
-        epochs: dict[Labels, str] = {each.labels: f"{each.epochs:,}" for each in mine}
+        epochs: dict[Labels, int] = {each.labels: each.epochs for each in mine}
         if epochs:
+            alike = len(set(epochs.values())) == 1
+            numbers = join([f"{number:,}" for number in [*epochs.values()][: 1 if alike else None]])
+            noun = "epoch" if numbers == "1" else "epochs"
             budgets = name_budgets(dict.fromkeys(epochs, ""))
-            noun = "epoch" if set(epochs.values()) == {"1"} else "epochs"
-            sentences.append(f"{words} takes {join([*epochs.values()])} {noun} with {budgets}.")
+            sentences.append(f"{words} takes {numbers} {noun} with {budgets}.")
+    if len(study.encoders) > 1:
+        sentences.insert(0, f"This is the recipe of the encoder `{encoder}`.")
     return " ".join(sentences)
 
 

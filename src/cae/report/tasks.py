@@ -29,8 +29,8 @@ def name_task(config: Mapping[str, Any]) -> str:
             f"{write_percent(config['mask_ratio'], 0)} of each image, in squares of "
             f"{config['mask_patch_size']} pixels"
         )
-    noise = ""
+    source = "its input"
     if config["gaussian_noise_input"]:
         deviation = config["gaussian_noise_stddev"]
-        noise = f" from input to which noise of standard deviation {deviation:g} was added"
-    return f"reconstruct its input by {_LOSSES.get(config['loss'], config['loss'])}{noise}"
+        source = f"an image from itself with noise of standard deviation {deviation:g} on it"
+    return f"reconstruct {source} by {_LOSSES.get(config['loss'], config['loss'])}"

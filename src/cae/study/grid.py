@@ -19,8 +19,8 @@ from cae.study.recipes import (
     change,
     choose_schedule,
     make_recipe,
-    name_key,
     set_epochs,
+    split_setting,
 )
 from cae.study.trials import NO_PRETRAINING, Cell, Trial
 from cae.wording import suggest
@@ -189,8 +189,10 @@ class _Maker:
 
     def _make_classifier(self, arm: Arm, budget: int | None, seed: int) -> ClassifierConfig:
         lesson = self._schedule.choose_lesson(budget)
-        given = "batch_size" in map(name_key, self._choice.settings)
-        batch_size = (None if given else lesson.batch_size) or self._recipe.classifier.batch_size
+        batch_size = self._recipe.classifier.batch_size
+        settings = map(split_setting, self._choice.settings)
+        if not {("", "batch_size"), ("classifier", "batch_size")} & set(settings):
+            batch_size = lesson.batch_size or batch_size
         changed = change(self._recipe.classifier, **arm.changes, seed=seed, batch_size=batch_size)
         config = set_epochs(changed, self._choice.finetune_epochs or lesson.epochs)
         if not arm.has_whole_budget:

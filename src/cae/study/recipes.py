@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from cae.config import AutoencoderConfig, ClassifierConfig, dump, parse_section
 from cae.errors import ConfigError
 from cae.presets import load_preset, override
-from cae.wording import suggest
+from cae.wording import show, suggest
 
 Config = TypeVar("Config", AutoencoderConfig, ClassifierConfig)
 
@@ -144,20 +144,30 @@ def make_recipe(encoder: str, *, plan: str, source: str, settings: Sequence[str]
         config = load_preset("digits")
     else:
         config = override(load_preset("base"), _SHORT_ORIGIN if plan == "labels" else ())
-    named = {name_key(setting) for setting in settings}
-    for key in sorted(named & _OWN_OPTIONS.keys()):
-        raise ConfigError(f"--set {key}: a study has its own options for that; {_OWN_OPTIONS[key]}")
-    preset, config = config, override(config, settings)
-    if config.data != preset.data:
-        raise ConfigError(
-            "--set: a study splits the images as the origin does; leave out the keys of the data, "
-            "which are val_size, remove_classes, remove_fraction, labels_per_class and "
-            "labelled_seed"
-        )
+    for setting in settings:
+        section, key = split_setting(setting)
+        if section != "data" and key in _OWN_OPTIONS:
+            raise ConfigError(
+                f"--set {show(setting)}: a study has options of its own for that; "
+                f"{_OWN_OPTIONS[key]}"
+            )
+    named = _ORIGIN_MASK.keys() & {split_setting(setting)[1] for setting in settings}
+    if plan == "origin" and named:
+        raise ConfigError(f"--set {min(named)}: the plan 'origin' hides nothing; leave it out")
+    preset = config
     mask = dict(_ORIGIN_MASK)
     if preset.autoencoder.mask_ratio:
         mask = {key: getattr(preset.autoencoder, key) for key in mask}
-    mask |= {key: getattr(config.autoencoder, key) for key in mask.keys() & named}
+    if named:  # which have a meaning on top of the usual mask alone
+        masked = change(preset.autoencoder, **mask)
+        config = config.model_copy(update={"autoencoder": masked})
+    config = override(config, settings)
+    if config.data != preset.data:
+        raise ConfigError(
+            "--set: a study splits the images as the origin does; leave out the keys of the data: "
+            f"{', '.join(type(config.data).model_fields)}"
+        )
+    mask |= {key: getattr(config.autoencoder, key) for key in named}
     patch = preset.autoencoder.mask_patch_size
     whole = change(config.autoencoder, mask_ratio=0.0, target="pixels", mask_patch_size=patch)
     return Recipe(whole, config.classifier, mask)
@@ -172,9 +182,10 @@ def change(config: Config, **values: Any) -> Config:
     return parse_section(type(config), {**dump(config), **values}, place="the study's plan")
 
 
-def name_key(setting: str) -> str:
-    """Return the key that a `key=value` or `section.key=value` sets, without its section."""
-    return setting.partition("=")[0].strip().rpartition(".")[2]
+def split_setting(setting: str) -> tuple[str, str]:
+    """Return the section, "" for every one that has it, and the key of a `key=value`."""
+    section, _, key = setting.partition("=")[0].strip().rpartition(".")
+    return section, key
 
 
 def set_epochs(config: Config, epochs: int) -> Config:

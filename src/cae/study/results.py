@@ -102,7 +102,8 @@ def _read_row(folder: StudyFolder, cell: Mapping[str, Any]) -> Row | None:
     row: Row = {name: cell[name] for name in (*_ROLE, "key")}
     found, other = (_read_result(folder, cell[name]) for name in ("key", "pretraining_key"))
     # What a finished trial stands on may have been trained anew since, by another machine.
-    before = other if found is None else found["pretraining"]
+    # Results of before this was written down have no other one.
+    before = other if found is None else found.get("pretraining", other)
     pretraining = {
         "pretrain_seconds": before["seconds"] if before else 0.0,
         "pretrain_epochs": before["epochs"] if before else 0,

@@ -36,12 +36,17 @@ class Estimate:
 def estimate_mean(
     values: Sequence[float], *, seed: int, within: tuple[float, float] = (-math.inf, math.inf)
 ) -> Estimate:
-    """Return the mean of `values` with its intervals, which end where the values' range does.
+    """Return the mean of `values` with its intervals.
 
     Student's (1908) holds at any number of values where they are normal, and is what conclusions
     rest on. The percentile bootstrap's (Efron, 1979) supposes no distribution, and is too narrow
-    with few values: of normal ones it covers the true mean in 48% of cases with two, in 80% with
-    four, in 87% with seven.
+    with few values: of normal ones it covers the true mean in 50% of cases with two, in 80% with
+    four, in 88% with seven.
+
+    Args:
+        values: one a seed.
+        seed: of the bootstrap.
+        within: the smallest and the largest mean that there can be; Student's interval ends there.
     """
     data = np.asarray(values, dtype=np.float64)
     mean, count = float(data.mean()), len(data)

@@ -100,8 +100,8 @@ def fit(
     steps = config.epochs * len(train)
     if steps < _FEW_STEPS:
         logger.warning(
-            "the %s is trained for %d steps in all, which teaches it next to nothing; raise its "
-            "epochs (%d) or lower its batch_size (%d)",
+            "the %s has too few steps to learn anything from (%d in all); raise its epochs (%d) or "
+            "lower its batch_size (%d)",
             "autoencoder" if isinstance(config, AutoencoderConfig) else "classifier",
             *(steps, config.epochs, config.batch_size),
         )

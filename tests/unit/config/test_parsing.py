@@ -194,6 +194,15 @@ def test_what_is_wrong_with_both_stages_is_said_once():
     )
 
 
+def test_each_key_keeps_its_partner_and_no_other():
+    with pytest.raises(ConfigError) as caught:
+        override(RunConfig(), ["epochs=0", "batch_size=0", "lr=0"])
+    told = str(caught.value)
+    for key in ("epochs", "batch_size", "lr"):
+        assert f"autoencoder.{key} and classifier.{key} = 0: " in told
+    assert "more" not in told
+
+
 def test_null_is_named_where_it_is_allowed():
     with pytest.raises(ConfigError, match="= 'all': should be a valid integer or null"):
         override(RunConfig(), ["labels_per_class=all"])

@@ -177,10 +177,11 @@ def test_a_folder_that_is_hardly_a_class_is_warned_of(tmp_path, caplog, name: st
     assert words in record.getMessage()
 
 
-def test_pictures_in_no_class_are_told_of(tmp_path, caplog):
-    fill(tmp_path, {"a": 5, "b": 5})
-    write(tmp_path / "loose.png", 99)
-    write(tmp_path / ".hidden.png", 98)
+@pytest.mark.parametrize("parts", [("",), ("train", "test")])
+def test_pictures_in_no_class_are_told_of(tmp_path, caplog, parts: tuple[str, ...]):
+    fill(tmp_path, {f"{part}/{name}".strip("/"): 5 for part in parts for name in "ab"})
+    write(tmp_path / parts[0] / "loose.png", 99)
+    write(tmp_path / parts[0] / ".hidden.png", 98)
     load(tmp_path)
     (record,) = caplog.records
     words = "passing by pictures that lie in no class's folder: 1, such as 'loose.png'"

@@ -79,8 +79,9 @@ def test_the_command_makes_the_configuration_again(make_run: Callable[..., Run],
 
 
 def test_the_command_names_the_folder_of_a_users_own_pictures(make_run: Callable[..., Run]):
-    words = shlex.split(write_command(make_run(data="my-pictures-21e1d758")))
-    assert words[words.index("--data") + 1] == "my-pictures"
+    for data, folder in (("my-pictures-21e1d758", "my-pictures"), ("mine", "mine")):
+        words = shlex.split(write_command(make_run(data=data)))
+        assert words[words.index("--data") + 1] == folder
 
 
 @pytest.mark.parametrize("preset", cae.preset_names())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +26,7 @@ from cae.report.run_sentences import (
 )
 from cae.report.seeds import Accuracy, Group, group_runs
 from cae.report.sources import Run, read_peers, read_training
+from cae.report.study_results import read_study
 
 Make = Callable[..., Run]
 ORIGIN = read_peers()["origin"]
@@ -193,15 +196,22 @@ def test_other_runs_are_told_beside_this_one(make_run: Make, rights: list[int], 
     assert tell_beside(group(run), [group(other) for other in others]) == words
 
 
-def test_limits_name_what_is_missing(make_run: Make):
-    alone = " ".join(list_limits(group(make_run()), has_study=False))
+def test_limits_name_what_is_missing(make_run: Make, study_folder: Path):
+    study = read_study(study_folder)
+    assert study is not None
+    alone = " ".join(list_limits(group(make_run()), None))
     assert "One seed." in alone
     assert "No control from scratch." in alone
-    several = " ".join(list_limits(group(make_run(seed=1), make_run(seed=2)), has_study=True))
+    several = " ".join(list_limits(group(make_run(seed=1), make_run(seed=2)), study))
     assert "Two seeds." in several
     assert "No control" not in several
-    assert "favours pretraining" in several
-    assert "favours pretraining" not in alone
-    digits = " ".join(list_limits(group(make_run(data="digits")), has_study=True))
+    digits = " ".join(list_limits(group(make_run(data="digits")), study))
     assert "CIFAR-10" not in digits
-    assert "favours pretraining" not in digits
+    # Of the masked pretraining that was tuned, and of that alone.
+    plain = replace(study, pretrainings=study.pretrainings[:1])
+    told = [
+        "favours masked pretraining" in " ".join(list_limits(group(make_run()), each))
+        for each in (study, plain, None)
+    ]
+    assert told == [True, False, False]
+    assert "favours" not in digits

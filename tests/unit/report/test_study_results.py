@@ -11,7 +11,6 @@ import pytest
 from cae.errors import CheckpointError
 from cae.files import read_json, write_json
 from cae.report.study_results import (
-    ARMS,
     Difference,
     Interval,
     name_arm,
@@ -42,12 +41,11 @@ def test_no_study_is_none(tmp_path: Path, make_study: Callable[..., Path]):
     assert read_study(make_study(encoders=())) is None
 
 
-def test_arms_that_the_question_does_not_have_are_kept_for_the_table(study_folder: Path):
+def test_arms_that_the_question_does_not_have_are_read_too(study_folder: Path):
     change(study_folder, lambda content: content["estimates"][0].update(arm="dropout 0.4"))
     study = read_study(study_folder)
     assert study is not None
     assert study.estimates[0].arm == "dropout 0.4"
-    assert {estimate.arm for estimate in study.estimates[1:]} <= {*ARMS}
 
 
 def test_each_plan_is_read_by_itself(study_folder: Path):

@@ -73,10 +73,23 @@ def test_the_recipe_says_what_is_learnt_and_how_long(study_folder: Path):
         "Plain pretraining learns to reconstruct its input by the mean squared error, for six "
         "epochs. Masked pretraining learns to predict the histograms of gradient directions in "
         "what is hidden from it: 60% of each image, in squares of 8 pixels, for six epochs. "
-        "Fine-tuning takes 60, 60 and 60 epochs with 100 and 400 labels a class, and all labels. "
-        "Training from scratch for the whole budget takes 349, 349 and 349 epochs with 100 and 400 "
-        "labels a class, and all labels."
+        "Fine-tuning takes 60 epochs with 100 and 400 labels a class, and all labels. Training "
+        "from scratch for the whole budget takes 349 epochs with 100 and 400 labels a class, and "
+        "all labels."
     )
+    shorter = [
+        replace(each, epochs=40) if each.labels == 400 else each
+        for each in read(study_folder).estimates
+    ]
+    told = tell_recipe(replace(read(study_folder), estimates=tuple(shorter)))
+    assert "Fine-tuning takes 60, 40 and 60 epochs with 100 and 400 labels a class" in told
+
+
+def test_pretrainings_are_called_by_words(make_study: Callable[..., Path]):
+    study = read(make_study(gains={"masked_pixels": 0.03}, encoders=("origin", "optimal")))
+    assert "Masked pixels pretraining learns to" in tell_recipe(study)
+    assert tell_recipe(study).startswith("This is the recipe of the encoder `origin`.")
+    assert "masked pixels pretraining gains" in tell_answer(study)
 
 
 def test_the_recipe_leaves_out_what_was_not_trained(make_study: Callable[..., Path]):

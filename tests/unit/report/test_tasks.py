@@ -16,8 +16,8 @@ from cae.report.tasks import name_task
         ({}, "reconstruct its input by the mean squared error"),
         (
             {"gaussian_noise_input": True, "gaussian_noise_stddev": 0.2},
-            "reconstruct its input by the mean squared error from input to which noise of standard "
-            "deviation 0.2 was added",
+            "reconstruct an image from itself with noise of standard deviation 0.2 on it by the "
+            "mean squared error",
         ),
         # Noise whose switch is off is none.
         ({"gaussian_noise_stddev": 0.2}, "reconstruct its input by the mean squared error"),

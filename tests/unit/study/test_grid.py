@@ -154,6 +154,16 @@ def test_pretrainings_differ_in_noise_or_mask_and_the_encoder_above_them_does_no
     assert cells[0].trial.autoencoder.mask_ratio == 0
 
 
+@pytest.mark.parametrize(
+    ("setting", "size"), [("batch_size=32", 32), ("autoencoder.batch_size=32", 125)]
+)
+def test_a_batch_size_that_is_set_takes_the_place_of_the_lessons(large, setting: str, size: int):
+    choice = Choice(encoder="optimal", arms=("scratch",), budgets=(100,), settings=(setting,))
+    (classifier, *_) = [cell.trial.classifier for cell in make_grid(choice, large)]
+    assert classifier is not None
+    assert classifier.batch_size == size
+
+
 def test_few_labels_come_first_and_seed_follows_seed(digits):
     cells = choose(digits, budgets=(None, 20, 10, 20), seeds=(0, 1), arms=("scratch",))
     assert [(cell.seed, cell.labels_per_class) for cell in cells] == [

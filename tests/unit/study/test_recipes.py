@@ -47,6 +47,8 @@ def test_settings_change_the_recipe_but_not_the_split():
     assert recipe.classifier.lr == 0.5
     with pytest.raises(ConfigError, match="leave out the keys of the data"):
         make_recipe("origin", plan="labels", source="digits", settings=["data.val_size=0.3"])
+    with pytest.raises(ConfigError, match=r"keys of the data: .*, seed$"):
+        make_recipe("origin", plan="labels", source="digits", settings=["data.seed=3"])
     with pytest.raises(ConfigError, match="epohcs"):
         make_recipe("origin", plan="labels", source="digits", settings=["epohcs=3"])
 
@@ -61,11 +63,18 @@ def test_the_mask_is_the_recipes_but_for_what_is_set_of_it(encoder: str):
     more = make_recipe(encoder, plan="labels", source="cifar10", settings=["mask_ratio=0.8"])
     assert more.mask == {**usual.mask, "mask_ratio": 0.8}
     assert more.autoencoder == usual.autoencoder
+    alone = make_recipe(encoder, plan="labels", source="cifar10", settings=["target=high_pass"])
+    assert alone.mask == {**usual.mask, "target": "high_pass"}
+
+
+def test_the_origins_plan_hides_nothing():
+    with pytest.raises(ConfigError, match="--set mask_ratio: the plan 'origin' hides nothing"):
+        make_recipe("origin", plan="origin", source="cifar10", settings=["mask_ratio=0.5"])
 
 
 @pytest.mark.parametrize("setting", ["epochs=3", "classifier.epochs=3", "autoencoder.seed=1"])
 def test_what_a_study_has_options_for_is_no_setting(setting: str):
-    with pytest.raises(ConfigError, match=r"a study has its own options for that; give --"):
+    with pytest.raises(ConfigError, match=r"a study has options of its own for that; give --"):
         make_recipe("origin", plan="labels", source="digits", settings=[setting])
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from cae.config import dump
 from cae.errors import CheckpointError, ConfigError
-from cae.files import read_json, write_sealed_json
+from cae.files import read_json, read_sealed_json, write_sealed_json
 from cae.run_folder import StudyFolder
 from cae.study.results import enter_grid, read_grids, read_rows, write_results
 
@@ -210,7 +210,18 @@ def test_the_summary_holds_conditions_and_figures_as_plain_json(folder, make_cel
                 "last_date": "2026-11-25",
             }
         ],
-        "pretrainings": summary["conditions"]["pretrainings"],
+        "pretrainings": [
+            {
+                "plan": "labels",
+                "encoder": "origin",
+                "pretraining": "plain",
+                "autoencoder": {
+                    key: value
+                    for key, value in dump(cells[1].trial.pretraining.autoencoder).items()
+                    if key != "seed"
+                },
+            }
+        ],
     }
     assert summary["estimates"][0]["test_accuracy"]["values"] == [0.5, 0.6]
 
@@ -253,6 +264,17 @@ def test_a_pretraining_that_is_made_again_leaves_what_stands_on_the_first_one_al
     finish_all(folder, cells)
     first = write_results(folder)
     finish(folder, cells[1].trial.pretraining, seconds=99.0, environment={"threads": 8})
+    assert write_results(folder) == first
+
+
+def test_results_of_before_that_was_written_down_take_the_pretraining_there_is(folder, make_cells):
+    cells = make_cells(1)
+    enter_grid(folder, cells, command="cae study")
+    finish_all(folder, cells)
+    first = write_results(folder)
+    path = folder.result(cells[1].trial.key)
+    old = read_sealed_json(path)
+    write_sealed_json(path, {key: old[key] for key in old.keys() - {"pretraining", "sha256"}})
     assert write_results(folder) == first
 
 

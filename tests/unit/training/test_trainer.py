@@ -300,6 +300,6 @@ def test_a_training_of_a_few_steps_is_warned_of(laboratory, caplog):
     laboratory.pretrain(epochs=1, batch_size=5)
     (record,) = caplog.records
     assert record.getMessage() == (
-        "the autoencoder is trained for 2 steps in all, which teaches it next to nothing; raise "
-        "its epochs (1) or lower its batch_size (5)"
+        "the autoencoder has too few steps to learn anything from (2 in all); raise its epochs (1) "
+        "or lower its batch_size (5)"
     )
