@@ -205,8 +205,8 @@ def finetune(
 ) -> None:
     """Train a classifier on a pretrained encoder.
 
-    Writes the classifier, the history and the curves. The test images stay unseen: cae
-    evaluate is for them.
+    Writes the classifier, the history and the curves. Where --data is auto, the images are those
+    that the encoder learnt from. The test images stay unseen: cae evaluate is for them.
 
     \b
     Examples:

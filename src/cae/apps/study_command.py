@@ -33,7 +33,7 @@ def study(
             "--labels",
             metavar="N",
             help="Labels of each class that the classifier may use, or all; as often as needed.  "
-            "[default: 100, 400 and all]",
+            "[default: 100, 400 and all, as far as there are labels; else more and smaller ones]",
         ),
     ] = None,
     arm: Annotated[
