@@ -79,10 +79,10 @@ def sweep(folder: Path) -> None:
             path.unlink()
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write `data` to `path` atomically, making parent folders as needed."""
-    with replace_whole(path) as temporary:
-        temporary.write_bytes(data)
+def write_bytes(path: Path, *parts: bytes) -> None:
+    """Write `parts`, one behind the other, to `path` atomically, making folders as needed."""
+    with replace_whole(path) as temporary, temporary.open("wb") as file:
+        file.writelines(parts)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -69,7 +69,7 @@ class StateFiles:
         """
         about = {"identity": dict(self.identity), "conditions": dict(self.conditions)}
         path = self.folder.state(self.model, step=state.step)
-        write_bytes(path, _pack(about, state))
+        write_bytes(path, *_pack(about, state))
         for later in self.folder.find_states(self.model):
             if later.name > path.name:  # It was damaged: training went on from one before it.
                 remove(later)
@@ -138,12 +138,16 @@ class StateFiles:
             )
 
 
-def _pack(about: Mapping[str, Any], state: TrainingState) -> bytes:
+def _pack(about: Mapping[str, Any], state: TrainingState) -> list[bytes]:
+    """Return the file's content in parts: joined, they would fill the memory once more."""
     text = json.dumps({**about, "step": state.step, "facts": dict(state.facts)}, allow_nan=False)
     facts = text.encode()
     tensors = {name: value.detach().cpu().contiguous() for name, value in state.tensors.items()}
-    body = len(facts).to_bytes(_FACTS_BYTES, "little") + facts + save(tensors)
-    return _MAGIC + hashlib.sha256(body).hexdigest().encode() + b"\n" + body
+    body = [len(facts).to_bytes(_FACTS_BYTES, "little"), facts, save(tensors)]
+    digest = hashlib.sha256()
+    for part in body:
+        digest.update(part)
+    return [_MAGIC, digest.hexdigest().encode(), b"\n", *body]
 
 
 def _unpack(path: Path) -> tuple[Mapping[str, Any], TrainingState]:

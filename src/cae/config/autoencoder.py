@@ -162,6 +162,11 @@ class AutoencoderConfig(StageConfig):
                 f"mask_ratio {self.mask_ratio}: the residual encoder is for whole images; take "
                 "encoder 'origin' or 'whitened', or set mask_ratio to 0"
             )
+        if self.mask_ratio > 0 and self.encoder == "whitened" and self.mask_patch_size == 1:
+            raise ValueError(
+                "mask_patch_size 1: the whitened encoder looks at 2x2 pixels together, of which "
+                "none need be seen; set it to at least 2"
+            )
         if self.loss == "binary_crossentropy" and (self.uses_patches or self.encoder != "origin"):
             raise ValueError(
                 "loss 'binary_crossentropy': takes predictions between 0 and 1, which only the "
@@ -177,6 +182,11 @@ class AutoencoderConfig(StageConfig):
     @model_validator(mode="after")
     def _encoder_takes_low_resolution(self) -> Self:
         require_low_resolution(self, self.low_resolution_epochs, self.low_resolution_side)
+        return self
+
+    @model_validator(mode="after")
+    def _takes_its_optimizer(self) -> Self:
+        require_normed_filters(self, self.optimizer)
         return self
 
     @property
@@ -220,6 +230,22 @@ class AutoencoderConfig(StageConfig):
                 f"target 'high_pass': images of {height}x{width} pixels ({key}) are too small for "
                 "its blur of 7x7"
             )
+
+
+def require_normed_filters(config: AutoencoderConfig, optimizer: str) -> None:
+    """Refuse Muon where it would change what the encoder computes and not only how it learns.
+
+    Raises:
+        ConfigError: there is no batch norm behind the filters, whose norm Muon sets.
+    """
+    if optimizer != "muon" or config.encoder == "whitened":
+        return
+    if config.encoder == "residual" or not config.batch_norm:
+        without = "encoder 'residual'" if config.encoder == "residual" else "batch_norm false"
+        raise ConfigError(
+            "optimizer 'muon': keeps every filter at one norm, which only batch norm behind it "
+            f"makes up for, and with {without} there is none; take 'adamw'"
+        )
 
 
 def require_low_resolution(config: AutoencoderConfig, epochs: int, side: int) -> None:

@@ -19,8 +19,9 @@ class ClassifierConfig(StageConfig):
     layer. `class_balance` makes up for classes of few images: by drawing every class equally often
     ("sampling"), or by adding the logarithm of each class's share to its logit in training
     ("logit_adjustment", Menon et al., arXiv 2007.07314). Where the encoder is trained,
-    `freeze_encoder_epochs` leaves it as it is in the first epochs, and `layer_decay` multiplies
-    the learning rate once more with each block below the head.
+    its rate is 0 in the first `freeze_encoder_epochs` epochs, in which its batch norm goes on
+    gathering statistics, and `layer_decay` multiplies the learning rate once more with each block
+    below the head.
     `test_time_augmentation` averages the logits of an image, of its mirror image, and of both
     shifted by one pixel. `posthoc_logit_adjustment` takes that multiple of the logarithm of each
     class's share of the training images off its logit where classes are predicted (the same paper's

@@ -6,7 +6,11 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from cae.config.autoencoder import AutoencoderConfig, require_low_resolution
+from cae.config.autoencoder import (
+    AutoencoderConfig,
+    require_low_resolution,
+    require_normed_filters,
+)
 from cae.config.classifier import ClassifierConfig
 from cae.config.stages import Names, Section, Seed, Share
 from cae.errors import ConfigError
@@ -71,6 +75,11 @@ def require_matching_stages(autoencoder: AutoencoderConfig, classifier: Classifi
         require_low_resolution(autoencoder, classifier.low_resolution_epochs, side)
     except ConfigError as error:
         raise ConfigError(f"classifier.{error}") from None
+    if not classifier.freeze_encoder:
+        try:
+            require_normed_filters(autoencoder, classifier.optimizer)
+        except ConfigError as error:
+            raise ConfigError(f"classifier.{error}") from None
     if classifier.head == "linear":
         return
     height, width, _ = autoencoder.encoding_shape

@@ -24,7 +24,7 @@ class Augmentation:
     Attributes:
         shift: largest shift either way, as a fraction of the image's side.
         rotation_degrees: largest rotation either way.
-        zoom: each side is scaled by a factor between 1 - zoom and 1 + zoom.
+        zoom: each side of what is shown of an image is 1 - zoom to 1 + zoom of its own.
         flip: whether half of the images are mirrored left to right.
         alternating_flip: whether an image is mirrored every other time it is seen, which half of
             the images begin with, rather than at random.

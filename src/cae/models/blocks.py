@@ -120,11 +120,12 @@ class ConvUnit(nn.Module):
         With upsampling, they are [N, channels_out, 2H, 2W].
 
         If `activities` is given, the activation (after ReLU, before batch norm) is appended to it:
-        there an activity penalty is measured. The features are zero where nothing is visible.
+        there an activity penalty is measured, of what is visible. The features are zero where
+        nothing is.
         """
         activity = F.relu_(self.conv(x))
         if activities is not None:
-            activities.append(activity)
+            activities.append(visible.hide(activity))
         return self.noise(visible.normalise(self.norm, activity), visible)
 
 

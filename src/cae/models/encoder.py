@@ -30,7 +30,7 @@ class Encoder(nn.Module, ABC):
         self.feature_size = (height, width)
 
     def forward(self, x: Tensor, activities: list[Tensor] | None = None) -> Tensor:
-        """Return the encoding; if given, `activities` receives every convolution's activation."""
+        """Return the encoding; if given, `activities` receives the blocks' activations."""
         features, _ = self.see(x, EVERYTHING, activities)
         return features
 

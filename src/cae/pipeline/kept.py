@@ -14,7 +14,7 @@ import numpy as np
 from cae.checkpoints.state import StateFiles
 from cae.checkpoints.weights import read_model
 from cae.config import AutoencoderConfig, ClassifierConfig, RunConfig
-from cae.data.images import Splits
+from cae.data.images import ImageSet, Splits
 from cae.data.splits import describe_splits
 from cae.errors import CheckpointError, ConfigError
 from cae.files import read_sealed_json, write_sealed_json
@@ -133,7 +133,7 @@ def finetune_into(
         CaeError: as `pretrain_into` and `cae.finetune`.
     """
     require_fitting(config, splits.labelled, splits.val, section="classifier")
-    about = {**describe_images(splits), "encoder_sha256": encoder_sha256}
+    about = describe_labelled(splits, encoder_sha256)
 
     def train(checkpoints: Checkpoints) -> Trained[Classifier]:
         return finetune(
@@ -172,14 +172,27 @@ def start_over(folder: RunFolder, *models: str) -> None:
 
 def describe_images(splits: Splits) -> dict[str, Any]:
     """Return what a stage is trained on: the splits, and the checksum of their very images."""
+    checksum = _hash_images(splits.train, splits.val, splits.unlabelled)
+    return {**describe_splits(splits), "images_sha256": checksum}
+
+
+def describe_labelled(splits: Splits, encoder_sha256: str | None) -> dict[str, Any]:
+    """Return what a classifier is trained on: images, encoder, and which labels, if not all."""
+    about = {**describe_images(splits), "encoder_sha256": encoder_sha256}
+    if len(splits.labelled) < len(splits.train):
+        about["labelled_sha256"] = _hash_images(splits.labelled)
+    return about
+
+
+def _hash_images(*parts: ImageSet | None) -> str:
     digest = hashlib.sha256()
-    for part in (splits.train, splits.val, splits.unlabelled):
+    for part in parts:
         if part is None:
             continue
         digest.update(np.ascontiguousarray(part.images).data)
         if part.labels is not None:
             digest.update(np.ascontiguousarray(part.labels).data)
-    return {**describe_splits(splits), "images_sha256": digest.hexdigest()}
+    return digest.hexdigest()
 
 
 def require_no_other_training(
@@ -201,7 +214,7 @@ def require_no_other_training(
         _require_no_classifier(folder)
         return
     encoder = read_model(folder.model(folder.encoder).json).weights_sha256
-    about = {**about, "encoder_sha256": encoder}
+    about = describe_labelled(splits, encoder)
     identity = identify(config.autoencoder, config.classifier, about=about)
     if not StateFiles(folder, folder.classifier, identity, conditions).require_same():
         find_classifier(folder, config.autoencoder, config.classifier, about=about)

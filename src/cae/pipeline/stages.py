@@ -266,8 +266,14 @@ def _make_validation(
 
 
 def take_images(train: ImageSet) -> Tensor:
-    """Return some images [n, C, H, W], float32 in [0, 1], evenly spread over the set."""
-    every = max(len(train) // _IMAGES_TO_BEGIN_FROM, 1)
+    """Return some images [n, C, H, W], float32 in [0, 1], evenly spread over the set.
+
+    There are fewer than twice as many as are needed, and of larger images than CIFAR-10's no more
+    pixels: patches of all of them are made at once.
+    """
+    height, width, _ = train.image_shape
+    enough = _IMAGES_TO_BEGIN_FROM * min(1.0, 32 * 32 / (height * width))
+    every = max(int(len(train) // enough), 1)
     return torch.from_numpy(np.ascontiguousarray(train.images[::every])).float() / 255
 
 

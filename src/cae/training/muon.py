@@ -51,7 +51,9 @@ class FilterMuon(_Muon):
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Take a step along the filters' gradients."""
+        """Take a step along the filters' gradients; at the rate 0 they stay as they are."""
+        if not self.param_groups[0]["lr"]:
+            return
         for each, matrix in zip(self._filters, self._matrices, strict=True):
             if each.grad is None:
                 matrix.grad = None

@@ -68,8 +68,8 @@ def make_optimizer(
 ) -> Optimizer:
     """Return the configured optimizer of those of the model's parameters that take a gradient.
 
-    Under "muon" convolutions are stepped by Muon, the output layer and all vectors (biases, batch
-    norm) by Nesterov SGD at rates in fixed proportion to `lr`.
+    Under "muon" convolutions are stepped by Muon, the output layer, other dense layers and all
+    vectors (biases, batch norm) by Nesterov SGD at rates in fixed proportion to `lr`.
 
     Args:
         model: an autoencoder or a classifier.
@@ -138,14 +138,14 @@ def _find_kind(
         first_epoch = config.freeze_encoder_epochs + 1
     if config.optimizer != "muon":
         return _Kind("all", scale, first_epoch)
-    if ".output." in f".{name}":
+    if ".output." in f".{name}" or parameter.dim() == 2:
         return _Kind("output", scale * _MUON_OUTPUT_RATE, first_epoch)
     if parameter.dim() == 4 and parameter.shape[0] > 1:
         return _Kind("filters", scale, first_epoch)
     return _Kind("vectors", scale * _MUON_VECTOR_RATE, first_epoch)
 
 
-def copy_optimizer_state(optimizer: Optimizer) -> dict[str, Tensor]:
+def flatten_optimizer_state(optimizer: Optimizer) -> dict[str, Tensor]:
     """Return the optimizer's state, step counts and moments, by "PART.INDEX.NAME"."""
     return {
         f"{part}.{index}.{name}": value
@@ -157,7 +157,7 @@ def copy_optimizer_state(optimizer: Optimizer) -> dict[str, Tensor]:
 
 
 def restore_optimizer_state(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Give a new optimizer the state that `copy_optimizer_state` returned of another."""
+    """Give a new optimizer the state that `flatten_optimizer_state` returned of another."""
     parts = _list_parts(optimizer)
     states: list[dict[int, dict[str, Tensor]]] = [{} for _ in parts]
     for key, value in tensors.items():

@@ -21,7 +21,7 @@ from cae.seeding import derive_seed
 from cae.training.history import History
 from cae.training.objectives import Model, Objective
 from cae.training.optim import (
-    copy_optimizer_state,
+    flatten_optimizer_state,
     make_learning_rates,
     restore_optimizer_state,
 )
@@ -92,8 +92,8 @@ def fit(
     with the very bytes that it would have ended with had it never stopped.
 
     Raises:
-        DivergedError: a loss or a weight is not finite; looked at when an epoch ends and before
-            a state is saved.
+        DivergedError: a loss or a weight is not finite; losses are looked at when an epoch ends,
+            weights before a state is saved and at the end.
         StoppedError: training was asked to stop, and its state is saved.
         CheckpointError: the state to go on from does not fit.
     """
@@ -110,7 +110,9 @@ def fit(
     devices = [runtime.device] if runtime.device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         training.run()
+    model.zero_grad(set_to_none=True)  # Gradients are as large as the weights.
     last_weights = copy_weights(model)
+    training.require_finite_weights(last_weights)
     if config.callbacks:
         model.load_state_dict(training.best_weights, strict=True)
     return FitResult(
@@ -264,12 +266,11 @@ class _Training(Generic[Model]):
 
     def _save(self, checkpoints: Checkpoints) -> None:
         model, sums = copy_weights(self._model), self._sums.copy()
-        if not all(bool(value.isfinite().all()) for value in (sums, *model.values())):
-            raise self._describe_divergence("the loss or a weight is not finite")
+        self.require_finite_weights({**model, "loss": sums})
         tensors = {
             **_prefix("model", model),
             **_prefix("best", self.best_weights),
-            **_prefix("optimizer", copy_optimizer_state(self._step.optimizer)),
+            **_prefix("optimizer", flatten_optimizer_state(self._step.optimizer)),
             "sums": sums,
             "random.cpu": torch.get_rng_state(),
         }
@@ -310,10 +311,16 @@ class _Training(Generic[Model]):
             if not math.isfinite(value):
                 raise self._describe_divergence(f"{name} is {value}")
 
+    def require_finite_weights(self, weights: Weights) -> None:
+        """Refuse weights that a last step, whose loss nobody measures any more, has ruined."""
+        if not all(bool(value.isfinite().all()) for value in weights.values()):
+            raise self._describe_divergence("the loss or a weight is not finite")
+
     def _describe_divergence(self, what: str) -> DivergedError:
         kept = "the state before it is kept; " if self._is_saved else ""
+        epoch = min(self._epoch, self._config.epochs)
         return DivergedError(
-            f"{self._objective.stage}: {what} in epoch {self._epoch}; training diverged: {kept}"
+            f"{self._objective.stage}: {what} in epoch {epoch}; training diverged: {kept}"
             f"lower lr (now {self._config.lr}), or use --precision float32"
         )
 

@@ -138,6 +138,17 @@ def test_the_same_places_of_other_images_are_another_training(bench: Bench):
         bench.pretrain()
 
 
+def test_a_classifier_of_other_labels_is_another_one(bench: Bench, dataset):
+    few = DataConfig(labels_per_class=3, labelled_seed=1)
+    bench.splits = make_splits(dataset, few)
+    bench.finetune()
+    bench.finetune()
+    assert bench.diary.events == [("classifier", 0), ("classifier", "skipped")]
+    bench.splits = make_splits(dataset, few.model_copy(update={"labelled_seed": 2}))
+    with pytest.raises(ConfigError, match="labelled_sha256"):
+        bench.finetune()
+
+
 @pytest.mark.parametrize("stage", STAGES)
 def test_fresh_starts_over_and_replaces(bench: Bench, stage: str):
     asked = iter([False] * 3 + [True])

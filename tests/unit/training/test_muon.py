@@ -14,7 +14,7 @@ from cae.runtime.device import Runtime
 from cae.training.muon import FilterMuon, Together
 from cae.training.objectives import ClassificationObjective
 from cae.training.optim import (
-    copy_optimizer_state,
+    flatten_optimizer_state,
     make_optimizer,
     restore_optimizer_state,
     set_learning_rate,
@@ -196,7 +196,7 @@ def test_a_restored_optimizer_goes_on_as_the_one_it_was_copied_from():
 
     step(first, optimizers[0], 1)
     second.load_state_dict(first.state_dict())
-    restore_optimizer_state(optimizers[1], copy_optimizer_state(optimizers[0]))
+    restore_optimizer_state(optimizers[1], flatten_optimizer_state(optimizers[0]))
     for model, optimizer in zip((first, second), optimizers, strict=True):
         step(model, optimizer, 100)
     for name, value in first.state_dict().items():

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from cae.config import AutoencoderConfig
 from cae.data.batches import Batches
 from cae.errors import DivergedError
 from cae.models.autoencoder import make_autoencoder
@@ -19,7 +20,7 @@ from cae.runtime.device import Runtime
 from cae.seeding import derive_seed, make_permutation
 from cae.training.objectives import Measured, ReconstructionObjective
 from cae.training.progress import SilentProgress
-from cae.training.trainer import evaluate_objective
+from cae.training.trainer import evaluate_objective, fit
 
 CPU = torch.device("cpu")
 
@@ -303,3 +304,33 @@ def test_a_training_of_a_few_steps_is_warned_of(laboratory, caplog):
         "the autoencoder has too few steps to learn anything from (2 in all); raise its epochs (1) "
         "or lower its batch_size (5)"
     )
+
+
+def test_weights_that_the_last_step_ruins_are_refused(laboratory):
+    # One step, so that no loss is measured behind it: without validation nothing else would tell.
+    config = AutoencoderConfig(
+        image_shape=(8, 8, 3),
+        init_num_filters=2,
+        optimizer="sgd",
+        lr=1e37,
+        epochs=1,
+        kernel_regularizer=True,
+        kernel_regularizer_value=1e5,
+    )
+    model = make_autoencoder(config)
+    batches = Batches(laboratory.train, runtime=laboratory.runtime, batch_size=10)
+    with pytest.raises(DivergedError, match="a weight is not finite in epoch 1; training diverged"):
+        fit(
+            model,
+            ReconstructionObjective(config),
+            train=batches,
+            val=None,
+            config=config,
+            runtime=laboratory.runtime,
+            progress=SilentProgress(),
+        )
+
+
+def test_no_gradients_are_left_behind(laboratory):
+    model, _ = laboratory.pretrain(epochs=1, batch_size=5)
+    assert all(parameter.grad is None for parameter in model.parameters())

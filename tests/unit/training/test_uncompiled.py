@@ -31,7 +31,7 @@ import sys
 import torch
 from cae.config import AutoencoderConfig, ClassifierConfig
 from cae.models.classifier import make_classifier
-from cae.training.optim import copy_optimizer_state, make_learning_rates, make_optimizer
+from cae.training.optim import flatten_optimizer_state, make_learning_rates, make_optimizer
 from cae.training.optim import restore_optimizer_state
 
 autoencoder = AutoencoderConfig(init_num_filters=2)
@@ -44,7 +44,7 @@ for name in ("adam", "adamw", "sgd", "rmsprop", "adagrad", "adadelta", "adamax",
         optimizer.zero_grad()
         model(torch.rand(2, 3, 32, 32)).sum().backward()
         optimizer.step()
-    restore_optimizer_state(optimizer, copy_optimizer_state(optimizer))
+    restore_optimizer_state(optimizer, flatten_optimizer_state(optimizer))
 assert "torch._dynamo" not in sys.modules
 """
 
