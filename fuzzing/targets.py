@@ -206,7 +206,7 @@ def _make_state() -> bytes:
     facts = {"epoch": 2, "history": {"loss": [0.5, 0.25]}}
     about = {"identity": {"lr": 0.1}, "conditions": {"precision": "float32"}}
     packed = state._pack(about, state.TrainingState(7, facts, tensors))
-    return packed[state._HEAD_BYTES :]
+    return b"".join(packed[state._HEAD_BYTES :])
 
 
 def _read_archive(path: Path) -> None:
