@@ -205,8 +205,8 @@ def _make_state() -> bytes:
     tensors = {"model.weight": torch.arange(6.0), "random": torch.zeros(9, dtype=torch.uint8)}
     facts = {"epoch": 2, "history": {"loss": [0.5, 0.25]}}
     about = {"identity": {"lr": 0.1}, "conditions": {"precision": "float32"}}
-    packed = state._pack(about, state.TrainingState(7, facts, tensors))
-    return b"".join(packed[state._HEAD_BYTES :])
+    packed = b"".join(state._pack(about, state.TrainingState(7, facts, tensors)))
+    return packed[state._HEAD_BYTES :]
 
 
 def _read_archive(path: Path) -> None:
