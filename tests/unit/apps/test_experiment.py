@@ -74,7 +74,8 @@ def test_the_stages_one_by_one_give_the_models_of_the_run(call_cae, train_tiny, 
     }
     assert not Path("runs/mine/evaluation.json").exists()
     following = second.out.split("Next, for example:\n")[1].split()
-    assert following == ["cae", "evaluate", "runs/mine/models/classifier_digits.json"]
+    model = "runs/mine/models/classifier_digits.json"
+    assert following == ["cae", "evaluate", model, "--data", "digits"]
 
 
 def test_the_next_command_repeats_what_the_next_stage_needs(call_cae, train_tiny):
