@@ -17,6 +17,7 @@ from cae.apps.settings import Plan, Request, find_source, make_plan
 from cae.apps.stopping import StopRequest
 from cae.apps.tables import make_places_table, make_results_table, make_training_table
 from cae.errors import CheckpointError, StoppedError
+from cae.presets import split_setting
 from cae.report.names import name_data
 
 # PyTorch and Matplotlib come in with the functions that need them, so that a mistake in the
@@ -187,7 +188,11 @@ def _show_places(folder: cae.RunFolder, plots: Sequence[Path], *, following: str
 def _repeat_options(request: Request) -> str:
     """Return those of the options given that the next stage has to be given too."""
     known = cae.DataConfig.model_fields
-    of_data = [each for each in request.settings if _names_key(each) in known]
+    of_data = [
+        each
+        for each in request.settings
+        if (named := split_setting(each))[0] in ("", "data") and named[1] in known
+    ]
     words = [
         *(["--preset", request.preset] if request.preset else []),
         *(["--seed", str(request.seed)] if request.seed is not None else []),
@@ -195,11 +200,6 @@ def _repeat_options(request: Request) -> str:
         *(word for setting in of_data for word in ("--set", setting)),
     ]
     return "".join(f" {_quote(word)}" for word in words)
-
-
-def _names_key(setting: str) -> str:
-    """Return the key of the data section that a setting names, or its name whole."""
-    return setting.partition("=")[0].strip().removeprefix("data.")
 
 
 def _quote(value: str | Path) -> str:

@@ -12,6 +12,7 @@ from cae.apps.progress import Loading
 from cae.apps.screen import tell_loudly
 from cae.config import dump, parse_section
 from cae.errors import ConfigError
+from cae.presets import split_setting
 from cae.run_folder import require_plain_name
 
 RUNS = Path("runs")
@@ -134,7 +135,7 @@ def read_config(request: Request, preset: str) -> cae.RunConfig:
 
 def is_shape(setting: str) -> bool:
     """Return whether a `key=value` sets the size of the images."""
-    return setting.partition("=")[0].strip().rpartition(".")[2] == "image_shape"
+    return split_setting(setting)[1] == "image_shape"
 
 
 def find_source(saved: cae.SavedModel, *, purpose: str) -> str:
@@ -177,8 +178,8 @@ def load_data(source: str, image_shape: tuple[int, int, int] | None = None) -> c
 
 
 def _require_effect(setting: str, values: dict[str, dict[str, Any]], request: Request) -> None:
-    section, dot, key = setting.partition("=")[0].strip().rpartition(".")
-    touched = [section] if dot else [name for name in values if key in values[name]]
+    section, key = split_setting(setting)
+    touched = [section] if section else [name for name in values if key in values[name]]
     if not set(touched) & set(request.sections):
         raise ConfigError(
             f"--set {setting!r}: has no effect, because cae {request.command} uses only the "

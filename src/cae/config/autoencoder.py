@@ -206,13 +206,11 @@ class AutoencoderConfig(StageConfig):
         height, width = size
         patch = self.mask_patch_size
         if height % patch or width % patch:
-            sides = [*self.image_shape[:2], *size]
+            sides = self.image_shape[:2]
             if self.low_resolution_epochs:
-                sides.append(self.low_resolution_side)
+                sides = (*sides, self.low_resolution_side)
             common = math.gcd(*sides)
-            fitting = max(
-                each for each in range(1, common + 1) if common % each == 0 and (each <= patch)
-            )
+            fitting = max(each for each in range(1, patch + 1) if common % each == 0)
             raise ValueError(
                 f"mask_patch_size {patch}: height and width, {height} and {width} by {key}, must "
                 f"be multiples of it; the largest below it that fits is {fitting}"

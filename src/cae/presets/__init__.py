@@ -90,6 +90,12 @@ def override(config: RunConfig, settings: Sequence[str]) -> RunConfig:
     return parse_section(RunConfig, values, place="--set " + " ".join(settings))
 
 
+def split_setting(setting: str) -> tuple[str, str]:
+    """Return the section, "" for every one that has it, and the key of a `key=value`."""
+    section, _, key = setting.partition("=")[0].strip().rpartition(".")
+    return section, key
+
+
 def _read_preset(name: str) -> dict[str, dict[str, Any]]:
     files = resources.files(__name__)
     paths = {

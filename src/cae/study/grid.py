@@ -12,6 +12,7 @@ from cae.config import AutoencoderConfig, ClassifierConfig, DataConfig
 from cae.data.images import Dataset
 from cae.data.splits import make_splits
 from cae.errors import ConfigError
+from cae.presets import split_setting
 from cae.study.cost import count_finetuning, count_pretraining
 from cae.study.plan import PLANS, Arm
 from cae.study.recipes import (
@@ -20,7 +21,6 @@ from cae.study.recipes import (
     choose_schedule,
     make_recipe,
     set_epochs,
-    split_setting,
 )
 from cae.study.trials import NO_PRETRAINING, Cell, Trial
 from cae.wording import suggest

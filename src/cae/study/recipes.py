@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from cae.config import AutoencoderConfig, ClassifierConfig, dump, parse_section
 from cae.errors import ConfigError
-from cae.presets import load_preset, override
+from cae.presets import load_preset, override, split_setting
 from cae.wording import show, suggest
 
 Config = TypeVar("Config", AutoencoderConfig, ClassifierConfig)
@@ -180,12 +180,6 @@ def change(config: Config, **values: Any) -> Config:
         ConfigError: they do not fit together.
     """
     return parse_section(type(config), {**dump(config), **values}, place="the study's plan")
-
-
-def split_setting(setting: str) -> tuple[str, str]:
-    """Return the section, "" for every one that has it, and the key of a `key=value`."""
-    section, _, key = setting.partition("=")[0].strip().rpartition(".")
-    return section, key
 
 
 def set_epochs(config: Config, epochs: int) -> Config:

@@ -102,8 +102,7 @@ def fit(
         logger.warning(
             "the %s has too few steps to learn anything from (%d in all); raise its epochs (%d) or "
             "lower its batch_size (%d)",
-            "autoencoder" if isinstance(config, AutoencoderConfig) else "classifier",
-            *(steps, config.epochs, config.batch_size),
+            *(objective.stage, steps, config.epochs, config.batch_size),
         )
     runtime.place(model)
     training = _Training(model, objective, train, val, config, runtime, progress, checkpoints)
