@@ -24,9 +24,9 @@ from cae.config import (
 from cae.errors import CheckpointError, ConfigError
 from cae.files import break_seal, compute_sha256, read_json, write_bytes, write_sealed_json
 from cae.incoming import read_plain
-from cae.models.autoencoder import Autoencoder, make_autoencoder
+from cae.models.autoencoder import Autoencoder
 from cae.models.blocks import count_parameters, is_switched_off
-from cae.models.classifier import Classifier, make_classifier
+from cae.models.classifier import Classifier
 from cae.models.encoder import Encoder
 from cae.run_folder import ModelFiles
 from cae.wording import show
@@ -196,10 +196,9 @@ def load_model(saved: SavedModel) -> Autoencoder | Encoder | Classifier:
             "(their SHA-256 differs); the pair is torn or was changed, write or copy both again"
         )
     weights = _parse_weights(data, saved.weights_path)
-    place = str(saved.weights_path)
-    _require_fit(_describe_weights(saved), weights, place=place)
-    model = _build(saved)
-    apply_weights(model, weights, place=place)
+    model = _lay_out(saved)
+    _require_fit(model.state_dict(), weights, place=str(saved.weights_path))
+    model.load_state_dict(weights, assign=True)
     return model.eval()
 
 
@@ -254,27 +253,14 @@ def _parse_weights(data: bytes, path: Path) -> dict[str, Tensor]:
         ) from None
 
 
-def _describe_weights(saved: SavedModel) -> dict[str, Tensor]:
-    """Return tensors without content of the weights that the saved model must have."""
+def _lay_out(saved: SavedModel) -> Autoencoder | Encoder | Classifier:
+    """Return the saved model without content: its weights have shapes and types, and no memory."""
     with torch.device("meta"):
         if saved.classifier_config is not None and saved.class_names is not None:
             classes = len(saved.class_names)
-            model = Classifier(saved.autoencoder_config, saved.classifier_config, classes)
-            return model.state_dict()
+            return Classifier(saved.autoencoder_config, saved.classifier_config, classes)
         autoencoder = Autoencoder(saved.autoencoder_config)
-        model = autoencoder.encoder if saved.kind == "encoder" else autoencoder
-        return model.state_dict()
-
-
-def _build(saved: SavedModel) -> Autoencoder | Encoder | Classifier:
-    if saved.kind == "autoencoder":
-        return make_autoencoder(saved.autoencoder_config)
-    if saved.kind == "encoder":
-        return make_autoencoder(saved.autoencoder_config).encoder
-    assert saved.classifier_config is not None and saved.class_names is not None
-    return make_classifier(
-        saved.autoencoder_config, saved.classifier_config, num_classes=len(saved.class_names)
-    )
+        return autoencoder.encoder if saved.kind == "encoder" else autoencoder
 
 
 def _parse_names(value: object, *, required: bool) -> tuple[str, ...] | None:
