@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -33,17 +33,14 @@ def replace_whole(path: Path) -> Generator[Path]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(
-            dir=path.parent, prefix=f".{path.stem}-", suffix=f"{_TEMPORARY}{path.suffix}"
-        )
-        os.close(handle)
-        temporary = Path(name)
+        ending = f"{_TEMPORARY}{path.suffix}"
+        temporary = path.with_name(f".{path.stem}-{secrets.token_hex(4)}{ending}")
+        # Not by mkstemp, which makes a file private: a published one follows the user's umask.
+        temporary.touch(exist_ok=False)
         try:
             yield temporary
             with temporary.open("rb") as file:
                 os.fsync(file.fileno())
-            # mkstemp makes the file private (0600); a published result follows the user's umask.
-            temporary.chmod(0o666 & ~_read_umask())
             temporary.replace(path)
             _fsync_folder(path.parent)
         finally:
@@ -177,9 +174,3 @@ def _fsync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _read_umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

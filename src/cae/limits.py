@@ -41,9 +41,9 @@ def require_possible_autoencoder(
             f"{_count(weights)} weights are more than the {MOST_WEIGHTS:,} allowed; lower "
             "init_num_filters, conv_blocks or layers_per_block"
         )
-    # Blocks without a pool keep the size and double the filters: the last is the largest of them.
     features = max(
-        height * width * max(channels, filters[0]), height * width * filters[-1] // 4**pools
+        height * width * channels,
+        *(height * width * each // 4 ** min(block, pools) for block, each in enumerate(filters)),
     )
     if features > MOST_FEATURES:
         raise ConfigError(

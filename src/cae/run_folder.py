@@ -14,7 +14,8 @@ from cae.files import remove, sweep
 
 _FOLDERS = ("models", "history", "plots")
 _CHECKPOINTS = "checkpoints"
-# The pictures of a run that show what was measured of it.
+# The curves that are drawn of a model's history, and the pictures that show what was measured.
+CURVES = {"autoencoder": ("loss",), "classifier": ("loss", "accuracy")}
 PICTURES = ("reconstructions", "confusion_matrix", "per_class_recall", "confident_mistakes")
 
 
@@ -48,8 +49,7 @@ class RunFolder:
     name: str
 
     def __post_init__(self) -> None:
-        # Shorter than a model's name may be, so that "autoencoder_" fits before it.
-        require_plain_name(self.name, most_bytes=100)
+        require_run_name(self.name)
 
     def make(self) -> None:
         """Make the run's folders, and see that they can be written, before hours are spent.
@@ -127,7 +127,7 @@ class RunFolder:
             files.other_weights("best"),
             files.other_weights("last"),
             self.history(model),
-            *(self.root / "plots").glob(f"{model}_*.png"),
+            *(self.plot(f"{model}_{metric}") for metric in CURVES["classifier"]),
         ):
             remove(path)
 
@@ -150,7 +150,7 @@ class RunFolder:
 
     def model(self, name: str) -> ModelFiles:
         """Files of the model called `name`, for callers that name their models themselves."""
-        require_plain_name(name)
+        _require_own_weights(name)
         return ModelFiles(self.root / "models", name)
 
     def history(self, name: str) -> Path:
@@ -162,6 +162,18 @@ class RunFolder:
         """A picture of the run."""
         require_plain_name(name)
         return self.root / "plots" / f"{name}.png"
+
+    @property
+    def plots(self) -> list[Path]:
+        """The pictures of a whole run, in the order of their names."""
+        return sorted(
+            self.plot(name)
+            for name in (
+                *(f"{self.autoencoder}_{metric}" for metric in CURVES["autoencoder"]),
+                *(f"{self.classifier}_{metric}" for metric in CURVES["classifier"]),
+                *(f"{picture}_{self.name}" for picture in PICTURES),
+            )
+        )
 
     @property
     def autoencoder(self) -> str:
@@ -274,6 +286,27 @@ def _make_folder(folder: Path) -> None:
             f"{folder}: cannot be written: {error.strerror}; give another folder (--out), or make "
             "way for this one"
         ) from None
+
+
+def require_run_name(name: str) -> None:
+    """Refuse a name that a run cannot have; see `require_plain_name`.
+
+    Raises:
+        ConfigError: it cannot name a file, or would name the weights of another run's model.
+    """
+    # Shorter than a model's name may be, so that "autoencoder_" fits before it.
+    require_plain_name(name, most_bytes=100)
+    _require_own_weights(name)
+
+
+def _require_own_weights(name: str) -> None:
+    """Refuse a model's name under which another model has its other weights."""
+    require_plain_name(name)
+    if name.endswith(("_best", "_last")):
+        raise ConfigError(
+            f"{name!r} cannot name a run or a model: files that end like that hold the weights of "
+            "another epoch; choose another name"
+        )
 
 
 def require_plain_name(name: str, *, most_bytes: int = 150) -> None:

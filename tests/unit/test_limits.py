@@ -66,7 +66,15 @@ def test_the_weights_of_a_head_are_counted_as_pytorch_does(pooling, monkeypatch)
     )
 
 
-@pytest.mark.parametrize("values", [{}, {"conv_blocks": 6}, {"image_shape": (64, 32, 3)}])
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"conv_blocks": 6},
+        {"image_shape": (64, 32, 3)},
+        {"filters_per_block": (4, 1000, 4)},
+    ],
+)
 def test_the_largest_features_are_counted_as_they_arise(values, monkeypatch):
     config = AutoencoderConfig(**values)
     height, width, channels = config.image_shape

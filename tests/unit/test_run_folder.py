@@ -126,6 +126,25 @@ def test_the_weights_of_a_model_can_be_dropped_and_its_history_stays(tmp_path: P
     assert folder.model("other").weights.exists()
 
 
+def test_a_model_is_forgotten_without_those_whose_names_go_on_from_its_own(tmp_path: Path):
+    folder = RunFolder(tmp_path, "a")
+    own = [folder.model("autoencoder_a").json, folder.plot("autoencoder_a_loss")]
+    others = [folder.model("autoencoder_a_b").json, folder.plot("autoencoder_a_b_loss")]
+    for path in (*own, *others):
+        write_text(path, "x")
+    folder.drop_model("autoencoder_a")
+    assert not any(path.exists() for path in own)
+    assert all(path.exists() for path in others)
+
+
+@pytest.mark.parametrize("ending", ["best", "last"])
+def test_no_model_is_named_like_the_other_weights_of_another(ending: str):
+    with pytest.raises(ConfigError, match="the weights of another epoch; choose another name"):
+        RunFolder(Path(), f"a_{ending}")
+    with pytest.raises(ConfigError, match="the weights of another epoch; choose another name"):
+        RunFolder(Path(), "a").model(f"autoencoder_a_{ending}")
+
+
 def test_a_study_keeps_its_trials_apart_and_tells_of_them_in_the_layout_of_a_run():
     folder = StudyFolder(Path("out"))
     paths = [

@@ -207,9 +207,7 @@ def _quote(value: str | Path) -> str:
 
 
 def _find_plots(folder: cae.RunFolder) -> list[Path]:
-    plots = folder.plot("any").parent
-    name = folder.name
-    return sorted([*plots.glob(f"*_{name}.png"), *plots.glob(f"*_{name}_*.png")])
+    return [path for path in folder.plots if path.exists()]
 
 
 def _list_paths(folder: cae.RunFolder) -> dict[str, Any]:

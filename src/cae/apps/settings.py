@@ -13,7 +13,7 @@ from cae.apps.screen import tell_loudly
 from cae.config import dump, parse_section
 from cae.errors import ConfigError
 from cae.presets import split_setting
-from cae.run_folder import require_plain_name
+from cae.run_folder import require_run_name
 
 RUNS = Path("runs")
 # What --data can name without a path.
@@ -81,8 +81,10 @@ def make_plan(request: Request) -> Plan:
         DataError: the data cannot be had.
     """
     if request.name is not None:
-        require_plain_name(request.name)
-    presets = [request.preset] if request.preset else [_DEFAULT_PRESET, _DIGITS_PRESET]
+        require_run_name(request.name)
+    presets = [request.preset] if request.preset else [_DEFAULT_PRESET]
+    if not request.preset and request.source in ("auto", "digits"):
+        presets.append(_DIGITS_PRESET)
     configs: dict[str, cae.RunConfig] = {}
     refused: dict[str, ConfigError] = {}
     for preset in presets:

@@ -7,12 +7,22 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from cae.config.stages import Count, NonNegative, Share, StageConfig, as_counts
+from cae.config.stages import (
+    Count,
+    NonNegative,
+    Share,
+    StageConfig,
+    as_counts,
+    as_long_name,
+)
 from cae.errors import ConfigError
 from cae.limits import require_possible_autoencoder
 
 Regularizer = Literal["l1", "l2", "l1_l2"]
 Encoder = Literal["origin", "whitened", "residual"]
+ReconstructionLoss = Literal[
+    "mean_squared_error", "mean_absolute_error", "binary_crossentropy", "huber"
+]
 Target = Literal["pixels", "normalised_patches", "high_pass", "gradient_histograms"]
 
 
@@ -21,7 +31,8 @@ class AutoencoderConfig(StageConfig):
 
     `image_shape` is [height, width, channels]. A value key (`dropout_value`,
     `kernel_regularizer_value` and so on) acts only while its switch is on. Early stopping acts
-    only when both `callbacks` and `early_stopping` are on.
+    only when both `callbacks` and `early_stopping` are on. "mse" and "mae" stand for the long
+    names of a `loss`.
 
     `encoder` names the architecture: the origin's; "whitened", made for classification; or
     "residual", made for reconstruction, whose last block is the code. `filters_per_block` gives
@@ -46,9 +57,7 @@ class AutoencoderConfig(StageConfig):
     kernel_regularizer_type: Regularizer = "l2"
     kernel_regularizer_value: NonNegative = 0.001
     layers_per_block: Annotated[int, Field(ge=1, le=100)] = 2
-    loss: Literal["mean_squared_error", "mean_absolute_error", "binary_crossentropy", "huber"] = (
-        "mean_squared_error"
-    )
+    loss: Annotated[ReconstructionLoss, as_long_name] = "mean_squared_error"
 
     encoder: Encoder = "origin"
     filters_per_block: Annotated[tuple[Count, ...], as_counts] | None = None
@@ -83,8 +92,8 @@ class AutoencoderConfig(StageConfig):
     def pools(self) -> int:
         """How many encoder blocks halve the image.
 
-        All of the whitened encoder's do, and all but the code of the residual one. The origin's do
-        while they have at most 2 * init_num_filters filters, which are the first two.
+        All of the whitened encoder's do, all but the code of the residual one, and the origin's
+        first two.
         """
         if self.encoder == "origin":
             return min(self.conv_blocks, 2)

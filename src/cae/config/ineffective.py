@@ -62,8 +62,10 @@ def find_ineffective_keys(config: AutoencoderConfig | ClassifierConfig) -> list[
     if isinstance(config, AutoencoderConfig):
         if not config.uses_patches:
             sentences += _find_unread(config, ("mask_patch_size",), "mask_ratio is 0")
-        if config.filters_per_block and config.encoder != "origin":
+        if config.filters_per_block:
             sentences += _find_unread(config, ("init_num_filters",), "filters_per_block is given")
+        if config.encoder == "residual":
+            sentences += _find_unread(config, ("batch_norm",), "encoder is residual")
     else:
         sentences += _find_ineffective_of_classifier(config)
     return sentences
@@ -74,6 +76,8 @@ def _find_ineffective_of_classifier(config: ClassifierConfig) -> list[str]:
     if config.freeze_encoder:
         trained = ("freeze_encoder_epochs", "layer_decay")
         sentences += _find_unread(config, trained, "freeze_encoder is on")
+    if config.head == "linear":
+        sentences += _find_unread(config, ("dense",), "head is linear")
     return sentences
 
 

@@ -53,7 +53,7 @@ class Augmentation:
         Args:
             numbers: [L, 6]; changed in place.
             images: int64 [L], the image that each row is for.
-            times_seen: int64 [L], how often each was served before.
+            times_seen: int64 [L], how often each was served before; what counts is if it is odd.
             seed: decides which images begin mirrored; the same in every epoch.
         """
         begins = _draw(int(images.max()) + 1, 1, seed=seed)[:, 0] < 0.5

@@ -185,12 +185,16 @@ class Batches:
         return _Changes(augmentation, maps, None if holes is None else holes.to(device))
 
     def _count_rounds(self, images: Tensor) -> Tensor:
-        """Return how often an epoch goes through the class of each image, the last time in part."""
+        """Return how often an epoch serves each image; 1 where some come once more than others.
+
+        Then images are mirrored by turns within an epoch, and from one to the next.
+        """
         assert self._classes is not None
         each = max(map(len, self._classes))
         rounds = torch.zeros(len(self._pixels), dtype=torch.int64)
         for members in self._classes:
-            rounds[torch.from_numpy(members)] = -(-each // len(members))
+            whole, rest = divmod(each, len(members))
+            rounds[torch.from_numpy(members)] = 1 if rest else whole
         return rounds[images]
 
     def _make(

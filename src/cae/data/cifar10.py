@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
+import secrets
 import shutil
-import sys
-import tempfile
-from collections.abc import Generator, Iterable, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -27,11 +25,8 @@ from cae.data.cifar10_files import (
 from cae.data.cifar10_formats import CHANNELS, SIDE, Batch
 from cae.data.download import OnProgress, PublishedFile, download
 from cae.data.images import Dataset, ImageSet
-from cae.errors import DataError
+from cae.errors import CheckpointError, DataError
 from cae.files import write_bytes
-
-if sys.platform != "win32":
-    import fcntl
 
 SOURCE = "cifar10"
 CLASS_NAMES = (
@@ -86,23 +81,35 @@ def fetch_cifar10(
     Raises:
         DataError: the archive cannot be downloaded, stored or used.
     """
-    folder = cache / version.folder
+    from filelock import FileLock  # Not needed where there is a copy.
+
+    folder, lock = cache / version.folder, cache / ".lock"
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        with _one_process(cache):
-            if not folder.exists():
-                path = cache / version.archive
-                download(archive, path, on_progress=on_progress)
-                _unpack(path, folder, version)
-                path.unlink()
+        with FileLock(lock):
+            try:
+                if not folder.exists():
+                    path = cache / version.archive
+                    download(archive, path, on_progress=on_progress)
+                    _unpack(path, folder, version)
+                    path.unlink()
+            finally:
+                with suppress(OSError):
+                    lock.unlink()
     except OSError as error:
         raise DataError(f"{cache}: cannot be written: {error.strerror or error}") from None
+    except CheckpointError as error:
+        raise DataError(str(error)) from None
     return folder
 
 
 def _unpack(archive: Path, folder: Path, version: Version) -> None:
     """Write the archive's batch files into `folder`, which appears with all of them at once."""
-    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-", suffix=".tmp"))
+    # What a killed process left is in the way of the one that is locked in now.
+    for left in folder.parent.glob(f".{folder.name}-*.tmp"):
+        shutil.rmtree(left, ignore_errors=True)
+    temporary = folder.with_name(f".{folder.name}-{secrets.token_hex(4)}.tmp")
+    temporary.mkdir()
     try:
         found: set[str] = set()
         # The names come from our own list and the bytes are checked: the archive decides nothing.
@@ -113,20 +120,6 @@ def _unpack(archive: Path, folder: Path, version: Version) -> None:
         temporary.rename(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-
-
-@contextmanager
-def _one_process(folder: Path) -> Generator[None]:
-    """Hold `folder` so that no other process is in this block for the same one."""
-    if sys.platform == "win32":  # No locks on folders there; a clash is caught by the MD5.
-        yield
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _decode(version: Version, files: Iterable[tuple[BatchFile, bytes]], *, place: Path) -> Dataset:

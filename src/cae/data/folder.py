@@ -67,7 +67,7 @@ def load_folder(path: Path, *, image_shape: tuple[int, int, int]) -> Dataset:
         train, test = _load_parts(path, folders, image_shape)
     else:
         _warn_of_names(path, folders)
-        train, test = set_test_aside(_load_classes(folders, image_shape, name=path.name))
+        train, test = set_test_aside(_load_classes(folders, image_shape, name=path.resolve().name))
     rest = None
     if unlabelled is not None:
         rest = _load_unlabelled(unlabelled, image_shape, train.class_names)

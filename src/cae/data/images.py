@@ -100,6 +100,9 @@ class Dataset:
             called.
         fallback_reason: why these images stand in for CIFAR-10; None when they do not.
         unlabelled: images that only the autoencoder learns from; None when there are none.
+
+    Raises:
+        DataError: `train` or `test` has no labels, or the sets differ in classes or image shape.
     """
 
     train: ImageSet
@@ -108,6 +111,24 @@ class Dataset:
     source: str
     fallback_reason: str | None = None
     unlabelled: ImageSet | None = None
+
+    def __post_init__(self) -> None:
+        # What does not fit would be found out, if at all, when the test images are read at the end.
+        for images in (self.train, self.test):
+            if images.labels is None:
+                raise DataError(f"{images.name}: has no labels; training and test images need them")
+        for images in (self.test, *([] if self.unlabelled is None else [self.unlabelled])):
+            if images.image_shape != self.train.image_shape:
+                raise DataError(
+                    f"{images.name}: images of shape {list(images.image_shape)} (height, width, "
+                    f"channels), but those of {self.train.name} have {list(self.train.image_shape)}"
+                )
+        if self.test.class_names != self.train.class_names:
+            raise DataError(
+                f"{self.test.name}: classes {list(self.test.class_names)}, but those of "
+                f"{self.train.name} are {list(self.train.class_names)}, which must be the same, in "
+                "the same order"
+            )
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,8 @@ def _read_pixels(path: Path, *, mode: str, size: tuple[int, int]) -> NDArray[np.
                     f"{path}: {picture.width} x {picture.height} pixels, more than the "
                     f"{_MOST_PIXELS // 10**6} million allowed; make it smaller first"
                 )
-            upright = ImageOps.exif_transpose(_reduce_to_8_bits(picture, path))
+            # First turned: what has its bits reduced no longer knows which side was up.
+            upright = _reduce_to_8_bits(ImageOps.exif_transpose(picture), path)
             return np.asarray(_lay_on_white(upright).convert(mode).resize(size, _RESAMPLING))
     except DataError:
         raise

@@ -157,12 +157,12 @@ class Classifier(nn.Module):
         return self.head.forward_features(self.encode(x))
 
     def forward_head(self, features: Tensor) -> Tensor:
-        """Return logits [N, K] of encodings."""
-        return self.head(features)
+        """Return logits [N, K] of what `forward_features` returns."""
+        return self.head.output(features).float()
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits [N, K], float32, of images [N, C, H, W] in [0, 1]."""
-        return self.forward_head(self.encode(x))
+        return self.head(self.encode(x))
 
     def adjust(self, logits: Tensor) -> Tensor:
         """Return logits [N, K] as classes are predicted by, after `posthoc_logit_adjustment`."""
@@ -174,11 +174,12 @@ class Classifier(nn.Module):
         """Replace the output layer by a fresh one for `num_classes` classes, all as frequent."""
         if self.log_priors is not None:
             self.log_priors = torch.zeros(num_classes, device=self.log_priors.device)
+        device = self.head.output.weight.device
         with torch.random.fork_rng(devices=[]):
             if isinstance(self.head, LinearHead):
-                self.head.output = SmallLinear(self.num_features, num_classes)
+                self.head.output = SmallLinear(self.num_features, num_classes).to(device)
             else:
-                self.head.output = nn.Linear(self.num_features, num_classes)
+                self.head.output = nn.Linear(self.num_features, num_classes).to(device)
         initialise(self.head.output, seed=derive_seed(seed, "output"))
 
 

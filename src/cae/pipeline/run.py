@@ -209,36 +209,38 @@ def _evaluate(
     reconstructions = reconstruct(pretrained.model, test, runtime=runtime)
     probabilities = predict_probabilities(finetuned.model, test, runtime=runtime)
     assert test.labels is not None
-    models = {"autoencoder": folder.autoencoder, "classifier": folder.classifier}
-    stages = {"pretrain": pretrained.fit, "finetune": finetuned.fit}
-    evaluation = {
-        **facts,
-        "test": {
-            "classifier": evaluate_classification(probabilities, test.labels, test.class_names),
-            "autoencoder": evaluate_autoencoder(
-                pretrained.model, test, reconstructions, runtime=runtime
-            ),
-        },
-        "validation": None
-        if splits.val is None
-        else {
+    tested = {
+        "classifier": evaluate_classification(probabilities, test.labels, test.class_names),
+        "autoencoder": evaluate_autoencoder(
+            pretrained.model, test, reconstructions, runtime=runtime
+        ),
+    }
+    validated = None
+    if splits.val is not None:
+        validated = {
             "classifier": {
                 **_read_chosen_epoch(finetuned.fit),
                 **_evaluate_predictions(finetuned.model, splits.val, runtime),
             },
             "autoencoder": _read_chosen_epoch(pretrained.fit),
-        },
+        }
+    evaluated = time.perf_counter()
+    models = {"autoencoder": folder.autoencoder, "classifier": folder.classifier}
+    stages = {"pretrain": pretrained.fit, "finetune": finetuned.fit}
+    evaluation = {
+        **facts,
+        "test": tested,
+        "validation": validated,
         "weights_sha256": {
             kind: read_model(folder.model(name).json).weights_sha256
             for kind, name in models.items()
         },
         "seconds": {
             **{stage: round(fit.history.seconds, 1) for stage, fit in stages.items()},
-            "evaluate": round(time.perf_counter() - evaluating, 1),
+            "evaluate": round(evaluated - evaluating, 1),
             # What was trained before an interruption counts; what it cost besides does not.
             "total": round(
-                time.perf_counter() - started + sum(fit.earlier_seconds for fit in stages.values()),
-                1,
+                evaluated - started + sum(fit.earlier_seconds for fit in stages.values()), 1
             ),
         },
     }

@@ -17,10 +17,9 @@ from cae.report.figures import (
     plot_reconstructions,
 )
 from cae.report.names import Reconstructions, name_data, name_reconstructions
-from cae.run_folder import PICTURES, RunFolder
+from cae.run_folder import CURVES, RunFolder
 from cae.training.history import read_history
 
-_CURVES = {"autoencoder": ("loss",), "classifier": ("loss", "accuracy")}
 _TITLES: dict[Reconstructions, str] = {
     "reconstruction": "and their reconstructions",
     "filled in": "with hidden patches filled in",
@@ -83,12 +82,7 @@ def draw_run(
 
 def find_damaged_plots(folder: RunFolder) -> list[Path]:
     """Return those of the pictures that `draw_run` draws which are missing or damaged."""
-    names = [
-        *(f"{folder.autoencoder}_{metric}" for metric in _CURVES["autoencoder"]),
-        *(f"{folder.classifier}_{metric}" for metric in _CURVES["classifier"]),
-        *(f"{picture}_{folder.name}" for picture in PICTURES),
-    ]
-    return [path for path in map(folder.plot, names) if not _is_whole(path)]
+    return [path for path in folder.plots if not _is_whole(path)]
 
 
 def draw_training(folder: RunFolder, model: str) -> list[Path]:
@@ -106,7 +100,7 @@ def draw_training(folder: RunFolder, model: str) -> list[Path]:
             metric=metric,
             title=f"{stage.capitalize()} {metric} on {data} ({model})",
         )
-        for metric in _CURVES[stage]
+        for metric in CURVES[stage]
     ]
 
 

@@ -40,7 +40,7 @@ def count_pretraining(config: AutoencoderConfig, *, images: int) -> float:
 
     The optimizer's own and those of validation are left out, here and below.
     """
-    low = config.low_resolution_epochs
+    low = min(config.low_resolution_epochs, config.epochs)
     counted = (config.epochs - low) * _count_autoencoder_step(_strip(config), None)
     if low:
         counted += low * _count_autoencoder_step(_strip(config), config.low_resolution_side)
@@ -54,7 +54,7 @@ def count_finetuning(
 
     A frozen encoder has no backward pass, and encodes images that never change only once.
     """
-    low = config.low_resolution_epochs
+    low = min(config.low_resolution_epochs, config.epochs)
     stripped, below = _strip(config), _strip(autoencoder)
     if config.freeze_encoder and not config.data_augmentation and not low:
         encoding, head = _count_frozen_steps(below, stripped, num_classes)

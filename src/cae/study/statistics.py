@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,12 +86,11 @@ def compute_sign_flip_p(differences: Sequence[float]) -> float:
     return float(found.pvalue)
 
 
-def correct_holm(p_values: Mapping[str, float]) -> dict[str, float]:
+def correct_holm(p_values: Sequence[float]) -> list[float]:
     """Return the p-values corrected for their number by Holm's step-down method (Holm, 1979)."""
-    ordered = sorted(p_values, key=lambda name: p_values[name])
-    corrected: dict[str, float] = {}
+    corrected = [1.0] * len(p_values)
     largest = 0.0
-    for rank, name in enumerate(ordered):
-        largest = max(largest, min(1.0, (len(ordered) - rank) * p_values[name]))
-        corrected[name] = largest
-    return {name: corrected[name] for name in p_values}
+    for rank, place in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[place]))
+        corrected[place] = largest
+    return corrected

@@ -94,19 +94,19 @@ def _compare(groups: Mapping[tuple[Any, ...], Group]) -> Iterator[dict[str, Any]
             }
 
 
-def _correct(differences: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the differences with their p-values corrected within each family."""
+def _correct(differences: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
+    """Return the differences, given their p-values as corrected within each family."""
     families: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for difference in differences:
         over = PLANS[difference["plan"]].corrects_over
         names = ("plan", "encoder", "labels_per_class", "pretraining", "treatment", "control")
         family = tuple(difference[name] for name in names if name != over)
         families.setdefault(family, []).append(difference)
-    corrected: dict[int, float] = {}
     for family in families.values():
-        found = correct_holm({str(id(difference)): difference["p"] for difference in family})
-        corrected |= {int(name): p for name, p in found.items()}
-    return [{**difference, "p_holm": corrected[id(difference)]} for difference in differences]
+        found = correct_holm([difference["p"] for difference in family])
+        for difference, p in zip(family, found, strict=True):
+            difference["p_holm"] = p
+    return differences
 
 
 def _describe_mean(

@@ -223,7 +223,7 @@ class ClassificationObjective:
         features = batch.features
         if features is None:
             features = model.encode(batch.images, activities)
-        logits = model.forward_head(features)
+        logits = model.head(features)
         # What changes the loss acts in training only: validation losses compare between runs.
         if model.training:
             losses, loss = self._measure_training_loss(logits, labels)

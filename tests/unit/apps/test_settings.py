@@ -103,6 +103,8 @@ def test_a_classifier_takes_images_of_the_shape_that_its_encoder_takes():
     [
         ({"preset": "quik"}, "did you mean 'quick'"),
         ({"settings": ["epoch=3"]}, "did you mean 'epochs'"),
+        ({"settings": ["autoencoder.encoder=residual"]}, "residual"),
+        ({"name": "x" * 120}, "at most 100 bytes"),
         ({"name": "../x"}, "cannot name a file"),
         ({"name": ""}, "cannot name a file"),
     ],

@@ -65,6 +65,15 @@ from cae.config import AutoencoderConfig, ClassifierConfig, find_ineffective_key
             AutoencoderConfig(encoder="whitened", init_num_filters=8, filters_per_block=(8, 8, 8)),
             "init_num_filters has no effect while filters_per_block is given",
         ),
+        (
+            AutoencoderConfig(init_num_filters=8, filters_per_block=(8, 16, 32)),
+            "init_num_filters has no effect while filters_per_block is given",
+        ),
+        (
+            AutoencoderConfig(encoder="residual", batch_norm=False),
+            "batch_norm has no effect while encoder is residual",
+        ),
+        (ClassifierConfig(head="linear", dense=False), "dense has no effect while head is linear"),
     ],
 )
 def test_a_changed_key_whose_switch_is_off_is_told(config, sentence):

@@ -313,6 +313,28 @@ def test_an_alternating_flip_mirrors_every_other_time(make_images, float32, bala
         assert balanced or ways in ([0, 1, 0], [1, 0, 1])
 
 
+def test_no_image_is_mirrored_always_or_never_where_a_class_does_not_come_in_whole_rounds(
+    make_images, float32
+):
+    images = make_uneven(make_images, counts=(10, 7, 10))
+    flip = Augmentation(
+        shift=0, rotation_degrees=0, zoom=0, flip=True, alternating_flip=True, whole_pixels=True
+    )
+    batches = Batches(
+        images, runtime=float32, batch_size=30, shuffle_seed=1, balanced=True, augmentation=flip
+    )
+    pixels = torch.from_numpy(images.images).float() / 255
+    mirrored: dict[int, list[bool]] = {index: [] for index in range(27)}
+    for epoch in range(1, 9):
+        for batch in batches.epoch(epoch):
+            for image in batch.images:
+                for index, each in enumerate(pixels):
+                    for way, view in ((False, each), (True, each.flip(2))):
+                        if torch.allclose(image, view, atol=1e-4):
+                            mirrored[index].append(way)
+    assert all(abs(sum(ways) - len(ways) / 2) <= 1.5 for ways in mirrored.values()), mirrored
+
+
 def test_the_first_epochs_serve_small_images(numbered, float32):
     images = numbered(10)
     batches = Batches(

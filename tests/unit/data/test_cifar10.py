@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import pickle
-import sys
 import tarfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
+from cae.data import cifar10
 from cae.data.cifar10 import CLASS_NAMES, fetch_cifar10, load_cifar10
 from cae.data.cifar10_files import PYTHON
-from cae.errors import DataError
+from cae.errors import CheckpointError, DataError
 
 
 def assert_holds_tiny(dataset, tiny):
@@ -130,20 +132,44 @@ def test_cache_that_cannot_be_written_is_a_data_error(tiny, server, tmp_path):
         fetch_cifar10(tmp_path / "file" / "cache", archive=server.file, version=tiny.python)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="folders have no locks there")
+def test_a_full_disk_while_unpacking_is_a_data_error(tiny, server, tmp_path, monkeypatch):
+    def fill(path: Path, *_: bytes) -> None:
+        raise CheckpointError(f"{path}: cannot be written: No space left on device")
+
+    server.content = tiny.make_archive(tiny.python)
+    monkeypatch.setattr(cifar10, "write_bytes", fill)
+    with pytest.raises(DataError, match="No space left on device"):
+        fetch_cifar10(tmp_path, archive=server.file, version=tiny.python)
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions by umask are POSIX's")
+def test_the_cache_is_as_open_as_the_umask_says_and_a_killed_process_leaves_nothing_in_it(
+    tiny, server, tmp_path
+):
+    left = tmp_path / f".{PYTHON.folder}-killed.tmp"
+    left.mkdir()
+    server.content = tiny.make_archive(tiny.python)
+    before = os.umask(0o022)
+    try:
+        folder = fetch_cifar10(tmp_path, archive=server.file, version=tiny.python)
+    finally:
+        os.umask(before)
+    assert folder.stat().st_mode & 0o777 == 0o755
+    assert list(tmp_path.iterdir()) == [folder]
+
+
 def test_fetch_waits_for_another_process_that_fetches_and_takes_what_it_brought(
     tiny, server, tmp_path
 ):
-    import fcntl
-
-    other = os.open(tmp_path, os.O_RDONLY)
-    fcntl.flock(other, fcntl.LOCK_EX)
+    other = FileLock(tmp_path / ".lock")
+    other.acquire()
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(fetch_cifar10, tmp_path, archive=server.file, version=tiny.python)
         with pytest.raises(TimeoutError):
             waiting.result(timeout=0.2)
         folder = tiny.write_folder(tmp_path / PYTHON.folder, tiny.python)
-        os.close(other)
+        other.release()
         assert waiting.result(timeout=60) == folder
     assert server.ranges == []
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cae.data.images import ImageSet
+from cae.data.images import Dataset, ImageSet
 from cae.errors import DataError
 
 NAMES = ("cat", "dog", "frog")
@@ -85,3 +85,28 @@ def test_labels_that_do_not_fit_are_refused(labels, message):
 def test_class_names_that_do_not_tell_classes_apart_are_refused(names):
     with pytest.raises(DataError, match="all different"):
         ImageSet(make_images(), None, names, "pets")
+
+
+def make_other(**changes: object) -> ImageSet:
+    pets = make_set()
+    parts = {"images": pets.images, "labels": pets.labels, "class_names": NAMES, "name": "others"}
+    return ImageSet(**(parts | changes))  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize(
+    ("test", "message"),
+    [
+        (make_other(labels=None), "others: has no labels"),
+        (make_other(class_names=NAMES[::-1]), r"others: classes \['frog', 'dog', 'cat'\]"),
+        (make_other(images=make_images(height=8)), r"others: images of shape \[8, 5, 3\]"),
+    ],
+)
+def test_a_data_set_whose_parts_do_not_fit_is_refused_before_anything_is_trained(test, message):
+    with pytest.raises(DataError, match=message):
+        Dataset(make_set(), test, (), source="pets")
+
+
+def test_images_without_labels_have_the_shape_of_the_others():
+    small = make_other(labels=None, images=make_images(height=3))
+    with pytest.raises(DataError, match=r"others: images of shape \[3, 5, 3\]"):
+        Dataset(make_set(), make_set(), (), source="pets", unlabelled=small)

@@ -136,6 +136,16 @@ def test_a_photo_is_turned_as_its_orientation_says(tmp_path: Path):
     assert upright[8:].max() == 0
 
 
+def test_a_photo_of_16_bits_is_turned_too(tmp_path: Path):
+    lying = np.zeros((32, 32), np.uint16)
+    lying[:, :8] = 65535
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    upright = load(save(tmp_path / "a.png", Image.fromarray(lying), exif=exif)).images[0, 0]
+    assert upright[:8].min() == 255
+    assert upright[8:].max() == 0
+
+
 def test_of_an_animation_the_first_frame_is_taken(tmp_path: Path):
     first, second = (Image.new("RGB", (32, 32), (value, value, value)) for value in (0, 255))
     path = save(tmp_path / "a.gif", first, save_all=True, append_images=[second])

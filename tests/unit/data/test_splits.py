@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -193,13 +192,6 @@ def test_unknown_class_is_an_error_with_the_nearest_name():
         make_splits(make_dataset(), DataConfig(remove_classes=("cat", "frgo")))
     with pytest.raises(ConfigError, match="unknown class 'submarine'; choose among cat, dog, frog"):
         make_splits(make_dataset(), DataConfig(remove_classes=("submarine",)))
-
-
-def test_unlabelled_images_cannot_be_split():
-    dataset = make_dataset()
-    bare = replace(dataset, train=replace(dataset.train, labels=None))
-    with pytest.raises(DataError, match="pets: images cannot be split by class without labels"):
-        make_splits(bare, DataConfig())
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,9 @@ def test_every_head_gives_logits_and_learns(shape, pooling, dense):
     assert logits.shape == (6, 5)
     assert logits.dtype == torch.float32
     assert model.num_features == (8 if dense else 16)
-    assert model.forward_features(x).shape == (6, model.num_features)
+    features = model.forward_features(x)
+    assert features.shape == (6, model.num_features)
+    torch.testing.assert_close(model.eval()(x), model.forward_head(model.forward_features(x)))
     (logits * torch.rand(6, 5, generator=torch.Generator().manual_seed(1))).sum().backward()
     for name, weight in model.named_parameters():
         assert weight.grad is not None, name

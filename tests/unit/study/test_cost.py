@@ -74,6 +74,8 @@ def test_small_images_cost_less():
     quarter = 3 * (FIRST / 4 + SECOND / 4 + LINEAR) - FIRST / 4
     whole = 3 * (FIRST + SECOND + LINEAR) - FIRST
     assert count(low) == 10 * (3 * quarter + 4 * whole)
+    # No more epochs can be small than there are.
+    assert count(low.model_copy(update={"low_resolution_epochs": 99})) == 10 * 7 * quarter
     half = ENCODER.model_copy(update={"low_resolution_epochs": 5, "low_resolution_side": 4})
     assert count_pretraining(half, images=10) < count_pretraining(ENCODER, images=10) / 2
 

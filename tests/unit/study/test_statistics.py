@@ -108,13 +108,13 @@ def test_the_order_and_the_common_sign_do_not_matter():
 
 
 def test_holms_correction_is_that_of_the_textbook():
-    found = correct_holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.005})
-    assert found == pytest.approx({"a": 0.03, "b": 0.06, "c": 0.06, "d": 0.02})
+    found = correct_holm([0.01, 0.04, 0.03, 0.005])
+    assert found == pytest.approx([0.03, 0.06, 0.06, 0.02])
 
 
 def test_a_corrected_p_value_is_never_above_one_nor_below_the_one_given():
-    given = {"a": 0.7, "b": 0.9, "c": 0.4}
+    given = [0.7, 0.9, 0.4]
     found = correct_holm(given)
-    assert all(given[name] <= value <= 1 for name, value in found.items())
-    assert correct_holm({}) == {}
-    assert correct_holm({"only": 0.03}) == {"only": 0.03}
+    assert all(before <= after <= 1 for before, after in zip(given, found, strict=True))
+    assert correct_holm([]) == []
+    assert correct_holm([0.03]) == [0.03]
