@@ -21,6 +21,8 @@ _MOST_CLASSES_WITH_COUNTS = 12
 _MOST_CLASSES_WITH_NUMBERS = 20
 _MOST_NAMED_CLASSES = 40
 _LONGEST_NAME = 24
+# Thinned classes are told apart in grey, too.
+_THINNED: dict[str, Any] = {"hatch": "////", "edgecolor": "white", "linewidth": 0}
 
 
 def plot_confusion_matrix(
@@ -150,9 +152,9 @@ def plot_per_class_recall(
 
 
 def make_recall_patches() -> list[Patch]:
-    """Return what a legend of `draw_recall` explains: its two colours."""
+    """Return what a legend of `draw_recall` explains: its two colours, one of them hatched."""
     return [
-        Patch(color=VERMILION, label="thinned in training"),
+        Patch(facecolor=VERMILION, label="thinned in training", **_THINNED),
         Patch(color=BLUE, label="trained on all of its images"),
     ]
 
@@ -175,7 +177,10 @@ def draw_recall(
     measured = [recall for recall in recalls.values() if recall is not None]
     colors = [VERMILION if name in highlighted else BLUE for name in ascending]
     places = range(len(ascending))
-    axes.barh(places, widths, color=colors, height=0.62)
+    bars = axes.barh(places, widths, color=colors, height=0.62)
+    for name, bar in zip(ascending, bars.patches, strict=True):
+        if name in highlighted:
+            bar.set(**_THINNED)
     axes.set_yticks(places, [_shorten(name) for name in ascending])
     for place, name in enumerate(ascending):
         recall = recalls[name]

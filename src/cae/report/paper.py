@@ -13,22 +13,26 @@ from typing import Any
 from cae.errors import ConfigError
 from cae.files import write_bytes, write_json
 from cae.report.architecture_plot import plot_architecture
+from cae.report.limits import list_limits, tell_control
 from cae.report.names import name_data, name_reconstructions
 from cae.report.paper_plots import crop_to_pictures, plot_classes, plot_training
 from cae.report.paper_tables import (
     make_cost_table,
     make_peers_table,
     make_results_table,
-    make_speed_table,
     make_split_table,
     make_study_tables,
-    tell_speed,
 )
 from cae.report.phrases import write_cores, write_percent
-from cae.report.recipe import make_changes_tables, make_config_tables, write_command
+from cae.report.recipe import (
+    list_commands,
+    make_changes_tables,
+    make_config_tables,
+    wrap_command,
+)
 from cae.report.regularisations import make_regularisations_table, tell_regularisations
 from cae.report.run_sentences import (
-    list_limits,
+    name_seed,
     tell_beside,
     tell_classes,
     tell_cost,
@@ -42,6 +46,7 @@ from cae.report.run_sentences import (
 )
 from cae.report.seeds import Group, group_runs
 from cae.report.sources import Run, Training, read_peers, read_run, read_speed, read_training
+from cae.report.speed import make_speed_table, tell_precision, tell_speed
 from cae.report.study_plots import plot_accuracy_against_labels, plot_cost, plot_differences
 from cae.report.study_results import Study, read_study
 from cae.report.study_sentences import (
@@ -50,9 +55,12 @@ from cae.report.study_sentences import (
     tell_answer,
     tell_best,
     tell_extent,
+    tell_least_p_of_few,
     tell_machines,
     tell_recipe,
+    tell_shares_of_cost,
 )
+from cae.report.tasks import TARGETS, name_output
 from cae.report.typesetting import require_typesetter, typeset
 from cae.run_folder import StudyFolder
 
@@ -110,7 +118,7 @@ def make_report(
         data = describe(material)
         content = data | {"figures": draw(material, folder), "fingerprint": fingerprint(data)}
         write_json(folder / "data.json", content)
-        write_bytes(out, typeset(folder, date=material.groups[0].first.environment["date"]))
+        write_bytes(out, typeset(folder, date=data["date"]))
     return out
 
 
@@ -168,9 +176,11 @@ def draw(material: Material, folder: Path) -> dict[str, str]:
     height, width, channels = run.config["autoencoder"]["image_shape"]
     paths = {
         "architecture": plot_architecture(
-            training.layers, folder / "architecture.svg", image_shape=(height, width, channels)
+            training.layers,
+            folder / "architecture.svg",
+            image_shape=(height, width, channels),
+            predicts=name_output(run.config["autoencoder"]),
         ),
-        "training": plot_training(training.histories, folder / "training.svg"),
         "classes": plot_classes(
             run.scores, folder / "classes.svg", thinned=run.evaluation["thinned_classes"]
         ),
@@ -178,6 +188,8 @@ def draw(material: Material, folder: Path) -> dict[str, str]:
             training.reconstructions, folder / "reconstructions.png"
         ),
     }
+    if training.drawn:
+        paths["training"] = plot_training(training.drawn, folder / "training.svg")
     if material.study is not None:
         study = material.study
         paths["accuracy"] = plot_accuracy_against_labels(study, folder / "accuracy.svg")
@@ -205,27 +217,36 @@ def describe(material: Material) -> dict[str, Any]:
         "is_cifar": is_cifar,
         "is_thinned": bool(run.evaluation["thinned_classes"]),
         "name": run.name,
-        "date": run.environment["date"],
+        "date": find_latest_date(material),
+        "seed": name_seed(group),
         "origin": peers["origin"] | {"accuracy": f"{figure:.0%}"},
-        "abstract": [
-            tell_headline(group, peers["origin"]),
-            tell_reconstruction(group),
-            tell_cost(group),
-            tell_answer(material.study),
-        ],
+        "abstract": " ".join(
+            filter(
+                None,
+                (
+                    tell_headline(group, peers["origin"]),
+                    # The error of a target that is no picture has no scale that a reader knows.
+                    tell_reconstruction(group) if "psnr" in run.quality else "",
+                    tell_cost(group),
+                    tell_control(group, material.study),
+                    tell_answer(material.study),
+                ),
+            )
+        ),
         "data": {"words": tell_data(run), "table": make_split_table(run)},
         "split": run.evaluation["split"]["fingerprint"][:_SHOWN_DIGITS],
         "pretraining": tell_pretraining(run),
         "finetuning": tell_finetuning(run),
         "reconstructions": name_reconstructions(run.quality),
-        "is_validated": any("val_loss" in of["metrics"] for of in training.histories.values()),
+        "target": TARGETS[run.config["autoencoder"]["target"]],
+        "is_validated": any("val_loss" in of["metrics"] for of in training.drawn.values()),
         "is_augmented": run.config["classifier"]["data_augmentation"],
         "parameters": f"{run.evaluation['parameters']:,}",
         "config": make_config_tables(run.config),
         "results": {
             "headline": tell_headline(group, peers["origin"]),
             "peers": tell_peers(group, peers["same_task"]) if is_cifar else "",
-            "classes": tell_classes(run),
+            "classes": tell_classes(group),
             "training": tell_training(training),
             "reconstruction": tell_reconstruction(group),
             "beside": tell_beside(group, groups[1:]),
@@ -242,6 +263,7 @@ def describe(material: Material) -> dict[str, Any]:
         "study_commands": _list_commands(material.study or material.regularisations),
         "answer": tell_answer(material.study),
         "verdicts": list_verdicts(material.study),
+        "shares_of_cost": tell_shares_of_cost(material.study),
         "changes": make_changes_tables([each.first for each in groups]),
         "cost": {
             "words": tell_cost(group),
@@ -259,6 +281,7 @@ def describe(material: Material) -> dict[str, Any]:
             else {
                 "table": make_speed_table(material.speed),
                 "words": tell_speed(material.speed),
+                "note": tell_precision(material.speed),
                 "command": material.speed["command"],
                 "date": material.speed["date"],
                 "processor": material.speed["environment"]["processor"],
@@ -266,13 +289,23 @@ def describe(material: Material) -> dict[str, Any]:
             },
         },
         "limits": list_limits(group, material.study),
-        "commands": [write_command(each) for group in groups for each in group.runs],
-        "report_command": material.command,
+        "commands": list(
+            map(wrap_command, list_commands([run for group in groups for run in group.runs]))
+        ),
+        "report_command": wrap_command(material.command),
     }
 
 
+def find_latest_date(material: Material) -> str:
+    """Return the day (YYYY-MM-DD) of the newest of all that the report tells of."""
+    dates = [run.environment["date"] for group in material.groups for run in group.runs]
+    for study in (material.study, material.regularisations):
+        dates += [] if study is None else [each.last_date for each in study.machines]
+    return max([*dates, *([] if material.speed is None else [material.speed["date"]])])
+
+
 def _list_commands(study: Study | None) -> list[str]:
-    return [] if study is None else list(study.commands or ["cae study"])
+    return [] if study is None else list(map(wrap_command, study.commands or ["cae study"]))
 
 
 def describe_study(study: Study) -> dict[str, Any]:
@@ -283,6 +316,7 @@ def describe_study(study: Study) -> dict[str, Any]:
         "recipe": tell_recipe(study),
         "machines": tell_machines(study),
         "best": tell_best(study),
+        "least_p": tell_least_p_of_few(rows[:_MOST_DIFFERENCES]),
         "tables": make_study_tables(study),
         "left_out": max(0, len(rows) - _MOST_DIFFERENCES),
         "cost_encoder": study.encoders[0],

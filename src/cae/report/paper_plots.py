@@ -20,15 +20,21 @@ from cae.report.vector import open_figure
 # Longer than any stroke of a letter, shorter than a picture.
 _LINE_PIXELS = 40
 _WHITE = 250
-_CURVES = {"autoencoder": "loss", "classifier": "accuracy"}
+_METRICS = {"autoencoder": "loss", "classifier": "accuracy"}
 
 
 def plot_training(histories: Mapping[str, Mapping[str, Any]], path: Path) -> Path:
-    """Write the autoencoder's loss and the classifier's accuracy by epoch, side by side."""
-    with open_figure(path, height_cm=5.2) as figure:
-        for place, (stage, metric) in enumerate(_CURVES.items(), start=1):
-            axes = figure.add_subplot(1, len(_CURVES), place)
-            curves = make_curves(histories[stage]["metrics"], metric=metric)
+    """Write the autoencoder's loss and the classifier's accuracy by epoch, side by side.
+
+    Args:
+        histories: of one stage or both.
+        path: the SVG to write.
+    """
+    with open_figure(path, height_cm=5.2 if len(histories) > 1 else 4.3) as figure:
+        for place, (stage, history) in enumerate(histories.items(), start=1):
+            metric = _METRICS[stage]
+            axes = figure.add_subplot(1, len(histories), place)
+            curves = make_curves(history["metrics"], metric=metric)
             draw_curves(axes, curves)
             axes.set_title(f"{stage}: {curves.words}")
     return path

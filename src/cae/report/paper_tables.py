@@ -1,4 +1,4 @@
-"""The report's tables, as rows of text: the split, results, peers, cost, speed and the study."""
+"""The report's tables, as rows of text: the split, results, peers, cost and the study."""
 
 from __future__ import annotations
 
@@ -6,23 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cae.report.names import name_place
-from cae.report.phrases import TIMES, join, write_percent, write_range
+from cae.report.phrases import join, write_percent, write_range
 from cae.report.seeds import Accuracy, Group
 from cae.report.sources import Run
 from cae.report.study_results import Interval, Labels, Study, name_arm, name_labels
 
 Row = list[str]
 Table = dict[str, Any]  # head: cells; rows: lists of cells; strong: the rows to stand out
-
-_OURS = "cae"
-_FLOOR = "the convolutions alone"
-_CASES = {
-    "autoencoder step": ("autoencoder", "batch 64"),
-    "classifier step": ("classifier", "batch 64"),
-    "classify 1": ("inference", "batch 1"),
-    "classify 64": ("inference", "batch 64"),
-    "classify 1,000": ("inference", "batch 1000"),
-}
 
 
 def make_split_table(run: Run) -> Table:
@@ -92,28 +82,42 @@ def make_results_table(groups: Sequence[Group], origin: Mapping[str, Any]) -> Ta
 
 
 def make_peers_table(peers: Mapping[str, Any], ours: Accuracy, *, name: str) -> Table:
-    """Return what others report, in three parts, with our row on top of the first.
+    """Return what others report, in parts, with our row on top of the first.
+
+    Those that trained autoencoder and classifier at once (`is_joint`) have parts of their own.
 
     Returns:
         Also `parts`, the places of rows that open a part and hold its name alone, and for each
         row the key of its reference (`keys`) and its address (`sources`), or "".
     """
-    rows: list[Row] = [["The same task: thinned classes, an autoencoder first", "", "", ""]]
-    keys, sources, parts = ["", ""], ["", ""], [0]
-    interval = f"95% interval {write_range(ours.low, ours.high)}"
-    rows.append([f"`{name}`", write_percent(ours.mean), "this report", interval])
+    same_task = [peers["origin"], *peers["same_task"]]
     sections = {
-        "same_task": "",
-        "all_labels": "An autoencoder first, whole training set, all labels",
-        "few_labels": "Few labels",
+        "The same task, on the split each chose: an autoencoder first": _select(
+            same_task, is_joint=False
+        ),
+        "The same task, on the split each chose: both at once": _select(same_task, is_joint=True),
+        "All labels of the whole training set: an autoencoder first": _select(
+            peers["all_labels"], is_joint=False
+        ),
+        "All labels of the whole training set: both at once": _select(
+            peers["all_labels"], is_joint=True
+        ),
+        "Few labels": peers["few_labels"],
     }
-    for section, title in sections.items():
-        if title:
-            parts.append(len(rows))
-            rows.append([title, "", "", ""])
-            keys.append("")
-            sources.append("")
-        members = [peers["origin"], *peers[section]] if section == "same_task" else peers[section]
+    rows: list[Row] = []
+    keys: list[str] = []
+    sources: list[str] = []
+    parts: list[int] = []
+    for title, members in sections.items():
+        if not members:
+            continue
+        parts.append(len(rows))
+        rows.append([title, "", "", ""])
+        if len(parts) == 1:
+            interval = f"95% interval {write_range(ours.low, ours.high)}"
+            rows.append([f"`{name}`", write_percent(ours.mean), "this report", interval])
+        keys += [""] * (len(rows) - len(keys))
+        sources += [""] * (len(rows) - len(sources))
         for peer in members:
             figure = peer["figure"]
             spread = f" ± {100 * figure['spread']:.1f}" if "spread" in figure else ""
@@ -132,11 +136,15 @@ def make_peers_table(peers: Mapping[str, Any], ours: Accuracy, *, name: str) -> 
     }
 
 
+def _select(peers: Sequence[Mapping[str, Any]], *, is_joint: bool) -> list[Mapping[str, Any]]:
+    return [peer for peer in peers if peer.get("is_joint", False) is is_joint]
+
+
 def make_cost_table(groups: Sequence[Group]) -> Table:
     """Return the seconds of each stage of the first run of each group, and where they passed."""
     rows = [
         [
-            f"`{group.name}`",
+            f"`{group.name}`" + (f", seed {group.first.seed}" if len(group.runs) > 1 else ""),
             *(
                 f"{group.first.evaluation['seconds'][stage]:,.0f}"
                 for stage in ("pretrain", "finetune", "evaluate", "total")
@@ -148,51 +156,6 @@ def make_cost_table(groups: Sequence[Group]) -> Table:
     ]
     head = ["run", "pretrain", "fine-tune", "evaluate", "in all", "parameters", "machine"]
     return {"head": head, "rows": rows, "strong": []}
-
-
-def make_speed_table(result: Mapping[str, Any]) -> Table:
-    """Return the images per second of a result of `make bench`, ours first, with their ratios."""
-    found = {
-        (row["contestant"], row["task"], row["case"]): row
-        for row in result["rows"]
-        if row["task"] != "machine"
-    }
-    rows: list[Row] = []
-    for name in dict.fromkeys(name for name, _, _ in found):
-        cells = [name]
-        for case in _CASES.values():
-            row = found.get((name, *case))
-            if row is None:
-                cells.append("")
-                continue
-            rate, ratio = f"{row['rate']['median']:,.0f}", row["ours_over_this"]["median"]
-            cells.append(rate if name == _OURS else f"{rate} ({TIMES} {ratio:.2f})")
-        rows.append(cells)
-    return {"head": ["images per second", *_CASES], "rows": rows, "strong": [0]}
-
-
-def tell_speed(result: Mapping[str, Any]) -> str:
-    """Say how many times as fast as each peer the training steps are."""
-    names = list(dict.fromkeys(row["contestant"] for row in result["rows"]))
-    parts: list[str] = []
-    for name in names:
-        if name.startswith(_OURS) or name == _FLOOR:
-            continue
-        ratios = [
-            row["ours_over_this"]["median"]
-            for row in result["rows"]
-            if row["contestant"] == name
-            and row["task"] in ("autoencoder", "classifier")
-            and row["case"] == "batch 64"
-        ]
-        if len(ratios) == 2:
-            parts.append(f"{ratios[0]:.1f} and {ratios[1]:.1f} times that of {name}")
-    if not parts:
-        return ""
-    return (
-        "The rate of our training steps (autoencoder, classifier) is "
-        f"{join(parts)}: medians of the rounds' own ratios, measured in turn."
-    )
 
 
 def make_study_tables(study: Study) -> list[dict[str, Any]]:

@@ -15,14 +15,15 @@ from cae.report.sources import Run
 Config = Mapping[str, Mapping[str, Any]]
 
 _MOST_ROWS_ON_A_PAGE = 48
+_CONTINUED = " \\"  # at the end of a line of a command
 _SECTIONS = ("data", "autoencoder", "classifier")
 
 
 def make_config_tables(config: Config) -> dict[str, list[dict[str, Any]]]:
     """Return the keys that act, each with its values, and whether they are not the origin's.
 
-    A key beyond the origin's is left out while it has its default, and so is one whose switch is
-    off.
+    A key beyond the origin's is left out while it has its default, and so is one that another
+    key keeps from having an effect.
 
     Returns:
         Rows with key, values and changed (of each value), for the keys that both stages have
@@ -37,7 +38,7 @@ def make_config_tables(config: Config) -> dict[str, list[dict[str, Any]]]:
         rows: list[dict[str, Any]] = []
         for key in sorted(keys):
             changed = [config[stage][key] != defaults[stage][key] for stage in stages]
-            acting = [not find_off_switches(key, config[stage]) for stage in stages]
+            acting = [acts(key, config[stage]) for stage in stages]
             if any(acting) and (key in origin_keys or any(changed)):
                 values = [
                     write_value(config[stage][key]) if acts else ""
@@ -58,7 +59,7 @@ def make_changes_tables(runs: Sequence[Run]) -> dict[str, Any]:
 
     Returns:
         `head` and, by section (`data`, `autoencoder`, `classifier`), rows of a key and its value
-        in each run, empty where the key's switch is off; `count`, how many rows there are; and
+        in each run, empty where it has no effect; `count`, how many rows there are; and
         `is_long`, whether one table of them may have to go over a page's end.
     """
     configs = [run.config for run in runs]
@@ -66,7 +67,7 @@ def make_changes_tables(runs: Sequence[Run]) -> dict[str, Any]:
     for section, rows in tables.items():
         for key in dict.fromkeys(key for config in configs for key in config[section]):
             values = [config[section].get(key) for config in configs]
-            acting = [not find_off_switches(key, config[section]) for config in configs]
+            acting = [acts(key, config[section]) for config in configs]
             if key == "seed" or not any(acting) or all(value == values[0] for value in values):
                 continue
             cells = zip(values, acting, strict=True)
@@ -76,11 +77,78 @@ def make_changes_tables(runs: Sequence[Run]) -> dict[str, Any]:
     return {**tables, "head": head, "count": count, "is_long": count > _MOST_ROWS_ON_A_PAGE}
 
 
+def acts(key: str, values: Mapping[str, Any]) -> bool:
+    """Return whether a key of a stage has an effect, given the stage's other keys.
+
+    It has none where its switch is off, or where another key has taken its place.
+    """
+    replaced = {
+        "init_num_filters": "filters_per_block",
+        "freeze_encoder_epochs": "freeze_encoder",
+        "layer_decay": "freeze_encoder",
+    }
+    if key in replaced:
+        return not values[replaced[key]]
+    if key == "low_resolution_side":
+        return values["low_resolution_epochs"] > 0
+    if key == "dense":
+        return values["head"] != "linear"
+    if key == "batch_norm":
+        return values.get("encoder") != "residual"
+    if key == "target":
+        return values["mask_ratio"] > 0
+    if key == "mask_patch_size":  # By which the whitened encoder's decoder predicts whole images.
+        return values["mask_ratio"] > 0 or values["encoder"] == "whitened"
+    return not find_off_switches(key, values)
+
+
+def list_commands(runs: Sequence[Run]) -> list[str]:
+    """Return the commands that make the runs again, each into a folder of its own.
+
+    The folder is named where the command's own choice would be that of a run before.
+    """
+    commands: list[str] = []
+    taken: set[str] = set()
+    for run in runs:
+        words, data = _list_words(run), run.evaluation["data"]
+        preset = words[words.index("--preset") + 1]
+        names = [preset, run.name, f"{run.name}-seed{run.seed}"]
+        names += [f"{names[-1]}-{count}" for count in range(2, len(runs) + 2)]
+        folder = next(name for name in names if name not in taken)
+        taken.add(folder)
+        if folder != preset:
+            words += ["--out", f"runs/{data}-{folder}"]
+        commands.append(shlex.join(words))
+    return commands
+
+
+def wrap_command(command: str, *, width: int = 88) -> str:
+    """Return a command on lines of at most `width`, broken before options and never within one."""
+    options: list[list[str]] = []
+    for word in shlex.split(command):
+        if word.startswith("--") or not options:
+            options.append([])
+        options[-1].append(word)
+    first, *others = map(shlex.join, options)
+    lines = [first]
+    for option in others:
+        joined = f"{lines[-1]} {option}"
+        if len(joined) + len(_CONTINUED) <= width:
+            lines[-1] = joined
+        else:
+            lines.append(f"    {option}")
+    return f"{_CONTINUED}\n".join(lines)
+
+
 def write_command(run: Run) -> str:
     """Return the command that makes the run again: the nearest preset and what differs from it.
 
     A user's own pictures are named by their folder, as far as the data set's name has kept it.
     """
+    return shlex.join(_list_words(run))
+
+
+def _list_words(run: Run) -> list[str]:
     changes: dict[str, list[str]] = {}
     for name in preset_names():
         preset = dump(load_preset(name))
@@ -99,7 +167,7 @@ def write_command(run: Run) -> str:
         words += ["--set", change]
     if run.name != nearest:
         words += ["--name", run.name]
-    return shlex.join(words)
+    return words
 
 
 def write_value(value: object) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from cae.report.phrases import capitalise, count_noun, write_count, write_percent, write_points
 from cae.report.study_results import Difference, Study, name_arm
-from cae.report.study_sentences import tell_effect, tell_interval
+from cae.report.study_sentences import tell_effect, tell_interval, tell_least_p
 
 _CONTROL, _PRETRAINED = "scratch", "frozen"
 
@@ -61,6 +61,7 @@ def tell_regularisations(study: Study) -> str:
                 "Corrected for the number of comparisons none of this is significant: the smallest "
                 f"p is {min(row.p_holm for row in frozen):.2f}."
             )
+            sentences += tell_least_p(frozen)
     best = max(study.estimates, key=lambda each: each.accuracy.mean)
     sentences.append(
         f"Highest stands {name_arm(best.arm, best.pretraining)} "

@@ -22,7 +22,6 @@ from cae.report.phrases import (
 )
 from cae.report.seeds import Accuracy, Group
 from cae.report.sources import Run, Training
-from cae.report.study_results import Study
 from cae.report.tasks import TARGETS, name_task
 
 _OPTIMIZERS = {"adamw": "AdamW", "sgd": "SGD", "rmsprop": "RMSprop"}
@@ -48,9 +47,14 @@ def tell_data(run: Run) -> str:
             "choose by."
         )
     else:
+        known = (
+            "; the test figures of earlier recipes were known then (see Limits)"
+            if run.evaluation["data"] == "cifar10"
+            else ""
+        )
         sentences.append(
             f"All {train:,} of them are trained on: every choice was made before, on runs that set "
-            "images aside for validation."
+            f"images aside for validation{known}."
         )
     if thinned:
         sentences.append(
@@ -150,7 +154,7 @@ def tell_reconstruction(group: Group) -> str:
     error = group.mean(lambda run: run.quality.get("target_mse"))
     if error is not None:
         sentences.append(
-            f"With {write_percent(quality['hidden_fraction'], 0)} of each test image hidden, the "
+            f"With {100 * quality['hidden_fraction']:.3g}% of each test image hidden, the "
             f"autoencoder predicts the {TARGETS[quality['target']]} there with a mean squared "
             f"error of {error:.3f}."
         )
@@ -167,12 +171,14 @@ def tell_reconstruction(group: Group) -> str:
 
 
 def tell_cost(group: Group) -> str:
-    """Say how long both stages took, and on what."""
-    each = " each" if len(group.runs) > 1 else ""
-    return (
-        f"Both stages and the evaluation took {group.minutes:.1f} minutes{each} on "
-        f"{name_machine(group.first)}."
-    )
+    """Say how long a run took, and on what."""
+    stages = "pretraining, fine-tuning and evaluation together"
+    took = f"took {group.minutes:.1f} minutes"
+    machine = name_machine(group.first)
+    if len(group.runs) == 1:
+        return f"{capitalise(stages)} {took} on {machine}."
+    runs = write_count(len(group.runs))
+    return f"Each of the {runs} runs, {stages}, {took} on average on {machine}."
 
 
 def name_machine(run: Run) -> str:
@@ -186,8 +192,12 @@ def name_machine(run: Run) -> str:
     return f"{cores} of {article} {processor}, in {environment['precision']}"
 
 
-def tell_classes(run: Run) -> str:
-    """Say which class is found least, which two are mixed up most, and what thinning did."""
+def tell_classes(group: Group) -> str:
+    """Say which class is found least, which two are mixed up most, and what thinning did.
+
+    Of several seeds it is the first one, which the figure shows.
+    """
+    run = group.first
     names = list(run.scores["per_class"])
     recalls = {name: run.scores["per_class"][name]["recall"] for name in names}
     known = {name: recall for name, recall in recalls.items() if recall is not None}
@@ -195,8 +205,9 @@ def tell_classes(run: Run) -> str:
         return ""
     worst, best = min(known, key=lambda n: known[n]), max(known, key=lambda n: known[n])
     sentences = [
-        f"The class found least often is {worst} ({write_percent(known[worst])}), the one found "
-        f"most often {best} ({write_percent(known[best])})."
+        f"{_tell_which(group)} class found least often is {worst} "
+        f"({write_percent(known[worst])}), the one found most often {best} "
+        f"({write_percent(known[best])})."
     ]
     mistakes = np.array(run.scores["confusion_matrix"])
     support = mistakes.sum(axis=1)
@@ -217,8 +228,21 @@ def tell_classes(run: Run) -> str:
     return " ".join(sentences)
 
 
+def name_seed(group: Group) -> str:
+    """Return the seed of what is shown of one run of several: "seed 42"; "" if there is but one."""
+    return f"seed {group.first.seed}" if len(group.runs) > 1 else ""
+
+
+def _tell_which(group: Group) -> str:
+    seed = name_seed(group)
+    return f"With {seed}, the" if seed else "The"
+
+
 def tell_training(training: Training) -> str:
-    """Say in which epoch each stage was best on the validation images, and which weights count."""
+    """Say in which epoch each stage was best on the validation images, and which weights count.
+
+    Of a stage too short for a figure it is said where its loss began and ended.
+    """
     sentences: list[str] = []
     for stage, history in training.histories.items():
         losses = history["metrics"].get("val_loss")
@@ -235,9 +259,22 @@ def tell_training(training: Training) -> str:
                 f"{losses[last]:.3g}); the weights used are those of the {used} epoch"
             )
         sentences.append(f"The {stage}'s validation loss {words}.")
-    return " ".join(sentences) or (
-        "No images were set aside for validation, so there are curves of training alone."
-    )
+    if not sentences:
+        sentences.append(
+            "No images were set aside for validation: what is told here is of training images."
+        )
+    for stage, history in training.histories.items():
+        if stage in training.drawn:
+            continue
+        losses = history["metrics"]["loss"]
+        course = f"{losses[0]:.3g} in the only epoch"
+        if len(losses) > 1:
+            course = (
+                f"{losses[0]:.3g} in the first and {losses[-1]:.3g} in the last of "
+                f"{count_noun(len(losses), 'epoch')}"
+            )
+        sentences.append(f"The {stage}'s loss was {course}.")
+    return " ".join(sentences)
 
 
 def tell_peers(group: Group, peers: Sequence[Mapping[str, Any]]) -> str:
@@ -277,50 +314,3 @@ def _tell_place(group: Group, other: Group) -> str:
     if gap == "0.0":
         return f"`{other.name}` is level"
     return f"`{other.name}` scores {write_size(gain)} points {'more' if gap[0] == '+' else 'less'}"
-
-
-def list_limits(group: Group, study: Study | None) -> list[str]:
-    """Return what the figures of a run, or of several seeds of it, cannot say."""
-    run, seeds = group.first, len(group.runs)
-    limits: list[str] = []
-    if seeds == 1:
-        limits.append(
-            "One seed. The interval covers which images happen to be in the test set, not how far "
-            "another seed would land."
-        )
-    else:
-        limits.append(
-            f"{capitalise(count_noun(seeds, 'seed'))}. The interval covers how far seeds land from "
-            "one another, on one split and one test set."
-        )
-    if study is None:
-        limits.append(
-            "No control from scratch. How good the classifier is says nothing of what the "
-            "autoencoder did for it."
-        )
-    precision, device = run.environment["precision"], run.environment["device"]
-    limits.append(
-        f"One machine. The run was made in {precision} on a {device.upper()}; with another number "
-        "of threads or another processor the last digits of the weights differ, and the figures "
-        "with them, within the interval."
-    )
-    if run.evaluation["data"] == "cifar10":
-        if study is not None and ("origin", "masked") in {
-            (each.encoder, each.name) for each in study.pretrainings
-        }:
-            limits.append(
-                "A study that favours masked pretraining. What its autoencoder predicts of hidden "
-                "patches, and of what size these are, had been chosen with the labels of all "
-                "training and validation images; the controls have the same recipe as the "
-                "fine-tuned classifiers, and no search of their own."
-            )
-        limits.append(
-            "The peers' figures are their own: single runs for the most part, without intervals, "
-            "and not all of them of the same split."
-        )
-        limits.append(
-            "CIFAR-10 has been looked at for many years. What is known to work on it was found "
-            "with the help of its test images, by whoever found it. The test figures of this "
-            "system's earlier recipes were known, too, when later ones were made."
-        )
-    return limits

@@ -15,6 +15,8 @@ from cae.incoming import parse_json
 from cae.run_folder import RunFolder, find_configuration
 from cae.training.history import read_history
 
+_FEWEST_DRAWN_EPOCHS = 5
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -71,6 +73,15 @@ class Training:
     histories: dict[str, dict[str, Any]]
     models: dict[str, dict[str, Any]]
     reconstructions: Path
+
+    @property
+    def drawn(self) -> dict[str, dict[str, Any]]:
+        """The histories of enough epochs for a curve; fewer values are better told in words."""
+        return {
+            stage: history
+            for stage, history in self.histories.items()
+            if len(history["metrics"]["loss"]) >= _FEWEST_DRAWN_EPOCHS
+        }
 
     @property
     def layers(self) -> dict[str, list[dict[str, Any]]]:

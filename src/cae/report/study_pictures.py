@@ -11,7 +11,7 @@ from cae.report.page import BLUE, INK, VERMILION, write_tick_percent
 from cae.report.study_plots import plot_accuracy_against_labels, plot_cost, plot_differences
 from cae.report.study_results import Estimate, name_arm, read_study
 from cae.report.study_sentences import find_key_differences
-from cae.report.vector import open_figure
+from cae.report.vector import open_figure_or_page
 from cae.run_folder import StudyFolder
 
 _ROW_CM, _FRAME_CM = 0.55, 1.6
@@ -50,7 +50,12 @@ def plot_regularisations(estimates: Sequence[Estimate], path: Path) -> Path:
         path: the PNG or SVG to write.
     """
     ordered = sorted(estimates, key=lambda each: each.accuracy.mean)
-    with open_figure(path, height_cm=_FRAME_CM + _ROW_CM * len(ordered)) as figure:
+    with open_figure_or_page(
+        path,
+        title="The origin's autoencoders under one head",
+        subtitle="test accuracy, mean and 95% interval over seeds; black: the control from scratch",
+        height_cm=_FRAME_CM + _ROW_CM * len(ordered),
+    ) as figure:
         axes = figure.add_subplot()
         for row, each in enumerate(ordered):
             of, color = each.accuracy, _COLORS.get(each.arm, VERMILION)

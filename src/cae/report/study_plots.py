@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from cae.report.names import name_data
 from cae.report.page import BLUE, GREEN, GREY, INK, ORANGE, PALE, VERMILION, write_tick_percent
 from cae.report.phrases import MINUS, write_points
 from cae.report.study_results import (
@@ -23,30 +24,27 @@ from cae.report.study_results import (
     rank_labels,
 )
 from cae.report.study_sentences import tell_interval
-from cae.report.vector import open_figure
+from cae.report.vector import open_figure_or_page
 
-# Colour tells the pretraining, the line what was trained.
-_COLORS = {
-    "none": GREY,
-    "plain": VERMILION,
-    "denoising": ORANGE,
-    "masked": BLUE,
-    "masked_pixels": GREEN,
+# Dots and a hollow marker: only a head was trained. Else colour, dashes and marker tell the
+# pretraining, so that lines are told apart in grey too; the control is the solid line.
+_DOTTED = (0, (1, 1.5))
+_LOOKS: dict[str, dict[str, Any]] = {
+    "none": {"color": GREY, "ls": "solid", "marker": "D"},
+    "plain": {"color": VERMILION, "ls": (0, (4, 1.5)), "marker": "o"},
+    "denoising": {"color": ORANGE, "ls": (0, (4, 1.5, 1, 1.5)), "marker": "v"},
+    "masked": {"color": BLUE, "ls": (0, (9, 1.5)), "marker": "^"},
+    "masked_pixels": {"color": GREEN, "ls": (0, (9, 1.5, 1, 1.5)), "marker": "P"},
 }
-_LINES: dict[str, Any] = {
-    "scratch": (0, (1, 1.5)),
-    "scratch_whole_budget": "solid",
-    "linear_probe": (0, (1, 1.5)),
-    "frozen": (0, (4, 1.5)),
-    "fine_tuned": "solid",
+_ARMS: dict[str, dict[str, Any]] = {
+    "scratch": {"ls": _DOTTED, "marker": "s"},
+    "scratch_whole_budget": {},
+    "linear_probe": {"ls": _DOTTED, "mfc": "white"},
+    "frozen": {"ls": _DOTTED, "mfc": PALE},
+    "fine_tuned": {},
 }
-_MARKERS = {
-    "scratch": "s",
-    "scratch_whole_budget": "D",
-    "linear_probe": "v",
-    "frozen": "^",
-    "fine_tuned": "o",
-}
+# How far the arms of one label budget stand apart, so that no interval hides another.
+_STEP = 0.035
 _MOST_PANELS = 4
 _ROW_CM = 0.46
 
@@ -54,13 +52,19 @@ _ROW_CM = 0.46
 def plot_accuracy_against_labels(study: Study, path: Path) -> Path:
     """Write the test accuracy of each arm against the label budget, a panel for each encoder.
 
-    Bands, or bars where an arm has one budget only, are the intervals over seeds.
+    Bars are the intervals over seeds. `path` ends with .svg or .png, as of all figures here.
     """
     encoders = study.encoders
     budgets = study.labels
     arms = _list_arms(study.estimates)
     rows = -(-len(arms) // 3)
-    with open_figure(path, height_cm=7.2 + 0.45 * rows) as figure:
+    with open_figure_or_page(
+        path,
+        title=f"Test accuracy against labels{_name_data(study)}",
+        subtitle="mean and 95% interval over seeds; the solid grey line cost as much computation "
+        "as fine-tuning after any pretraining",
+        height_cm=7.2 + 0.45 * rows,
+    ) as figure:
         panels: list[Axes] = []
         for place, encoder in enumerate(encoders, start=1):
             share = {"sharey": panels[0]} if panels else {}
@@ -75,7 +79,7 @@ def plot_accuracy_against_labels(study: Study, path: Path) -> Path:
             handles=[_make_key(arm, pretraining) for arm, pretraining in arms],
             loc="outside lower center",
             ncols=3,
-            handlelength=2.6,
+            handlelength=3.4,
             fontsize=8,
         )
     return path
@@ -97,7 +101,14 @@ def plot_differences(differences: Sequence[Difference], path: Path) -> Path:
         reverse=True,
     )
     controls = {row.control for row in rows}
-    with open_figure(path, height_cm=1.8 + _ROW_CM * len(rows)) as figure:
+    against = f" against {name_control(*controls)}" if len(controls) == 1 else ""
+    with open_figure_or_page(
+        path,
+        title="Paired differences of test accuracy",
+        subtitle="in points; filled: significant after Holm's correction; grey: the 95% interval "
+        "includes zero",
+        height_cm=1.8 + _ROW_CM * len(rows),
+    ) as figure:
         axes = figure.add_subplot()
         colors = {"gain": BLUE, "loss": VERMILION, "none": GREY, "unknown": GREY}
         for place, row in enumerate(rows):
@@ -112,13 +123,13 @@ def plot_differences(differences: Sequence[Difference], path: Path) -> Path:
                 axes.axhline(place - 0.5, color=PALE, lw=0.8)
             _write_beside(axes, _write_difference(row), place=place)
         axes.axvline(0, color=INK, lw=0.8)
-        axes.set_yticks(range(len(rows)), [_name_difference(row, controls) for row in rows])
+        names = [_name_difference(row, controls, encoders) for row in rows]
+        axes.set_yticks(range(len(rows)), names)
         axes.set_ylim(-0.6, len(rows) - 0.4)
         axes.grid(axis="x")
         axes.tick_params(length=0)
         axes.tick_params(axis="y", labelcolor=INK)
         axes.spines[["left", "bottom"]].set_visible(False)
-        against = f" against {name_control(*controls)}" if len(controls) == 1 else ""
         axes.set_xlabel(f"points of test accuracy{against}")
         axes.xaxis.set_major_formatter(FuncFormatter(_write_axis_points))
         _write_beside(axes, "points (95% interval), seeds, p (Holm)", place=len(rows) - 0.1)
@@ -135,9 +146,19 @@ def plot_cost(study: Study, path: Path) -> Path:
     found: set[Labels] = {estimate.labels for estimate in estimates}
     budgets = sorted(found, key=rank_labels)[-_MOST_PANELS:]
     arms = _list_arms(estimates)
-    with open_figure(path, height_cm=5.6 + 0.45 * -(-len(arms) // 3)) as figure:
+    with open_figure_or_page(
+        path,
+        title=f"What a gain costs{_name_data(study)}, with the encoder {encoder}",
+        subtitle="test accuracy (mean and 95% interval over seeds) against the operations of one "
+        "trial, pretraining included; up is better, left is cheaper",
+        height_cm=5.6 + 0.45 * -(-len(arms) // 3),
+    ) as figure:
         for place, budget in enumerate(budgets, start=1):
-            axes = figure.add_subplot(1, len(budgets), place)
+            # One scale for all, so that heights compare.
+            share = {"sharey": figure.axes[0]} if figure.axes else {}
+            axes = figure.add_subplot(1, len(budgets), place, **share)
+            if place > 1:
+                axes.tick_params(labelleft=False)
             for estimate in estimates:
                 if estimate.labels == budget:
                     _draw_cost(axes, estimate)
@@ -160,29 +181,19 @@ def plot_cost(study: Study, path: Path) -> Path:
 
 def _draw_budgets(axes: Axes, estimates: Sequence[Estimate], budgets: Sequence[Labels]) -> None:
     places = {budget: place for place, budget in enumerate(budgets)}
-    for arm, pretraining in _list_arms(estimates):
+    arms = _list_arms(estimates)
+    for number, (arm, pretraining) in enumerate(arms):
         line = sorted(
             (e for e in estimates if (e.arm, e.pretraining) == (arm, pretraining)),
             key=lambda estimate: places[estimate.labels],
         )
-        x = [places[estimate.labels] for estimate in line]
-        color = _COLORS.get(pretraining, INK)
-        marker = _MARKERS[arm]
-        axes.plot(
-            x,
-            [e.accuracy.mean for e in line],
-            marker=marker,
-            ms=3.5,
-            lw=1.4,
-            color=color,
-            ls=_LINES[arm],
-        )
+        aside = _STEP * (number - (len(arms) - 1) / 2)
+        x = [places[estimate.labels] + aside for estimate in line]
+        look = _choose_look(arm, pretraining)
+        axes.plot(x, [e.accuracy.mean for e in line], ms=4, lw=1.4, zorder=3, **look)
         lows = [e.accuracy.mean if e.accuracy.low is None else e.accuracy.low for e in line]
         highs = [e.accuracy.mean if e.accuracy.high is None else e.accuracy.high for e in line]
-        if len(line) > 1:
-            axes.fill_between(x, lows, highs, color=color, alpha=0.15, lw=0)
-        else:
-            axes.plot([x[0], x[0]], [lows[0], highs[0]], color=color, lw=1.4)
+        axes.vlines(x, lows, highs, color=look["color"], lw=1.4)
     axes.set_xticks(range(len(budgets)), [_write_budget(budget) for budget in budgets])
     axes.set_xlim(-0.25, len(budgets) - 0.75)
     axes.set_xlabel("labels a class")
@@ -192,37 +203,40 @@ def _draw_budgets(axes: Axes, estimates: Sequence[Estimate], budgets: Sequence[L
 
 
 def _draw_cost(axes: Axes, estimate: Estimate) -> None:
-    color = _COLORS.get(estimate.pretraining, INK)
+    look: dict[str, Any] = {**_choose_look(estimate.arm, estimate.pretraining), "ls": "none"}
     accuracy = estimate.accuracy
     cost = estimate.flops / 1e12
     if accuracy.low is not None and accuracy.high is not None:
-        axes.plot([cost, cost], [accuracy.low, accuracy.high], color=color, lw=1.2)
-    marker = _MARKERS.get(estimate.arm, "x")
-    axes.plot([cost], [accuracy.mean], marker, ms=5, color=color, mew=0.8)
+        axes.plot([cost, cost], [accuracy.low, accuracy.high], color=look["color"], lw=1.2)
+    axes.plot([cost], [accuracy.mean], ms=5, mew=0.9, **look)
+
+
+def _choose_look(arm: str, pretraining: str) -> dict[str, Any]:
+    """Return colour, dashes and marker of an arm after a pretraining."""
+    unknown = {"color": INK, "ls": "dashdot", "marker": "x"}
+    return {**_LOOKS.get(pretraining, unknown), **_ARMS.get(arm, {})}
+
+
+def _name_data(study: Study) -> str:
+    return "" if study.data is None else f" on {name_data(study.data)}"
 
 
 def _list_arms(estimates: Sequence[Estimate]) -> list[tuple[str, str]]:
     """Return the arms of the question with their pretrainings, the controls first."""
-    found = {(e.arm, e.pretraining) for e in estimates if e.arm in _LINES}
-    return sorted(found, key=lambda pair: (list(_LINES).index(pair[0]), _rank(pair[1])))
+    found = {(e.arm, e.pretraining) for e in estimates if e.arm in _ARMS}
+    return sorted(found, key=lambda pair: (list(_ARMS).index(pair[0]), _rank(pair[1])))
 
 
 def _rank(pretraining: str) -> int:
-    names = list(_COLORS)
+    names = list(_LOOKS)
     return names.index(pretraining) if pretraining in names else len(names)
 
 
 def _make_key(arm: str, pretraining: str, *, line: bool = True) -> Line2D:
-    return Line2D(
-        [],
-        [],
-        color=_COLORS.get(pretraining, INK),
-        ls=_LINES[arm] if line else "none",
-        marker=_MARKERS[arm],
-        ms=4,
-        lw=1.4,
-        label=name_arm(arm, pretraining),
-    )
+    look = _choose_look(arm, pretraining)
+    if not line:
+        look["ls"] = "none"
+    return Line2D([], [], ms=4, lw=1.4, label=name_arm(arm, pretraining), **look)
 
 
 def _block(row: Difference) -> tuple[str, ...]:
@@ -230,10 +244,11 @@ def _block(row: Difference) -> tuple[str, ...]:
     return row.encoder, row.treatment, row.pretraining, row.control
 
 
-def _name_difference(row: Difference, controls: set[str]) -> str:
+def _name_difference(row: Difference, controls: set[str], encoders: Sequence[str]) -> str:
+    encoder = f"{row.encoder}: " if len(encoders) > 1 else ""
     treatment = name_arm(row.treatment, row.pretraining)
     control = f" {MINUS} {name_arm(row.control)}" if len(controls) > 1 else ""
-    return f"{row.encoder}: {treatment}{control}, {name_labels(row.labels)}"
+    return f"{encoder}{treatment}{control}, {name_labels(row.labels)}"
 
 
 def _write_difference(row: Difference) -> str:

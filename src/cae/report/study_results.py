@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,8 +17,12 @@ Labels = int | Literal["all"]
 
 # The arms of the question itself, the controls first.
 CONTROLS = ("scratch", "scratch_whole_budget")
+NO_PRETRAINING = "none"
 
 SIGNIFICANT = 0.05
+Over = Literal["labels", "pretraining"]
+# Which field of a difference its p-value is corrected over, by plan.
+_CORRECTED_OVER: dict[str, Over] = {"labels": "labels", "origin": "pretraining"}
 _ARM_WORDS = {
     "scratch": "from scratch",
     "scratch_whole_budget": "from scratch, whole budget",
@@ -61,8 +66,12 @@ class Difference:
     """How far an arm lies above a control of the same seeds, in fractions of the test images.
 
     Attributes:
+        gains: by seed.
         p: of the exact sign-flip test.
         p_holm: the same, corrected over the label budgets (plan "origin": over the pretrainings).
+        over: what it is corrected over.
+        family: how many comparisons that are.
+        least_p: the smallest that `p_holm` could be, with so many seeds and such a family.
     """
 
     encoder: str
@@ -71,8 +80,12 @@ class Difference:
     treatment: str
     control: str
     gain: Interval
+    gains: Mapping[int, float]
     p: float
     p_holm: float
+    over: Over = "labels"
+    family: int = 1
+    least_p: float = 0.0
 
     @property
     def is_significant(self) -> bool:
@@ -80,9 +93,16 @@ class Difference:
         return self.p_holm < SIGNIFICANT
 
     @property
-    def smallest_p(self) -> float:
-        """The smallest p that the sign-flip test has with so many seeds (up to 16), uncorrected."""
-        return 2.0 ** (1 - self.gain.count)
+    def has_too_few_seeds(self) -> bool:
+        """Whether no difference whatever could be significant with so many seeds."""
+        return self.least_p >= SIGNIFICANT
+
+    @property
+    def has_least_p(self) -> bool:
+        """Whether every seed lies on one side of zero, and p as low as so many seeds allow."""
+        sides = {value > 0 for value in self.gains.values() if value}
+        is_one_side = all(self.gains.values()) and len(sides) == 1
+        return is_one_side and math.isclose(self.p_holm, self.least_p)
 
     @property
     def effect(self) -> Literal["gain", "loss", "none", "unknown"]:
@@ -103,6 +123,7 @@ class Machine:
     seeds: tuple[int, ...]
     first_date: str
     last_date: str
+    precision: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +187,7 @@ def read_study(folder: Path, *, plan: str = "labels") -> Study | None:
     try:
         estimates = tuple(map(_parse_estimate, _select(content["estimates"], plan)))
         differences = tuple(map(_parse_difference, _select(content.get("differences", ()), plan)))
+        differences = _find_families(differences, over=_CORRECTED_OVER.get(plan, "labels"))
         conditions = content.get("conditions", {})
         machines = _parse_machines(_select(conditions.get("machines", ()), plan))
         commands = tuple(map(str, conditions.get("commands", ())))
@@ -183,10 +205,10 @@ def read_study(folder: Path, *, plan: str = "labels") -> Study | None:
     return Study(estimates, differences, machines, commands, pretrainings, conditions.get("data"))
 
 
-def name_arm(arm: str, pretraining: str = "none") -> str:
+def name_arm(arm: str, pretraining: str = NO_PRETRAINING) -> str:
     """Return how the report calls an arm and what went before it ("fine-tuned, masked")."""
     words = _ARM_WORDS.get(arm, arm.replace("_", " "))
-    if pretraining == "none" or arm in CONTROLS:
+    if pretraining == NO_PRETRAINING or arm in CONTROLS:
         return words
     return f"{words}, {pretraining.replace('_', ' ')}"
 
@@ -234,7 +256,7 @@ def _select(rows: Iterable[Mapping[str, Any]], plan: str) -> list[Mapping[str, A
 def _parse_estimate(row: Mapping[str, Any]) -> Estimate:
     return Estimate(
         str(row["encoder"]),
-        str(row["pretraining"] or "none"),
+        str(row["pretraining"] or NO_PRETRAINING),
         str(row["arm"]),
         _parse_labels(row["labels_per_class"]),
         _parse_interval(row["test_accuracy"]),
@@ -246,14 +268,40 @@ def _parse_estimate(row: Mapping[str, Any]) -> Estimate:
 def _parse_difference(row: Mapping[str, Any]) -> Difference:
     return Difference(
         str(row["encoder"]),
-        str(row["pretraining"] or "none"),
+        str(row["pretraining"] or NO_PRETRAINING),
         _parse_labels(row["labels_per_class"]),
         str(row["treatment"]),
         str(row["control"]),
         _parse_interval(row),
+        {int(seed): float(value) for seed, value in zip(row["seeds"], row["values"], strict=True)},
         float(row["p"]),
         float(row["p_holm"]),
     )
+
+
+def _find_families(differences: Sequence[Difference], *, over: Over) -> tuple[Difference, ...]:
+    """Return the differences with what each one's family of comparisons allows its p-value."""
+    names = ("encoder", "pretraining", "labels", "treatment", "control")
+    families: dict[tuple[object, ...], list[int]] = {}
+    for place, row in enumerate(differences):
+        family = tuple(getattr(row, name) for name in names if name != over)
+        families.setdefault(family, []).append(place)
+    found = list(differences)
+    for places in families.values():
+        # Of n seeds the sign-flip test has no smaller p than that of all signs alike, 2 / 2^n.
+        least = _correct_holm([2.0 ** (1 - found[place].gain.count) for place in places])
+        for place, least_p in zip(places, least, strict=True):
+            found[place] = replace(found[place], over=over, family=len(places), least_p=least_p)
+    return tuple(found)
+
+
+def _correct_holm(p_values: Sequence[float]) -> list[float]:
+    """Return p-values corrected by Holm's method, which never falls where one of them rises."""
+    corrected, largest = [1.0] * len(p_values), 0.0
+    for rank, place in enumerate(sorted(range(len(p_values)), key=lambda each: p_values[each])):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[place]))
+        corrected[place] = largest
+    return corrected
 
 
 def _parse_machines(rows: Iterable[Mapping[str, Any]]) -> tuple[Machine, ...]:
@@ -265,7 +313,8 @@ def _parse_machines(rows: Iterable[Mapping[str, Any]]) -> tuple[Machine, ...]:
         if (other := machines.get(place)) is not None:
             seeds |= set(other.seeds)
             dates += [other.first_date, other.last_date]
-        machines[place] = Machine(place, tuple(sorted(seeds)), min(dates), max(dates))
+        precision = str(row["environment"]["precision"])
+        machines[place] = Machine(place, tuple(sorted(seeds)), min(dates), max(dates), precision)
     return tuple(machines.values())
 
 

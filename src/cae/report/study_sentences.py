@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cae.presets import load_preset
 from cae.report.phrases import (
     capitalise,
     count_noun,
@@ -15,7 +16,7 @@ from cae.report.phrases import (
 )
 from cae.report.study_results import (
     CONTROLS,
-    SIGNIFICANT,
+    NO_PRETRAINING,
     Difference,
     Interval,
     Labels,
@@ -29,6 +30,9 @@ from cae.report.study_results import (
     rank_labels,
 )
 from cae.report.tasks import name_task
+
+# How far the cost of two arms may be apart that have the same budget.
+_EQUAL_COST = 0.05
 
 NO_STUDY = (
     "No study lies beside this run yet, so whether the autoencoder is what helped cannot be told "
@@ -51,7 +55,7 @@ def find_key_differences(study: Study) -> list[Difference]:
 
 
 def tell_answer(study: Study | None) -> str:
-    """Say in three sentences at most whether an autoencoder first helps."""
+    """Say in a few sentences whether an autoencoder first helps, and what cannot be told of it."""
     if study is None:
         return NO_STUDY
     rows = [row for row in find_key_differences(study) if row.treatment == "fine_tuned"]
@@ -65,40 +69,111 @@ def tell_answer(study: Study | None) -> str:
         [row for row in rows if row.labels == labels]
         for labels in dict.fromkeys((smallest, largest))
     ]
-    return " ".join(
-        [*map(_tell_budget, told), *_tell_doubt([row for part in told for row in part])]
-    )
+    sentences: list[str] = []
+    before = ""
+    for part in told:
+        controls = join(list(dict.fromkeys(name_control(row.control) for row in part)))
+        # The same controls are named once.
+        sentences.append(_tell_budget(part, against="" if controls == before else controls))
+        before = controls
+    shown = [row for part in told for row in part]
+    return " ".join([*sentences, *tell_least_p(shown), *_tell_confounded(study, shown)])
 
 
-def _tell_budget(rows: Sequence[Difference]) -> str:
+def _tell_budget(rows: Sequence[Difference], *, against: str) -> str:
     parts = [f"{name_pretraining(row.pretraining)} {tell_effect(row)}" for row in rows]
-    controls = join(list(dict.fromkeys(name_control(row.control) for row in rows)))
-    return f"With {name_labels(rows[0].labels)}, against {controls}, {join(parts)}."
+    where = f"With {name_labels(rows[0].labels)}{f', against {against}' if against else ''}"
+    return f"{where}, {join(parts)}."
 
 
-def _tell_doubt(rows: Sequence[Difference]) -> list[str]:
-    """Say where there are too few seeds for the test, whatever the intervals show."""
-    told = [row for row in rows if row.effect in ("gain", "loss")]
-    few = [row for row in told if row.smallest_p >= SIGNIFICANT]
-    if not few:
+def tell_least_p(rows: Sequence[Difference]) -> list[str]:
+    """Say of the p-values above 0.05 that are as low as their seeds allow that this is so."""
+    sentences: list[str] = []
+    for row in rows:
+        if not (row.has_least_p and row.has_too_few_seeds):
+            continue
+        over = {"labels": "label budget", "pretraining": "pretraining"}[row.over]
+        among = f" at {count_noun(row.family, over)}" if row.family > 1 else ""
+        sentences.append(
+            f"Where {_name_all(row)} agree, p = {row.p_holm:.2f} after Holm: the least that "
+            f"{count_noun(row.gain.count, 'seed')}{among} allow."
+        )
+    return list(dict.fromkeys(sentences))
+
+
+def tell_least_p_of_few(rows: Sequence[Difference]) -> str:
+    """Say how low p can be after correction where that is not below 0.05; "" if it always can."""
+    few = sorted({(row.gain.count, row.least_p) for row in rows if row.has_too_few_seeds})
+    told = [f"{p:.2f} with {count_noun(seeds, 'seed')}" for seeds, p in few]
+    return f"After correction no p can be below {join(told)}." if told else ""
+
+
+def _tell_confounded(study: Study, rows: Sequence[Difference]) -> list[str]:
+    """Say that mask and target cannot be told apart, where no pretraining parts them."""
+    shown = {row.pretraining for row in rows}
+    names = [name.replace("_", " ") for name in find_confounded(study) if name in shown]
+    if len(names) < 2:
         return []
-    counts = sorted({row.gain.count for row in few})
-    seeds = join([*map(write_count, counts[:-1]), count_noun(counts[-1], "seed")])
-    return [f"{capitalise(seeds)} allow no p below {2.0 ** (1 - counts[-1]):g} before correction."]
+    return [
+        f"{capitalise(join(names))} pretraining differ in mask and in target; which of the two "
+        "matters is not known yet."
+    ]
+
+
+def find_confounded(study: Study) -> list[str]:
+    """Return the pretrainings of the first encoder that differ in mask and in target at once.
+
+    That is where some hide nothing and predict pixels, others hide parts and predict something
+    else, and none that was fine-tuned does one of the two alone.
+    """
+    tried = {
+        each.pretraining
+        for each in study.estimates
+        if (each.encoder, each.arm) == (study.encoders[0], "fine_tuned")
+    }
+    kinds = {
+        each.name: (
+            each.config.get("mask_ratio", 0) > 0,
+            each.config.get("target", "pixels") != "pixels",
+        )
+        for each in study.pretrainings
+        if each.encoder == study.encoders[0] and each.name in tried
+    }
+    return list(kinds) if set(kinds.values()) == {(False, False), (True, True)} else []
 
 
 def tell_effect(row: Difference) -> str:
-    """Return what is known of a difference: "gains 3.1 points (+1.9 to +4.3)" and so on."""
+    """Return what is known of a difference: "lies 3.1 points higher (+1.9 to +4.3; …)" and so on.
+
+    A significant one is gained or lost. Where no p of so few seeds could be below 0.05, that is
+    said in place of its not being significant.
+    """
     interval, size = tell_interval(row.gain), write_size(row.gain.mean)
     where = "higher" if row.gain.mean > 0 else "lower"
     if row.effect == "unknown":
         return f"lies {size} points {where} in the one seed there is"
     if row.effect == "none":
         return f"makes no difference that can be told ({interval})"
-    if not row.is_significant:
-        doubt = f"p = {row.p_holm:.2f} after Holm, not significant"
-        return f"lies {size} points {where} ({interval}; {doubt})"
-    return f"{'gains' if row.effect == 'gain' else 'loses'} {size} points ({interval})"
+    p = f"p = {row.p_holm:.2f} after Holm"
+    if row.is_significant:
+        verb = "gains" if row.effect == "gain" else "loses"
+        return f"{verb} {size} points ({interval}; significant, {p})"
+    if not row.has_too_few_seeds:
+        doubt = f"{p}, not significant"
+    elif row.has_least_p:
+        verb = "gained" if row.effect == "gain" else "lost"
+        lowest, highest = (write_points(end(row.gains.values())) for end in (min, max))
+        doubt = f"{_name_all(row)} {verb}, {lowest} to {highest}"
+    else:
+        seeds = count_noun(row.gain.count, "seed")
+        doubt = f"{p}, and {seeds} allow none below {row.least_p:.2f}"
+    return f"lies {size} points {where} ({interval}; {doubt})"
+
+
+def _name_all(row: Difference) -> str:
+    """Return "both seeds", "all six seeds"."""
+    count = row.gain.count
+    return "both seeds" if count == 2 else f"all {count_noun(count, 'seed')}"
 
 
 def tell_interval(gain: Interval) -> str:
@@ -128,16 +203,19 @@ def tell_extent(study: Study) -> str:
 def tell_recipe(study: Study) -> str:
     """Say what the pretrainings learn and how long everything trains, with the first encoder."""
     encoder = study.encoders[0]
+    mine = [each for each in study.pretrainings if each.encoder == encoder]
     sentences = [
         f"{capitalise(name_pretraining(each.name))} learns to {name_task(each.config)}, for "
         f"{count_noun(each.config['epochs'], 'epoch')}."
-        for each in study.pretrainings
-        if each.encoder == encoder
+        for each in mine
     ]
+    theirs = find_longer_pretraining(study)
+    if theirs is not None:
+        sentences.append(f"The origin's autoencoder had {count_noun(theirs, 'epoch')}.")
     *_, matched = CONTROLS
     for arm, words in (("fine_tuned", "Fine-tuning"), (matched, capitalise(name_control(matched)))):
-        mine = [each for each in study.estimates if (each.encoder, each.arm) == (encoder, arm)]
-        epochs: dict[Labels, int] = {each.labels: each.epochs for each in mine}
+        found = [each for each in study.estimates if (each.encoder, each.arm) == (encoder, arm)]
+        epochs: dict[Labels, int] = {each.labels: each.epochs for each in found}
         if epochs:
             alike = len(set(epochs.values())) == 1
             numbers = join([f"{number:,}" for number in [*epochs.values()][: 1 if alike else None]])
@@ -147,6 +225,13 @@ def tell_recipe(study: Study) -> str:
     if len(study.encoders) > 1:
         sentences.insert(0, f"This is the recipe of the encoder `{encoder}`.")
     return " ".join(sentences)
+
+
+def find_longer_pretraining(study: Study) -> int | None:
+    """Return the epochs of the origin's autoencoder, if all of the study's have fewer."""
+    theirs = load_preset("base").autoencoder.epochs
+    ours = [each.config["epochs"] for each in study.pretrainings]
+    return theirs if ours and max(ours) < theirs else None
 
 
 def tell_machines(study: Study) -> str:
@@ -169,29 +254,57 @@ def _tell_machine(machine: Machine) -> str:
 
 
 def list_verdicts(study: Study | None) -> dict[str, list[str]]:
-    """Return the comparisons sorted by what they say: `helped`, `hurt`, `leaning`, `undecided`.
+    """Return the comparisons sorted by what they say.
 
-    A comparison counts as decided where its interval leaves zero out and, if it was corrected for
-    the number of comparisons, its p-value is below 0.05; where only its interval does, as leaning.
-    Those that differ in their label budget
-    alone share a sentence.
+    Those that differ in their label budget alone share a sentence.
+
+    Returns:
+        `helped` and `hurt`, whose interval leaves zero out and whose corrected p-value is below
+        0.05; `untested`, where only the interval does and no p of so few seeds could be below
+        0.05; `leaning`, where only the interval does although it could; `undecided`, the others.
     """
-    kinds = ("helped", "hurt", "leaning", "undecided")
+    kinds = ("helped", "hurt", "untested", "leaning", "undecided")
     verdicts: dict[str, dict[str, dict[Labels, str]]] = {kind: {} for kind in kinds}
     for row in () if study is None else find_key_differences(study):
-        kind = {"gain": "helped", "loss": "hurt"}.get(row.effect, "undecided")
-        if kind != "undecided" and not row.is_significant:
-            kind = "leaning"
         words = (
             f"{capitalise(name_arm(row.treatment, row.pretraining))}, with the encoder "
             f"`{row.encoder}` and against {name_control(row.control)}"
         )
-        budgets = verdicts[kind].setdefault(words, {})
+        budgets = verdicts[_judge(row)].setdefault(words, {})
         budgets[row.labels] = f"({write_points(row.gain.mean)})"
     return {
         kind: [f"{words}, with {name_budgets(budgets)}." for words, budgets in rows.items()]
         for kind, rows in verdicts.items()
     }
+
+
+def _judge(row: Difference) -> str:
+    if row.effect not in ("gain", "loss"):
+        return "undecided"
+    if row.is_significant:
+        return "helped" if row.effect == "gain" else "hurt"
+    return "untested" if row.has_too_few_seeds else "leaning"
+
+
+def tell_shares_of_cost(study: Study | None) -> str:
+    """Say which arms compute less than the control that they are held against; "" if none does.
+
+    That is less by more than a twentieth: equal budgets are met in whole epochs.
+    """
+    if study is None:
+        return ""
+    costs = {(e.encoder, e.pretraining, e.arm, e.labels): e.flops for e in study.estimates}
+    shares: dict[str, dict[Labels, str]] = {}
+    for row in find_key_differences(study):
+        mine = costs.get((row.encoder, row.pretraining, row.treatment, row.labels))
+        control = costs.get((row.encoder, NO_PRETRAINING, row.control, row.labels))
+        if mine and control and mine < (1 - _EQUAL_COST) * control:
+            name = capitalise(name_arm(row.treatment, row.pretraining))
+            shares.setdefault(name, {})[row.labels] = f"({write_percent(mine / control, 0)})"
+    return " ".join(
+        f"{name}, costs less than its control, in operations: with {name_budgets(budgets)}."
+        for name, budgets in shares.items()
+    )
 
 
 def tell_best(study: Study) -> str:

@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cae.report.phrases import write_percent
+from cae.config import AutoencoderConfig
 
 TARGETS = {
     "pixels": "pixels",
     "normalised_patches": "pixels, each patch normalised,",
     "high_pass": "image without its blur",
     "gradient_histograms": "histograms of gradient directions",
+}
+# What comes out of a decoder, in few words.
+_OUTPUTS = {
+    "pixels": "pixels",
+    "normalised_patches": "normalised\npixels",
+    "high_pass": "image,\nno blur",
+    "gradient_histograms": "gradient\nhistograms",
 }
 _LOSSES = {
     "mean_squared_error": "the mean squared error",
@@ -24,13 +31,28 @@ _LOSSES = {
 def name_task(config: Mapping[str, Any]) -> str:
     """Return what an autoencoder of this configuration learns to do, as a verb with its object."""
     if config.get("mask_ratio", 0):
-        return (
-            f"predict the {TARGETS[config['target']]} in what is hidden from it: "
-            f"{write_percent(config['mask_ratio'], 0)} of each image, in squares of "
-            f"{config['mask_patch_size']} pixels"
-        )
+        target = TARGETS[config["target"]]
+        return f"predict the {target} in what is hidden from it: {_tell_mask(config)}"
     source = "its input"
     if config["gaussian_noise_input"]:
         deviation = config["gaussian_noise_stddev"]
         source = f"an image from itself with noise of standard deviation {deviation:g} on it"
     return f"reconstruct {source} by {_LOSSES.get(config['loss'], config['loss'])}"
+
+
+def name_output(config: Mapping[str, Any]) -> str:
+    """Return what the decoder of an autoencoder of this configuration gives out."""
+    return _OUTPUTS[config["target"]] if config.get("mask_ratio", 0) else "image"
+
+
+def _tell_mask(config: Mapping[str, Any]) -> str:
+    """Return how much of an image is hidden, in whole squares: seldom the very share asked for."""
+    keys = ("image_shape", "mask_ratio", "mask_patch_size")
+    mask = AutoencoderConfig.model_validate({key: config[key] for key in keys})
+    height, width, _ = mask.image_shape
+    hidden, squares = mask.count_hidden(height, width), mask.count_patches(height, width)
+    share, asked = (f"{100 * each:.3g}%" for each in (hidden / squares, mask.mask_ratio))
+    told = share if share == asked else f"{share}; {asked} asked for"
+    return (
+        f"{hidden} of the {squares} squares of {mask.mask_patch_size} pixels in an image ({told})"
+    )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,7 @@ def write_run(
     right: int = 73,
     lr: float = 0.001,
     validates: bool = True,
+    epochs: int = 6,
 ) -> RunFolder:
     """Write what the report reads of a run: of 4 classes with 100 test images each.
 
@@ -94,6 +96,7 @@ def write_run(
         right: how many of each class's images are named correctly.
         lr: the classifier's learning rate.
         validates: whether images were set aside for validation.
+        epochs: of both stages, at least two; the second one is the best.
     """
     folder = RunFolder(root, name)
     config = dump(RunConfig())
@@ -151,9 +154,13 @@ def write_run(
             "packages": {"torch": "2.13.0+cpu"},
         },
     )
-    curve = {"loss": [0.5, 0.25, 0.2], "accuracy": [0.4, 0.5, 0.6]}
+    later = epochs - 2
+    curve = {"loss": [0.5, 0.25, *[0.2] * later], "accuracy": [0.4, 0.5, *[0.6] * later]}
     if validates:
-        curve |= {"val_loss": [0.4, 0.3, 0.35], "val_accuracy": [0.5, 0.6, 0.55]}
+        curve |= {
+            "val_loss": [0.4, 0.3, *[0.35] * later],
+            "val_accuracy": [0.5, 0.6, *[0.55] * later],
+        }
     for stage, model in (("autoencoder", folder.autoencoder), ("classifier", folder.classifier)):
         write_sealed_json(
             folder.history(model),
@@ -174,22 +181,39 @@ def write_run(
     return folder
 
 
+def correct(p_values: Mapping[Any, float], name: Any) -> float:
+    """Return a p-value corrected by Holm's method: by Bonferroni's in the worst set that holds it.
+
+    That is what Holm's method is by its definition as a closed test.
+    """
+    others = [p for other, p in p_values.items() if other != name]
+    return max(
+        min(1.0, (size + 1) * min([p_values[name], *chosen]))
+        for size in range(len(others) + 1)
+        for chosen in combinations(others, size)
+    )
+
+
 def make_summary(
     *,
     encoders: tuple[str, ...] = ("origin",),
     budgets: tuple[int | str, ...] = (100, 400, "all"),
     gains: dict[str, float] | None = None,
+    seeds: int = 8,
 ) -> dict[str, Any]:
     """Return a made-up study: `gains` (fractions, by pretraining) of fine-tuning over the control.
 
-    A gain's interval reaches one point to each side.
+    A gain's interval reaches one point to each side, its seeds half a point. There are `seeds` of
+    them, with all labels three. The p-values are as low as so many seeds and budgets allow.
     """
     gains = {"plain": -0.02, "masked": 0.03} if gains is None else gains
     estimates: list[dict[str, Any]] = []
     differences: list[dict[str, Any]] = []
+    counts = {budget: 3 if budget == "all" else seeds for budget in budgets}
+    least = {budget: 2.0 ** (1 - count) for budget, count in counts.items()}
 
     def estimate(encoder: str, pretraining: str, arm: str, budget: int | str, mean: float) -> None:
-        count = 3 if budget == "all" else 6
+        count = counts[budget]
         estimates.append(
             {
                 "encoder": encoder,
@@ -227,10 +251,11 @@ def make_summary(
                             "mean": of,
                             "low": of - 0.01,
                             "high": of + 0.01,
-                            "count": 3 if budget == "all" else 6,
-                            "values": [of],
-                            "p": 0.031,
-                            "p_holm": 0.25 if budget == "all" else 0.047,
+                            "count": counts[budget],
+                            "seeds": list(range(counts[budget])),
+                            "values": [of + 0.005 * (-1) ** n for n in range(counts[budget])],
+                            "p": least[budget],
+                            "p_holm": correct(least, budget),
                         }
                     )
             estimate(encoder, "masked", "linear_probe", budget, base - 0.09)
@@ -240,7 +265,7 @@ def make_summary(
             "machines": [
                 {
                     "plan": "labels",
-                    "seeds": [0, 1, 2, 3, 4, 5],
+                    "seeds": list(range(seeds)),
                     "first_date": "2026-11-24",
                     "last_date": "2026-11-25",
                     "environment": {
@@ -258,12 +283,13 @@ def make_summary(
                     "pretraining": name,
                     "autoencoder": {
                         "epochs": 6,
+                        "image_shape": [32, 32, 3],
                         "loss": "mean_squared_error",
                         "gaussian_noise_input": name == "denoising",
                         "gaussian_noise_stddev": 0.1,
-                        "mask_ratio": 0.6 if name == "masked" else 0,
+                        "mask_ratio": 0.6 if name.startswith("masked") else 0,
                         "mask_patch_size": 8,
-                        "target": "gradient_histograms",
+                        "target": "gradient_histograms" if name == "masked" else "pixels",
                     },
                 }
                 for encoder in encoders

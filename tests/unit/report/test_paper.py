@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from cae.errors import CheckpointError, ConfigError
-from cae.files import read_json, write_json
+from cae.files import read_json, write_json, write_sealed_json
 from cae.report.paper import Material, describe, draw, fingerprint, gather, make_report
 from cae.report.sources import Run
 from cae.run_folder import RunFolder
@@ -160,6 +160,64 @@ def test_every_figure_that_is_drawn_lies_in_the_folder(
         "differences",
     }
     assert all((tmp_path / name).is_file() for name in figures.values())
+
+
+def test_a_run_too_short_for_curves_is_set_without_them(
+    make_run: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    run = make_run(epochs=3, validates=False).folder.root
+    assert "training" not in draw(gather_plainly(run), tmp_path)
+    with caplog.at_level(logging.WARNING):
+        make_report(run, tmp_path / "r.pdf")
+    assert not caplog.records
+
+
+def test_the_report_has_the_date_of_the_newest_that_it_tells_of(
+    make_run: Make, study_folder: Path, tmp_path: Path
+):
+    run = make_run().folder.root
+    assert describe(gather_plainly(run))["date"] == "2026-11-23"
+    assert describe(gather_plainly(run, study=study_folder))["date"] == "2026-11-25"
+    pdf = make_report(run, tmp_path / "r.pdf", study=study_folder).read_bytes()
+    assert b"D:20261125" in pdf
+
+
+def test_the_abstract_tells_what_the_accuracy_has_no_control_for(
+    make_run: Make, study_folder: Path
+):
+    run = make_run()
+    told = describe(gather_plainly(run.folder.root, study=study_folder))["abstract"]
+    assert "No control from scratch" not in told
+    assert "  " not in told
+    content = read_json(run.folder.configuration)
+    del content["sha256"]
+    content["config"]["autoencoder"]["encoder"] = "whitened"
+    write_sealed_json(run.folder.configuration, content)
+    told = describe(gather_plainly(run.folder.root, study=study_folder))["abstract"]
+    assert "No control from scratch was trained for this recipe" in told
+
+
+def test_an_error_without_a_known_scale_stays_out_of_the_abstract(make_run: Make):
+    run = make_run()
+    assert "26.6 dB" in describe(gather_plainly(run.folder.root))["abstract"]
+    content = read_json(run.folder.evaluation)
+    del content["sha256"]
+    masked = {"target": "gradient_histograms", "hidden_fraction": 0.625, "target_mse": 0.597}
+    content["test"]["autoencoder"] = masked
+    write_sealed_json(run.folder.evaluation, content)
+    data = describe(gather_plainly(run.folder.root))
+    assert "0.597" not in data["abstract"]
+    assert "0.597" in data["results"]["reconstruction"]
+
+
+def test_what_is_of_one_seed_of_several_is_marked(make_run: Make):
+    first, second = (make_run(seed=seed).folder.root for seed in (42, 43))
+    several = gather(first, beside=(second,), study=None, benchmarks=None, command="cae report")
+    assert describe(several)["seed"] == "seed 42"
+    assert describe(gather_plainly(first))["seed"] == ""
+    # The second would else be refused, for the first one's folder holds another run.
+    assert "--out" not in describe(several)["commands"][0]
+    assert describe(several)["commands"][1].endswith("--out runs/cifar10-mine")
 
 
 def test_a_study_that_is_named_and_not_there_is_an_error(run_folder: RunFolder, tmp_path: Path):

@@ -20,7 +20,7 @@ Texts = Callable[[], list[str]]
 def test_both_stages_are_drawn_side_by_side(
     make_run: Callable[..., Run], tmp_path: Path, drawn: list[Figure], read_texts: Texts
 ):
-    plot_training(read_training(make_run()).histories, tmp_path / "t.svg")
+    plot_training(read_training(make_run()).drawn, tmp_path / "t.svg")
     assert len(drawn[-1].axes) == 2
     assert {"best 0.3, epoch 2", "best 60.0%, epoch 2"} <= set(read_texts())
 
@@ -29,8 +29,18 @@ def test_a_training_without_validation_is_drawn_alone(
     make_run: Callable[..., Run], tmp_path: Path, read_texts: Texts
 ):
     training = read_training(make_run(validates=False))
-    plot_training(training.histories, tmp_path / "t.svg")
+    plot_training(training.drawn, tmp_path / "t.svg")
     assert not [text for text in read_texts() if text.startswith("best")]
+
+
+def test_a_stage_of_few_epochs_has_no_panel(
+    make_run: Callable[..., Run], tmp_path: Path, drawn: list[Figure], read_texts: Texts
+):
+    training = read_training(make_run(epochs=5))
+    training.histories["autoencoder"]["metrics"]["loss"].pop()
+    plot_training(training.drawn, tmp_path / "t.svg")
+    assert len(drawn[-1].axes) == 1
+    assert "classifier: accuracy after each epoch" in read_texts()
 
 
 def test_recall_and_confusion_are_drawn_side_by_side(
@@ -39,6 +49,9 @@ def test_recall_and_confusion_are_drawn_side_by_side(
     plot_classes(make_run().scores, tmp_path / "c.svg", thinned=("bird",))
     assert len(drawn[-1].axes) == 2
     assert {"73.0%", "73", "thinned in training"} <= set(read_texts())
+    # In grey the thinned class is told by its hatch.
+    hatches = [patch.get_hatch() for patch in drawn[-1].axes[0].patches]
+    assert sum(hatch is not None for hatch in hatches) == 1
 
 
 def test_a_page_is_cropped_to_its_pictures(tmp_path: Path):

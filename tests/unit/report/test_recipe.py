@@ -12,8 +12,11 @@ import cae
 from cae.config import RunConfig, dump
 from cae.presets import load_preset, override
 from cae.report.recipe import (
+    acts,
+    list_commands,
     make_changes_tables,
     make_config_tables,
+    wrap_command,
     write_command,
     write_value,
 )
@@ -66,6 +69,43 @@ def test_a_change_behind_a_switch_that_is_off_is_no_change(make_run: Callable[..
     assert tables["autoencoder"] == []
 
 
+@pytest.mark.parametrize(
+    ("section", "key", "changes", "does"),
+    [
+        ("autoencoder", "mask_patch_size", {}, False),
+        ("autoencoder", "mask_patch_size", {"mask_ratio": 0.6}, True),
+        ("autoencoder", "mask_patch_size", {"encoder": "whitened"}, True),
+        ("autoencoder", "target", {}, False),
+        ("autoencoder", "init_num_filters", {}, True),
+        ("autoencoder", "init_num_filters", {"filters_per_block": [8, 16, 32]}, False),
+        ("autoencoder", "low_resolution_side", {}, False),
+        ("autoencoder", "low_resolution_side", {"low_resolution_epochs": 2}, True),
+        ("autoencoder", "batch_norm", {}, True),
+        ("autoencoder", "batch_norm", {"encoder": "residual"}, False),
+        ("autoencoder", "dropout_value", {"dropout": False}, False),
+        ("classifier", "layer_decay", {"freeze_encoder": True}, False),
+        ("classifier", "layer_decay", {"freeze_encoder": False}, True),
+        ("classifier", "batch_norm", {}, True),
+        ("classifier", "dense", {}, True),
+        ("classifier", "dense", {"head": "linear"}, False),
+        ("data", "val_size", {}, True),
+    ],
+)
+def test_a_key_acts_unless_another_keeps_it_from_it(
+    section: str, key: str, changes: dict[str, Any], *, does: bool
+):
+    assert acts(key, dump(RunConfig())[section] | changes) is does
+
+
+def test_what_the_mask_would_be_is_not_told_where_there_is_none(make_run: Callable[..., Run]):
+    one, other = make_run(name="a"), make_run(name="b")
+    mask = {"mask_ratio": 0.6, "mask_patch_size": 8, "target": "gradient_histograms"}
+    other.config["autoencoder"].update(mask)
+    rows = {key: cells for key, *cells in make_changes_tables([one, other])["autoencoder"]}
+    assert rows["mask_patch_size"] == ["", "8"]
+    assert rows["target"] == ["", "gradient histograms"]
+
+
 @pytest.mark.parametrize("lr", [0.001, 0.5])
 def test_the_command_makes_the_configuration_again(make_run: Callable[..., Run], lr: float):
     run = make_run(lr=lr)
@@ -89,6 +129,38 @@ def test_a_preset_is_made_again_by_its_name(make_run: Callable[..., Run], preset
     run = make_run(name=preset)
     run.config.update(dump(load_preset(preset)))
     assert write_command(run) == f"cae run --preset {preset} --data cifar10"
+
+
+def test_runs_that_would_share_a_folder_are_given_their_own(make_run: Callable[..., Run]):
+    sharp = [make_run(name=name, seed=seed) for name, seed in (("sharp", 42), ("eighth", 42))]
+    for run in sharp:
+        run.config.update(dump(load_preset("sharp")))
+    base = [make_run(name="base", seed=seed) for seed in (42, 43, 43)]
+    outs: list[str] = []
+    for command in list_commands([*base, *sharp]):
+        words = shlex.split(command)
+        outs.append(words[words.index("--out") + 1] if "--out" in words else "")
+    assert outs == [
+        "",
+        "runs/cifar10-base-seed43",
+        "runs/cifar10-base-seed43-2",
+        "",
+        "runs/cifar10-eighth",
+    ]
+
+
+def test_a_command_is_broken_before_options_and_never_within_one():
+    options = ["--set", "autoencoder.filters_per_block=[64, 128, 16]", "--name", "sharp_eighth"]
+    command = shlex.join(["cae", "run", "--preset", "sharp", *options])
+    assert wrap_command(command, width=len(command) + 2) == command
+    lines = wrap_command(command, width=60).split("\n")
+    assert lines == [
+        "cae run --preset sharp \\",
+        "    --set 'autoencoder.filters_per_block=[64, 128, 16]' \\",
+        "    --name sharp_eighth",
+    ]
+    # A shell takes the lines for the command that they were.
+    assert shlex.split(wrap_command(command, width=1).replace("\\\n", "")) == shlex.split(command)
 
 
 @pytest.mark.parametrize(

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cae.report.run_sentences import (
-    list_limits,
     name_machine,
+    name_seed,
     tell_against,
     tell_beside,
     tell_classes,
@@ -26,7 +24,6 @@ from cae.report.run_sentences import (
 )
 from cae.report.seeds import Accuracy, Group, group_runs
 from cae.report.sources import Run, read_peers, read_training
-from cae.report.study_results import read_study
 
 Make = Callable[..., Run]
 ORIGIN = read_peers()["origin"]
@@ -113,16 +110,20 @@ def test_the_stages_are_told_from_the_configuration(make_run: Make):
 def test_noise_and_masks_are_told_of(make_run: Make):
     run = set_keys(make_run(), "autoencoder", gaussian_noise_input=True)
     assert "noise of standard deviation 0.1" in tell_pretraining(run)
-    set_keys(run, "autoencoder", mask_ratio=0.6, mask_patch_size=4)
-    assert "hidden from it: 60% of each image, in squares of 4 pixels" in tell_pretraining(run)
+    set_keys(run, "autoencoder", mask_ratio=0.625, mask_patch_size=4)
+    assert "40 of the 64 squares of 4 pixels in an image (62.5%)." in tell_pretraining(run)
 
 
 def test_cost_and_reconstruction_are_means_over_seeds(make_run: Make):
     one = group(make_run())
     assert tell_cost(one) == (
-        "Both stages and the evaluation took 3.1 minutes on two cores of an AMD EPYC, in bfloat16."
+        "Pretraining, fine-tuning and evaluation together took 3.1 minutes on two cores of an AMD "
+        "EPYC, in bfloat16."
     )
-    assert "3.1 minutes each" in tell_cost(group(make_run(seed=1), make_run(seed=2)))
+    assert tell_cost(group(make_run(seed=1), make_run(seed=2))).startswith(
+        "Each of the two runs, pretraining, fine-tuning and evaluation together, took 3.1 minutes "
+        "on average on two cores"
+    )
     assert "26.6 dB and a structural similarity of 0.912" in tell_reconstruction(one)
 
 
@@ -136,20 +137,56 @@ def test_the_worst_class_and_the_commonest_mistake_are_named(make_run: Make):
     run = make_run()
     run.scores["per_class"]["deer"]["recall"] = 0.2
     run.scores["confusion_matrix"][2][1] = 55
-    words = tell_classes(run)
-    assert "least often is deer (20.0%)" in words
+    words = tell_classes(group(run))
+    assert words.startswith("The class found least often is deer (20.0%)")
     assert "deer taken for bird: 55 of" in words
     assert "thinned classes are found in 55.3% of cases on average, the others in 73.0%" in words
 
 
+def test_what_is_shown_of_one_seed_of_several_says_which(make_run: Make):
+    several = group(make_run(seed=7), make_run(seed=2))
+    assert name_seed(several) == "seed 7"
+    assert tell_classes(several).startswith("With seed 7, the class found least often")
+    assert name_seed(group(make_run(seed=7))) == ""
+
+
+def test_a_training_too_short_for_a_curve_is_told_in_words(make_run: Make):
+    words = tell_training(read_training(make_run(validates=False, epochs=2)))
+    assert (
+        "The autoencoder's loss was 0.5 in the first and 0.25 in the last of two epochs." in words
+    )
+    assert "loss was" not in tell_training(read_training(make_run(validates=False)))
+    one = read_training(make_run(epochs=2))
+    for history in one.histories.values():
+        history["metrics"] = {"loss": [0.5]}
+    assert "The classifier's loss was 0.5 in the only epoch." in tell_training(one)
+
+
+def test_test_figures_that_were_known_are_told_where_nothing_is_set_aside(make_run: Make):
+    words = tell_data(make_run(validates=False))
+    assert "; the test figures of earlier recipes were known then (see Limits)." in words
+    assert "earlier recipes" not in tell_data(make_run())
+    assert "earlier recipes" not in tell_data(make_run(validates=False, data="digits"))
+
+
+def test_the_hidden_share_is_told_to_its_digits(make_run: Make):
+    run = make_run()
+    run.quality.clear()
+    run.quality.update(target="gradient_histograms", hidden_fraction=0.625, target_mse=0.597)
+    assert tell_reconstruction(group(run)) == (
+        "With 62.5% of each test image hidden, the autoencoder predicts the histograms of gradient "
+        "directions there with a mean squared error of 0.597."
+    )
+
+
 def test_a_perfect_classifier_has_no_commonest_mistake(make_run: Make):
-    assert "commonest mistake" not in tell_classes(make_run(right=100))
+    assert "commonest mistake" not in tell_classes(group(make_run(right=100)))
 
 
 def test_the_best_epoch_is_told_with_the_weights_that_are_used(make_run: Make):
     words = tell_training(read_training(make_run()))
     assert (
-        "The autoencoder's validation loss was lowest in epoch 2 of 3 (0.3, at the end 0.35)"
+        "The autoencoder's validation loss was lowest in epoch 2 of 6 (0.3, at the end 0.35)"
         in (words)
     )
     assert "the weights used are those of the last epoch" in words
@@ -194,24 +231,3 @@ def test_other_runs_are_told_beside_this_one(make_run: Make, rights: list[int], 
     run = make_run(name="a")
     others = [make_run(name=str(n), right=right) for n, right in enumerate(rights, start=1)]
     assert tell_beside(group(run), [group(other) for other in others]) == words
-
-
-def test_limits_name_what_is_missing(make_run: Make, study_folder: Path):
-    study = read_study(study_folder)
-    assert study is not None
-    alone = " ".join(list_limits(group(make_run()), None))
-    assert "One seed." in alone
-    assert "No control from scratch." in alone
-    several = " ".join(list_limits(group(make_run(seed=1), make_run(seed=2)), study))
-    assert "Two seeds." in several
-    assert "No control" not in several
-    digits = " ".join(list_limits(group(make_run(data="digits")), study))
-    assert "CIFAR-10" not in digits
-    # Of the masked pretraining that was tuned, and of that alone.
-    plain = replace(study, pretrainings=study.pretrainings[:1])
-    told = [
-        "favours masked pretraining" in " ".join(list_limits(group(make_run()), each))
-        for each in (study, plain, None)
-    ]
-    assert told == [True, False, False]
-    assert "favours" not in digits

@@ -35,10 +35,17 @@ def test_each_arm_is_a_line_over_the_budgets(study: Study, tmp_path: Path, drawn
     assert (0.5, 0.62, 0.74) in lines  # from scratch, whole budget
     assert len(axes.lines) == 5
     assert [label.get_text() for label in axes.get_xticklabels()] == ["100", "400", "all"]
-    assert len(axes.collections) == 5  # the bands
+    assert len(axes.collections) == 5  # the intervals
+    # No two lines share a marker, filled or hollow, so that they are told apart in grey.
+    markers = {(line.get_marker(), line.get_markerfacecolor() == "white") for line in axes.lines}
+    assert len(markers) == 5
+    # Nor do two arms of a budget stand at one place, where an interval could hide another.
+    places = {round(float(np.asarray(line.get_xdata())[0]), 3) for line in axes.lines}
+    assert len(places) == 5
+    assert max(places) - min(places) < 0.25
 
 
-def test_an_encoder_with_one_budget_has_bars_in_a_panel_of_its_own(
+def test_an_encoder_with_one_budget_has_a_panel_of_its_own(
     study: Study, tmp_path: Path, drawn: list[Figure], read_texts: Texts
 ):
     other = tuple(
@@ -50,8 +57,8 @@ def test_an_encoder_with_one_budget_has_bars_in_a_panel_of_its_own(
     plot_accuracy_against_labels(both, tmp_path / "a.svg")
     assert {"encoder: origin", "encoder: optimal"} <= set(read_texts())
     left, right = drawn[-1].axes
-    assert len(right.lines) == 2 * len(left.lines)  # a point and a bar each
-    assert not right.collections
+    assert len(right.lines) == len(left.lines)
+    assert len(right.collections) == 5
 
 
 def test_differences_stand_at_their_means_coloured_by_the_side_of_zero(
@@ -69,8 +76,9 @@ def test_differences_stand_at_their_means_coloured_by_the_side_of_zero(
     hollow = [line for line in points if line.get_markerfacecolor() == "white"]
     assert len(hollow) == 2  # all labels, not significant
     texts = read_texts()
-    assert "origin: fine-tuned, masked, 400 labels a class" in texts
-    assert "+3.0 (+2.0 to +4.0), 6, 0.047" in texts
+    # A single encoder is not named in every row.
+    assert "fine-tuned, masked, 400 labels a class" in texts
+    assert "+3.0 (+2.0 to +4.0), 8, 0.023" in texts
     assert "points of test accuracy against training from scratch for the whole budget" in texts
 
 
@@ -78,7 +86,14 @@ def test_differences_against_several_controls_name_them(
     study: Study, tmp_path: Path, read_texts: Texts
 ):
     plot_differences(study.differences, tmp_path / "d.svg")
-    assert f"origin: fine-tuned, plain {MINUS} from scratch, all labels" in read_texts()
+    assert f"fine-tuned, plain {MINUS} from scratch, all labels" in read_texts()
+
+
+def test_differences_of_several_encoders_name_them(study: Study, tmp_path: Path, read_texts: Texts):
+    other = replace(study.differences[0], encoder="optimal")
+    plot_differences([other, study.differences[1]], tmp_path / "d.svg")
+    told = {text.partition(":")[0] for text in read_texts() if ": fine-tuned" in text}
+    assert told == {"origin", "optimal"}
 
 
 def test_a_difference_of_one_seed_is_drawn_without_an_interval(study: Study, tmp_path: Path):
@@ -99,3 +114,16 @@ def test_cost_has_a_panel_for_each_budget_with_a_point_for_each_arm(
     }  # 10¹² operations
     assert len(points) == 5
     assert "100 labels a class" in read_texts()
+    # One scale, so that heights compare.
+    assert len({axes.get_ylim() for axes in drawn[-1].axes}) == 1
+
+
+@pytest.mark.parametrize("plot", [plot_accuracy_against_labels, plot_cost])
+def test_a_picture_by_itself_says_what_it_shows(
+    study: Study, tmp_path: Path, read_texts: Texts, plot: Callable[[Study, Path], Path]
+):
+    plot(replace(study, data="cifar10"), tmp_path / "p.png")
+    assert any(" on CIFAR-10" in text for text in read_texts())
+    assert any("95% interval" in text for text in read_texts())
+    plot(study, tmp_path / "p.svg")
+    assert not any("95% interval" in text for text in read_texts())

@@ -31,9 +31,13 @@ def test_a_study_is_read_with_its_budgets_in_rising_order(study_folder: Path):
     assert study is not None
     assert study.labels == [100, 400, "all"]
     assert study.encoders == ["origin"]
-    assert study.trials == 5 * (6 + 6 + 3)
+    assert study.trials == 5 * (8 + 8 + 3)
     assert len(study.differences) == 2 * 2 * 3
-    assert study.differences[0].gain == Interval(-0.01, -0.02, 0.0, 6)
+    assert study.differences[0].gain == Interval(-0.01, -0.02, 0.0, 8)
+    assert study.differences[0].gains == pytest.approx(
+        {seed: -0.005 if seed % 2 == 0 else -0.015 for seed in range(8)}
+    )
+    assert [machine.precision for machine in study.machines] == ["bfloat16"]
 
 
 def test_no_study_is_none(tmp_path: Path, make_study: Callable[..., Path]):
@@ -84,14 +88,79 @@ def test_results_that_are_not_a_studys_are_refused(
     [(0.01, 0.02, "gain"), (-0.02, -0.01, "loss"), (-0.01, 0.01, "none"), (None, None, "unknown")],
 )
 def test_the_interval_tells_the_effect(low: float | None, high: float | None, effect: str):
-    row = Difference("e", "masked", 100, "fine_tuned", "scratch", Interval(0, low, high, 3), 0, 0)
+    gain = Interval(0, low, high, 3)
+    row = Difference("e", "masked", 100, "fine_tuned", "scratch", gain, {}, 0, 0)
     assert row.effect == effect
 
 
 @pytest.mark.parametrize(("p", "is_significant"), [(0.04, True), (0.05, False)])
 def test_significance_is_that_of_the_corrected_p_value(p: float, *, is_significant: bool):
-    row = Difference("e", "masked", 100, "fine_tuned", "scratch", Interval(0, 0, 0, 3), 0.9, p)
+    gain = Interval(0, 0, 0, 3)
+    row = Difference("e", "masked", 100, "fine_tuned", "scratch", gain, {}, 0.9, p)
     assert row.is_significant is is_significant
+
+
+@pytest.mark.parametrize(
+    ("seeds", "budgets", "least"),
+    [
+        # One comparison: 2 / 2^n. Two of as many seeds: twice that for both.
+        (6, (100,), {100: 1 / 32}),
+        (6, (100, 400), {100: 1 / 16, 400: 1 / 16}),
+        (7, (100, 400), {100: 1 / 32, 400: 1 / 32}),
+        # Three seeds with all labels: corrected last, so for one comparison.
+        (8, (100, 400, "all"), {100: 3 / 128, 400: 3 / 128, "all": 1 / 4}),
+    ],
+)
+def test_the_least_p_is_what_holms_method_makes_of_seeds_that_all_agree(
+    make_study: Callable[..., Path],
+    seeds: int,
+    budgets: tuple[int | str, ...],
+    least: dict[int | str, float],
+):
+    study = read_study(make_study(seeds=seeds, budgets=budgets, gains={"masked": 0.03}))
+    assert study is not None
+    for row in study.differences:
+        assert row.family == len(budgets)
+        assert row.least_p == pytest.approx(least[row.labels])
+        assert row.has_least_p  # as the seeds of the made-up study agree
+        assert row.has_too_few_seeds is (least[row.labels] >= 0.05)
+
+
+def test_the_origins_comparison_is_corrected_over_its_pretrainings(study_folder: Path):
+    content = read_json(study_folder / "summary.json")
+    for part in ("estimates", "differences"):
+        for row in content[part]:
+            row["plan"] = "origin"
+    write_json(study_folder / "summary.json", content)
+    study = read_study(study_folder, plan="origin")
+    assert study is not None
+    assert {(row.over, row.family) for row in study.differences} == {("pretraining", 2)}
+
+
+@pytest.mark.parametrize(
+    ("values", "p_holm", "has_least"),
+    [
+        ([0.1, 0.2, 0.3], 0.25, True),
+        ([-0.1, -0.2, -0.3], 0.25, True),
+        # Another comparison of the family may have made p no lower than this one's best.
+        ([-0.1, 0.2, 0.3], 0.25, False),
+        ([0.0, 0.2, 0.3], 0.25, False),
+        ([0.1, 0.2, 0.3], 0.5, False),
+    ],
+)
+def test_p_is_the_least_only_where_every_seed_points_one_way(
+    values: list[float], p_holm: float, *, has_least: bool
+):
+    gain = Interval(0.2, 0.1, 0.3, 3)
+    row = Difference(
+        *("origin", "masked", 400, "fine_tuned", "scratch_whole_budget"),
+        gain,
+        dict(enumerate(values)),
+        0.25,
+        p_holm,
+        least_p=0.25,
+    )
+    assert row.has_least_p is has_least
 
 
 def test_arms_controls_and_budgets_have_names():

@@ -12,14 +12,18 @@ from cae.report.phrases import MINUS
 from cae.report.study_results import Difference, Interval, Machine, Study, read_study
 from cae.report.study_sentences import (
     NO_STUDY,
+    find_confounded,
     find_key_differences,
     list_verdicts,
     tell_answer,
     tell_best,
     tell_effect,
     tell_extent,
+    tell_least_p,
+    tell_least_p_of_few,
     tell_machines,
     tell_recipe,
+    tell_shares_of_cost,
 )
 
 
@@ -30,16 +34,30 @@ def read(folder: Path) -> Study:
 
 
 def make_row(
-    low: float | None, high: float | None, *, p_holm: float = 0.01, seeds: int = 6
+    low: float | None,
+    high: float | None,
+    *,
+    p_holm: float = 0.01,
+    seeds: int = 8,
+    least_p: float = 0.01,
 ) -> Difference:
-    mean = 0.03 if low is None or high is None else (low + high) / 2
-    gain = Interval(mean, low, high, seeds)
+    """Return a difference whose seeds lie on its interval's ends by turns."""
+    ends = (0.03, 0.03) if low is None or high is None else (low, high)
+    gain = Interval(sum(ends) / 2, low, high, seeds)
     return Difference(
-        "origin", "masked", 400, "fine_tuned", "scratch_whole_budget", gain, 0.01, p_holm
+        *("origin", "masked", 400, "fine_tuned", "scratch_whole_budget"),
+        gain,
+        {seed: ends[seed % 2] for seed in range(seeds)},
+        0.01,
+        p_holm,
+        family=2,
+        least_p=least_p,
     )
 
 
-FIRST = Machine("1 core, AMD EPYC, bfloat16, PyTorch 2.13.0", (0, 1), "2026-11-25", "2026-11-25")
+FIRST = Machine(
+    "1 core, AMD EPYC, bfloat16, PyTorch 2.13.0", (0, 1), "2026-11-25", "2026-11-25", "bfloat16"
+)
 
 
 @pytest.mark.parametrize(
@@ -48,14 +66,14 @@ FIRST = Machine("1 core, AMD EPYC, bfloat16, PyTorch 2.13.0", (0, 1), "2026-11-2
         ([], ""),
         ([FIRST], f"Seeds 0 and 1 were trained on {FIRST.place}, 2026-11-25."),
         (
-            [FIRST, Machine("a GPU, bfloat16", (2,), "2026-11-28", "2026-11-29")],
+            [FIRST, Machine("a GPU, bfloat16", (2,), "2026-11-28", "2026-11-29", "bfloat16")],
             f"Seeds 0 and 1 were trained on {FIRST.place}, 2026-11-25; seed 2 was trained on a "
             "GPU, bfloat16, 2026-11-28 to 2026-11-29. Differences are taken within a seed, so on "
             "one machine each.",
         ),
         # Seed 1 on both: nothing is said of where differences were taken.
         (
-            [FIRST, Machine("a GPU, bfloat16", (1, 2), "2026-11-28", "2026-11-28")],
+            [FIRST, Machine("a GPU, bfloat16", (1, 2), "2026-11-28", "2026-11-28", "bfloat16")],
             f"Seeds 0 and 1 were trained on {FIRST.place}, 2026-11-25; seeds 1 and 2 were trained "
             "on a GPU, bfloat16, 2026-11-28.",
         ),
@@ -72,8 +90,9 @@ def test_the_recipe_says_what_is_learnt_and_how_long(study_folder: Path):
     assert tell_recipe(read(study_folder)) == (
         "Plain pretraining learns to reconstruct its input by the mean squared error, for six "
         "epochs. Masked pretraining learns to predict the histograms of gradient directions in "
-        "what is hidden from it: 60% of each image, in squares of 8 pixels, for six epochs. "
-        "Fine-tuning takes 60 epochs with 100 and 400 labels a class, and all labels. Training "
+        "what is hidden from it: 10 of the 16 squares of 8 pixels in an image (62.5%; 60% asked "
+        "for), for six epochs. The origin's autoencoder had 50 epochs. Fine-tuning takes 60 epochs "
+        "with 100 and 400 labels a class, and all labels. Training "
         "from scratch for the whole budget takes 349 epochs with 100 and 400 labels a class, and "
         "all labels."
     )
@@ -83,6 +102,16 @@ def test_the_recipe_says_what_is_learnt_and_how_long(study_folder: Path):
     ]
     told = tell_recipe(replace(read(study_folder), estimates=tuple(shorter)))
     assert "Fine-tuning takes 60, 40 and 60 epochs with 100 and 400 labels a class" in told
+
+
+def test_the_origins_epochs_are_told_where_ours_are_fewer(study_folder: Path):
+    study = read(study_folder)
+    longer = [
+        replace(each, config={**each.config, "epochs": 50}) for each in study.pretrainings[:1]
+    ]
+    told = tell_recipe(replace(study, pretrainings=(*longer, *study.pretrainings[1:])))
+    assert "for 50 epochs. Masked" in told
+    assert "The origin's autoencoder" not in told
 
 
 def test_pretrainings_are_called_by_words(make_study: Callable[..., Path]):
@@ -103,21 +132,45 @@ def test_the_recipe_leaves_out_what_was_not_trained(make_study: Callable[..., Pa
 @pytest.mark.parametrize(
     ("row", "words"),
     [
-        (make_row(0.02, 0.04), "gains 3.0 points (+2.0 to +4.0)"),
-        (make_row(-0.04, -0.02), f"loses 3.0 points ({MINUS}4.0 to {MINUS}2.0)"),
+        (
+            make_row(0.02, 0.04, p_holm=0.031),
+            "gains 3.0 points (+2.0 to +4.0; significant, p = 0.03 after Holm)",
+        ),
+        (
+            make_row(-0.04, -0.02),
+            f"loses 3.0 points ({MINUS}4.0 to {MINUS}2.0; significant, p = 0.01 after Holm)",
+        ),
         (make_row(-0.01, 0.02), f"makes no difference that can be told ({MINUS}1.0 to +2.0)"),
         (
             make_row(0.02, 0.04, p_holm=0.25),
             "lies 3.0 points higher (+2.0 to +4.0; p = 0.25 after Holm, not significant)",
         ),
         (
-            make_row(-0.04, -0.02, p_holm=0.25, seeds=4),
-            f"lies 3.0 points lower ({MINUS}4.0 to {MINUS}2.0; p = 0.25 after Holm, not "
-            "significant)",
+            make_row(0.02, 0.04, p_holm=0.0625, seeds=6, least_p=0.0625),
+            "lies 3.0 points higher (+2.0 to +4.0; all six seeds gained, +2.0 to +4.0)",
+        ),
+        (
+            make_row(-0.04, -0.02, p_holm=0.5, seeds=2, least_p=0.5),
+            f"lies 3.0 points lower ({MINUS}4.0 to {MINUS}2.0; both seeds lost, {MINUS}4.0 to "
+            f"{MINUS}2.0)",
+        ),
+        (
+            make_row(-0.04, -0.02, p_holm=1.0, seeds=2, least_p=0.5),
+            f"lies 3.0 points lower ({MINUS}4.0 to {MINUS}2.0; p = 1.00 after Holm, and two seeds "
+            "allow none below 0.50)",
         ),
         (make_row(None, None), "lies 3.0 points higher in the one seed there is"),
     ],
-    ids=["gain", "loss", "none", "not significant", "too few seeds", "one seed"],
+    ids=[
+        "gain",
+        "loss",
+        "none",
+        "not significant",
+        "as low as six seeds allow",
+        "as low as two seeds allow",
+        "too few seeds",
+        "one seed",
+    ],
 )
 def test_an_effect_is_told_as_its_interval_lies(row: Difference, words: str):
     assert tell_effect(row) == words
@@ -129,23 +182,66 @@ def test_the_answer_is_against_the_control_of_equal_budget(study_folder: Path):
     answer = tell_answer(study)
     assert answer.startswith(
         "With 100 labels a class, against training from scratch for the whole budget, plain "
-        f"pretraining loses 2.0 points ({MINUS}3.0 to {MINUS}1.0) and masked pretraining gains 3.0"
+        f"pretraining loses 2.0 points ({MINUS}3.0 to {MINUS}1.0; significant, p = 0.02 after "
+        "Holm) and masked pretraining gains 3.0"
     )
-    assert "With all labels" in answer
-    assert "not significant" in answer
-    assert answer.endswith("Three seeds allow no p below 0.25 before correction.")
+    # The same control is named once.
+    assert answer.count("against") == 1
+    assert "With all labels, plain pretraining lies 2.0 points lower" in answer
+    assert "all three seeds gained, +2.5 to +3.5)" in answer
 
 
-def test_too_few_seeds_are_told_once_and_as_many_as_there_are(study_folder: Path):
-    study = read(study_folder)
-    assert "allow no p" not in tell_answer(replace(study, differences=study.differences[:4]))
-    few = [
-        replace(row, gain=replace(row.gain, count=2 if row.labels == "all" else 4), p_holm=0.5)
-        for row in study.differences
+def test_a_p_as_low_as_its_seeds_allow_is_told_once_for_all(make_study: Callable[..., Path]):
+    six, seven = (
+        tell_answer(read(make_study(seeds=seeds, budgets=(100, 400)))) for seeds in (6, 7)
+    )
+    least = (
+        "Where all six seeds agree, p = 0.06 after Holm: the least that six seeds at two label "
+        "budgets allow."
+    )
+    assert six.count(least) == 1
+    assert "significant" not in six
+    # A seventh seed is all that was missing.
+    assert "the least that" not in seven
+    assert seven.count("significant, p = 0.03 after Holm") == 4
+
+
+def test_p_values_that_are_low_enough_or_not_the_lowest_get_no_excuse():
+    rows = [
+        make_row(0.02, 0.04, p_holm=0.03, least_p=0.03),
+        make_row(0.02, 0.04, p_holm=0.125, seeds=6, least_p=0.0625),
     ]
-    answer = tell_answer(replace(study, differences=tuple(few)))
-    assert answer.count("allow no p") == 1
-    assert "Two and four seeds allow no p below 0.125 before correction" in answer
+    assert tell_least_p(rows) == []
+    alone = replace(make_row(0.02, 0.04, p_holm=0.25, seeds=3, least_p=0.25), family=1)
+    assert tell_least_p([alone, alone]) == [
+        "Where all three seeds agree, p = 0.25 after Holm: the least that three seeds allow."
+    ]
+    assert "at two pretrainings allow" in " ".join(
+        tell_least_p([replace(alone, family=2, over="pretraining")])
+    )
+
+
+def test_what_so_few_seeds_allow_is_told_by_their_number():
+    rows = [make_row(0, 1, seeds=seeds, least_p=p) for seeds, p in ((6, 0.0625), (2, 0.5), (9, 0))]
+    assert tell_least_p_of_few(rows) == (
+        "After correction no p can be below 0.50 with two seeds and 0.06 with six seeds."
+    )
+    assert tell_least_p_of_few(rows[2:]) == ""
+
+
+def test_mask_and_target_are_told_apart_only_by_a_pretraining_that_parts_them(
+    make_study: Callable[..., Path],
+):
+    told = {
+        names: "differ in mask and in target" in tell_answer(read(make_study(gains=gains)))
+        for names in (("plain", "masked"), ("plain", "masked", "masked_pixels"), ("masked",))
+        for gains in [dict.fromkeys(names, 0.03)]
+    }
+    assert list(told.values()) == [True, False, False]
+    study = read(make_study())
+    assert find_confounded(study) == ["plain", "masked"]
+    # Of older results it is not known what a pretraining was.
+    assert find_confounded(replace(study, pretrainings=())) == []
 
 
 def test_what_the_controls_differ_in_is_no_answer(study_folder: Path):
@@ -176,24 +272,50 @@ def test_verdicts_need_an_interval_off_zero_and_significance(study_folder: Path)
     assert len(verdicts["hurt"]) == 1
     assert f"100 ({MINUS}2.0) and 400" in verdicts["hurt"][0]
     # With all labels there are three seeds: no sign-flip test of them is significant.
-    assert [sentence.rpartition("with ")[2] for sentence in verdicts["leaning"]] == [
+    assert [sentence.rpartition("with ")[2] for sentence in verdicts["untested"]] == [
         f"all labels ({MINUS}2.0).",
         "all labels (+3.0).",
     ]
-    assert verdicts["undecided"] == []
+    assert verdicts["leaning"] == verdicts["undecided"] == []
     assert not any(list_verdicts(None).values())
+
+
+def test_enough_seeds_that_disagree_are_leaning(study_folder: Path):
+    study = read(study_folder)
+    rows = tuple(replace(row, p_holm=0.2) for row in study.differences if row.labels == 100)
+    verdicts = list_verdicts(replace(study, differences=rows))
+    assert len(verdicts["leaning"]) == 2
+    assert not verdicts["helped"] + verdicts["hurt"] + verdicts["untested"]
 
 
 def test_an_interval_around_zero_is_undecided(make_study: Callable[..., Path]):
     verdicts = list_verdicts(read(make_study(gains={"plain": 0.002}, budgets=(100,))))
     assert verdicts["undecided"]
-    assert not verdicts["leaning"] + verdicts["helped"] + verdicts["hurt"]
+    assert not verdicts["leaning"] + verdicts["untested"] + verdicts["helped"] + verdicts["hurt"]
+
+
+def test_an_arm_that_costs_less_than_its_control_is_named(study_folder: Path):
+    study = read(study_folder)
+    assert tell_shares_of_cost(study) == tell_shares_of_cost(None) == ""
+    cheaper = tuple(
+        replace(each, flops=0.6e14)
+        if (each.arm, each.pretraining) == ("fine_tuned", "plain")
+        # As near as whole epochs come to an equal budget.
+        else replace(each, flops=0.97e14)
+        if each.arm == "fine_tuned"
+        else each
+        for each in study.estimates
+    )
+    assert tell_shares_of_cost(replace(study, estimates=cheaper)) == (
+        "Fine-tuned, plain, costs less than its control, in operations: with 100 (60%) and 400 "
+        "(60%) labels a class, and all labels (60%)."
+    )
 
 
 def test_the_extent_counts_trials_budgets_and_seeds(study_folder: Path):
     assert tell_extent(read(study_folder)) == (
-        "75 trials so far: 100 and 400 labels a class, and all labels, with the encoder `origin`, "
-        "three to six seeds to each point."
+        "95 trials so far: 100 and 400 labels a class, and all labels, with the encoder `origin`, "
+        "three to eight seeds to each point."
     )
 
 

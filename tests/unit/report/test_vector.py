@@ -7,9 +7,11 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
-from cae.report.vector import open_figure
+from cae.report.page import WIDTH_PIXELS
+from cae.report.vector import COLUMN_CM, open_figure, open_figure_or_page
 
 
 def draw(path: Path) -> Path:
@@ -32,11 +34,22 @@ def test_a_figure_has_the_size_asked_for(tmp_path: Path):
     assert points == pytest.approx([10 / 2.54 * 72, 5 / 2.54 * 72], abs=0.01)
 
 
-def test_a_png_is_opaque_and_has_the_size_asked_for(tmp_path: Path):
-    picture = Image.open(draw(tmp_path / "f.png"))
-    assert picture.size == pytest.approx((10 / 2.54 * 160, 5 / 2.54 * 160), abs=1)
-    assert picture.convert("RGBA").getpixel((0, 0)) == (255, 255, 255, 255)
-    assert draw(tmp_path / "f.png").read_bytes() == draw(tmp_path / "g.png").read_bytes()
+def draw_either(path: Path) -> Path:
+    with open_figure_or_page(path, title="Lines", subtitle="two", height_cm=COLUMN_CM) as figure:
+        figure.add_subplot().plot([1, 2], [3, 4])
+    return path
+
+
+def test_a_png_is_a_page_under_a_heading_and_an_svg_is_not(tmp_path: Path, drawn: list[Figure]):
+    with Image.open(draw_either(tmp_path / "f.png")) as picture:
+        # The body is a square below the heading.
+        assert picture.width == WIDTH_PIXELS
+        assert picture.height > 1.05 * WIDTH_PIXELS
+        assert picture.convert("RGBA").getpixel((0, 0)) == (255, 255, 255, 255)
+    assert [text.get_text() for text in drawn[-1].texts] == ["Lines", "two"]
+    svg = draw_either(tmp_path / "f.svg").read_text(encoding="utf-8")
+    assert "Lines" not in svg
+    assert draw_either(tmp_path / "g.png").read_bytes() == (tmp_path / "f.png").read_bytes()
 
 
 def test_the_same_figure_has_the_same_bytes(tmp_path: Path):

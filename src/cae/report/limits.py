@@ -1,0 +1,178 @@
+"""What the figures of a run and of a study cannot say, as far as their own data tell it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from statistics import fmean
+from typing import Any
+
+from cae.config import RunConfig, dump
+from cae.report.phrases import capitalise, count_noun, join, write_count, write_points
+from cae.report.recipe import acts
+from cae.report.seeds import Group
+from cae.report.sources import Run
+from cae.report.study_results import (
+    CONTROLS,
+    Difference,
+    Labels,
+    Machine,
+    Study,
+    name_labels,
+    name_pretraining,
+)
+from cae.report.study_sentences import (
+    find_confounded,
+    find_key_differences,
+    find_longer_pretraining,
+)
+
+# The keys that decide which network an encoder is.
+_NETWORK = (
+    "image_shape",
+    "encoder",
+    "filters_per_block",
+    "init_num_filters",
+    "conv_blocks",
+    "layers_per_block",
+    "batch_norm",
+)
+
+
+def tell_control(group: Group, study: Study | None) -> str:
+    """Say that a run's accuracy has no control, and what the study beside it is of; "" if it has.
+
+    Without a study nothing is said either: the answer says it then.
+    """
+    if study is None or has_control(group.first, study):
+        return ""
+    encoders = join([f"`{encoder}`" for encoder in study.encoders])
+    noun = "encoder" if len(study.encoders) == 1 else "encoders"
+    return (
+        "No control from scratch was trained for this recipe, so its accuracy says nothing about "
+        f"its autoencoder; that is asked in a study of the {noun} {encoders}."
+    )
+
+
+def has_control(run: Run, study: Study) -> bool:
+    """Return whether a study holds a control of a run's encoder at the run's label budget."""
+    labels: Labels = run.config["data"]["labels_per_class"] or "all"
+    network = _read_network(run.config["autoencoder"])
+    same = {each.encoder for each in study.pretrainings if _read_network(each.config) == network}
+    return any(
+        each.encoder in same and each.labels == labels and each.arm == CONTROLS[-1]
+        for each in study.estimates
+    )
+
+
+def _read_network(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a network is built by; a key without effect counts for nothing."""
+    values = dump(RunConfig())["autoencoder"] | dict(config)
+    return {key: values[key] for key in _NETWORK if acts(key, values)}
+
+
+def list_limits(group: Group, study: Study | None) -> list[str]:
+    """Return what the figures of a run, or of several seeds of it, and of a study cannot say."""
+    run, seeds = group.first, len(group.runs)
+    limits: list[str] = []
+    if seeds == 1:
+        limits.append(
+            "One seed. The interval covers which images happen to be in the test set, not how far "
+            "another seed would land."
+        )
+    else:
+        limits.append(
+            f"{capitalise(count_noun(seeds, 'seed'))}. The interval is that of the mean over "
+            f"{write_count(seeds)} seeds, on one split and one test set."
+        )
+    if study is None or not has_control(run, study):
+        limits.append(
+            "No control from scratch was trained for this recipe. How good the classifier is says "
+            "nothing of what the autoencoder did for it."
+        )
+    precision, device = run.environment["precision"], run.environment["device"]
+    made = "The run was" if seeds == 1 else "The runs were"
+    limits.append(
+        f"One machine. {made} made in {precision} on a {device.upper()}; with another number of "
+        "threads or another processor the last digits of the weights differ, and the figures with "
+        "them. By how much was not measured."
+    )
+    is_cifar = run.evaluation["data"] == "cifar10"
+    if study is not None:
+        limits += _list_limits_of_study(study, is_cifar=is_cifar)
+    if is_cifar:
+        limits.append(
+            "The peers' figures are their own: single runs for the most part, without intervals, "
+            "and not all of them of the same split."
+        )
+        limits.append(
+            "CIFAR-10 has been looked at for many years. What is known to work on it was found "
+            "with the help of its test images, by whoever found it. The test figures of this "
+            "system's earlier recipes were known, too, when later ones were made."
+        )
+    return limits
+
+
+def _list_limits_of_study(study: Study, *, is_cifar: bool) -> list[str]:
+    limits: list[str] = []
+    names = find_confounded(study)
+    if names:
+        kinds = join([name.replace("_", " ") for name in names])
+        limits.append(
+            f"Mask and target together. {capitalise(kinds)} pretraining differ in both, so the "
+            "study does not tell whether hiding parts or what is predicted of them matters; a "
+            "masked autoencoder that predicts pixels (`masked_pixels`) would, and is not trained "
+            "yet."
+        )
+    theirs = find_longer_pretraining(study)
+    if theirs is not None:
+        ours = sorted({each.config["epochs"] for each in study.pretrainings})
+        limits.append(
+            f"Short pretraining. The study's autoencoders had {join(list(map(write_count, ours)))} "
+            f"epochs, the origin's {count_noun(theirs, 'epoch')}. What longer ones would give is "
+            "not known."
+        )
+    if is_cifar and ("origin", "masked") in {
+        (each.encoder, each.name) for each in study.pretrainings
+    }:
+        limits.append(
+            "A study that favours masked pretraining. What its autoencoder predicts of hidden "
+            "patches, and of what size these are, had been chosen with the labels of all "
+            "training and validation images; the controls have the same recipe as the "
+            "fine-tuned classifiers, and no search of their own."
+        )
+    limits += _tell_machines_apart(study)
+    return limits
+
+
+def _tell_machines_apart(study: Study) -> list[str]:
+    """Say what each machine found by itself, where seeds were trained on several."""
+    machines = study.machines
+    if len(machines) < 2:
+        return []
+    effects = [
+        f"{name_pretraining(row.pretraining)} {found} with {name_labels(row.labels)}"
+        for row in find_key_differences(study)
+        if (row.encoder, row.treatment) == (study.encoders[0], "fine_tuned")
+        and (found := _split_effect(row, machines))
+    ]
+    if not effects:
+        return []
+    places = [f"{_name_seeds(machine)} in {machine.precision}" for machine in machines]
+    return [
+        f"{capitalise(count_noun(len(machines), 'machine'))} in the study. "
+        f"{capitalise(join(places))} were trained on machines of different kinds. Each by itself, "
+        f"in this order, the mean differences are {join(effects)}."
+    ]
+
+
+def _split_effect(row: Difference, machines: tuple[Machine, ...]) -> str:
+    """Return a difference's mean on each machine; "" where one of them has no seed of it."""
+    parts = [
+        [row.gains[seed] for seed in machine.seeds if seed in row.gains] for machine in machines
+    ]
+    return join([write_points(fmean(part)) for part in parts]) if all(parts) else ""
+
+
+def _name_seeds(machine: Machine) -> str:
+    noun = "seed" if len(machine.seeds) == 1 else "seeds"
+    return f"{noun} {join([str(seed) for seed in machine.seeds])}"
