@@ -15,7 +15,7 @@ import logging
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -98,6 +98,10 @@ class _Failing:
             self._file.write(memoryview(data)[: len(data) // 2])
             raise
         return self._file.write(data)
+
+    def writelines(self, parts: Iterable[Any]) -> None:
+        for part in parts:
+            self.write(part)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._file, name)

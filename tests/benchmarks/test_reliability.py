@@ -30,6 +30,13 @@ def test_calls_that_fail_lose_nothing():
     assert len(tally.failed) > 2
 
 
+@pytest.mark.parametrize("kind", ["mkdir", "open", "write", "fsync", "replace", "unlink", "rmdir"])
+def test_every_kind_of_call_is_made_to_fail(kind: str):
+    tally = fail_every_call(draws=False, names=("ENOSPC",), only=kind, stride=1000)
+    assert tally.cases == 1
+    assert tally.failed == {kind: 1}
+
+
 def test_a_file_written_carelessly_would_be_found(monkeypatch):
     def write_carelessly(path, data) -> None:
         path.parent.mkdir(exist_ok=True)

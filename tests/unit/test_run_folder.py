@@ -126,6 +126,17 @@ def test_the_weights_of_a_model_can_be_dropped_and_its_history_stays(tmp_path: P
     assert folder.model("other").weights.exists()
 
 
+def test_who_locks_a_folder_finds_no_temporary_files_of_a_killed_process(tmp_path: Path):
+    left = [tmp_path / part / ".x-1234.cae-tmp.json" for part in (".", "models", "plots")]
+    kept = tmp_path / "models" / "x.json"
+    for path in (*left, kept):
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    with RunFolder(tmp_path, "a").lock():
+        assert not any(path.exists() for path in left)
+        assert kept.exists()
+
+
 def test_a_model_is_forgotten_without_those_whose_names_go_on_from_its_own(tmp_path: Path):
     folder = RunFolder(tmp_path, "a")
     own = [folder.model("autoencoder_a").json, folder.plot("autoencoder_a_loss")]

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from cae.checkpoints.state import StateFiles, TrainingState
+from cae.checkpoints.weights import apply_weights
 from cae.config import AutoencoderConfig, ClassifierConfig
 from cae.data.batches import Batches
 from cae.errors import CheckpointError, DivergedError, StoppedError
@@ -293,13 +294,13 @@ class _Training(Generic[Model]):
             self._epoch_started = time.perf_counter() - facts["seconds"]
             self.earlier_seconds = facts["seconds"] + self.history.seconds
             self.best_weights = _select("best", tensors)
-            self._model.load_state_dict(_select("model", tensors), strict=True)
+            apply_weights(self._model, _select("model", tensors), place="its tensors")
             restore_optimizer_state(self._step.optimizer, _select("optimizer", tensors))
             self._sums.restore(tensors["sums"])
             torch.set_rng_state(tensors["random.cpu"])
             if self._runtime.device.type == "cuda" and "random.cuda" in tensors:
                 torch.cuda.set_rng_state(tensors["random.cuda"], self._runtime.device)
-        except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
+        except (KeyError, IndexError, TypeError, ValueError, RuntimeError, CheckpointError) as error:
             raise CheckpointError(
                 f"{self._objective.stage}: the saved state is not one of this version of the "
                 f"program ({error}); --fresh starts over"

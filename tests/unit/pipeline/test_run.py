@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from cae.checkpoints.weights import read_model, read_weights
+from cae.checkpoints.weights import load_model, read_model, read_weights
 from cae.config import AutoencoderConfig, ClassifierConfig, DataConfig, RunConfig, dump
 from cae.data.splits import make_splits
 from cae.errors import ConfigError
+from cae.evaluation.predict import predict_probabilities
 from cae.evaluation.saved import evaluate_model
 from cae.files import read_sealed_json
+from cae.models.classifier import Classifier
+from cae.pipeline.kept import pretrain_into
 from cae.pipeline.run import run
 from cae.training.history import read_history
 
@@ -161,6 +166,30 @@ def test_callbacks_save_the_best_weights_and_keep_the_last_aside(dataset, float3
     assert result.evaluation["validation"]["autoencoder"]["loss"] == best
     assert read_model(result.folder.model("autoencoder_tiny").json).about["weights"] == "best"
     assert result.evaluation["thinned_classes"] == []
+
+
+def test_what_is_told_of_validation_images_is_how_they_are_predicted(dataset, float32, tmp_path):
+    adjusted = CLASSIFIER.model_copy(update={"posthoc_logit_adjustment": 1.0})
+    config = CONFIG.model_copy(update={"classifier": adjusted})
+    result = run(config, dataset, out=tmp_path, name="tiny", runtime=float32)
+    val = make_splits(dataset, config.data).validation
+    model = load_model(read_model(result.folder.model("classifier_tiny").json))
+    assert isinstance(model, Classifier)
+    predicted = predict_probabilities(model, val, runtime=float32).argmax(axis=1)
+    told = result.evaluation["validation"]["classifier"]
+    assert told["accuracy_as_predicted"] == pytest.approx(np.mean(predicted == val.labels))
+    recalls = [np.mean(predicted[val.labels == label] == label) for label in np.unique(val.labels)]
+    assert told["balanced_accuracy_as_predicted"] == pytest.approx(np.mean(recalls))
+
+
+def test_what_was_trained_before_an_interruption_counts(dataset, float32, tmp_path, monkeypatch):
+    def pretrain_for_an_hour(*arguments, **keywords):
+        trained = pretrain_into(*arguments, **keywords)
+        return replace(trained, fit=replace(trained.fit, earlier_seconds=3600.0))
+
+    monkeypatch.setattr(sys.modules["cae.pipeline.run"], "pretrain_into", pretrain_for_an_hour)
+    result = run(CONFIG, dataset, out=tmp_path, name="tiny", runtime=float32)
+    assert 3600 < result.evaluation["seconds"]["total"] < 7200
 
 
 def test_a_name_that_names_no_file_is_refused_before_anything_is_written(

@@ -88,6 +88,28 @@ def test_pretrainings_and_the_whole_budget_cost_the_same(large, encoder: str, sc
         assert abs(whole.flops - scratch.flops - plain) <= epoch
 
 
+def test_the_costs_count_the_images_that_are_trained_on(digits):
+    few = {"arms": ("scratch",), "budgets": (None,), "seeds": (0,)}
+    (cell,) = choose(digits, **few)
+    (balanced,) = make_grid(
+        Choice(settings=(*TINY, "classifier.class_balance=sampling"), **few), digits
+    )
+    counts = make_splits(digits, cell.trial.data).labelled.class_counts()
+    images = int(counts.max()) * len(counts)
+    assert images > counts.sum()
+    assert balanced.trial.flops == pytest.approx(cell.trial.flops * images / counts.sum())
+
+    after = {"arms": ("linear_probe",), "pretrainings": ("plain",), "budgets": (10,), "seeds": (0,)}
+    before = [
+        pretraining_of(cell)
+        for data in (digits, replace(digits, unlabelled=replace(digits.test, labels=None)))
+        for cell in choose(data, **after)
+    ]
+    train = len(make_splits(digits, before[0].data).train)
+    costs = [each.flops for each in before]
+    assert costs[1] == pytest.approx(costs[0] * (train + len(digits.test)) / train)
+
+
 def test_the_arms_of_a_seed_and_budget_are_paired(digits):
     cells = choose(digits, full=True, budgets=(10,), seeds=(3,))
     splits = [make_splits(digits, cell.trial.data).labelled.images for cell in cells]

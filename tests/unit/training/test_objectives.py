@@ -150,6 +150,23 @@ def test_a_reconstruction_loss_equals_its_definition(name, training):
     assert mse == pytest.approx(((x - target) ** 2).mean(), rel=1e-5)
 
 
+@pytest.mark.parametrize("name", ["mean_squared_error", "mean_absolute_error", "huber"])
+def test_the_loss_of_a_masked_autoencoder_is_the_mean_over_what_is_hidden(name):
+    config = make_config(loss=name, mask_ratio=0.6, mask_patch_size=4)
+    model = make_autoencoder(config).eval()
+    batch = draw_batch()
+    measured = ReconstructionObjective(config).measure(model, batch)
+    visible = model.draw_fixed_mask(batch.images)
+    hidden = to_numpy(visible.expand_as(batch.images)) == 0
+    assert 0 < hidden.mean() < 1
+    x = to_numpy(model.predict_hidden(batch.images, visible))[hidden]
+    target = to_numpy(batch.images)[hidden]
+    loss, mse = average(measured)
+    assert measured.loss.item() == pytest.approx(LOSSES[name](x, target), rel=1e-5)
+    assert loss == pytest.approx(measured.loss.item(), rel=1e-6)
+    assert mse == pytest.approx(((x - target) ** 2).mean(), rel=1e-5)
+
+
 @pytest.mark.parametrize(("pixel", "bias"), [(1.0, -1e4), (0.0, 1e4)])
 def test_binary_crossentropy_is_clipped_where_keras_clips_it(pixel, bias):
     """A sigmoid that has reached the wrong end costs -log(1e-7), not infinity."""

@@ -5,22 +5,25 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from cae.checkpoints.state import StateFiles, TrainingState
 from cae.config import AutoencoderConfig
 from cae.data.batches import Batches
-from cae.errors import DivergedError
+from cae.errors import CheckpointError, DivergedError
 from cae.models.autoencoder import make_autoencoder
 from cae.models.classifier import make_classifier
+from cae.run_folder import RunFolder
 from cae.runtime.device import Runtime
 from cae.seeding import derive_seed, make_permutation
 from cae.training.objectives import Measured, ReconstructionObjective
 from cae.training.progress import SilentProgress
-from cae.training.trainer import evaluate_objective, fit
+from cae.training.trainer import Checkpoints, FitResult, evaluate_objective, fit
 
 CPU = torch.device("cpu")
 
@@ -304,6 +307,41 @@ def test_a_training_of_a_few_steps_is_warned_of(laboratory, caplog):
         "the autoencoder has too few steps to learn anything from (2 in all); raise its epochs (1) "
         "or lower its batch_size (5)"
     )
+
+
+def keep_states(folder: Path, *, latest: TrainingState | None = None) -> Checkpoints:
+    files = StateFiles(RunFolder(folder, "t"), "autoencoder_t", {}, {})
+    return Checkpoints(files, latest, every_seconds=0.0, stop_requested=lambda: False)
+
+
+def pretrain_kept(laboratory, checkpoints: Checkpoints, **keys) -> FitResult:
+    config = AutoencoderConfig(image_shape=(8, 8, 3), batch_size=5, epochs=1, **keys)
+    return fit(
+        make_autoencoder(config),
+        ReconstructionObjective(config),
+        train=Batches(laboratory.train, runtime=laboratory.runtime, batch_size=5, shuffle_seed=1),
+        val=None,
+        config=config,
+        runtime=laboratory.runtime,
+        progress=SilentProgress(),
+        checkpoints=checkpoints,
+    )
+
+
+def test_a_state_that_cannot_be_saved_is_told_and_training_goes_on(laboratory, tmp_path, caplog):
+    (tmp_path / "checkpoints").touch()  # where the folder would be
+    result = pretrain_kept(laboratory, keep_states(tmp_path), init_num_filters=2)
+    assert result.history.epochs == 1
+    assert "training goes on, but its state is not saved: " in caplog.text
+
+
+def test_a_state_of_another_network_is_refused_with_what_to_do(laboratory, tmp_path):
+    checkpoints = keep_states(tmp_path)
+    pretrain_kept(laboratory, checkpoints, init_num_filters=2)
+    state = checkpoints.files.read()
+    with pytest.raises(CheckpointError, match=r"of this version .*and \d+ more.*--fresh") as caught:
+        pretrain_kept(laboratory, keep_states(tmp_path, latest=state), init_num_filters=3)
+    assert len(str(caught.value)) < 500
 
 
 def test_weights_that_the_last_step_ruins_are_refused(laboratory):
