@@ -14,6 +14,7 @@ import signal
 import sys
 import tempfile
 import warnings
+import weakref
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -23,6 +24,17 @@ _IMPORTED = (
     # These where they are first used.
     *("sklearn.datasets", "torchmetrics.functional.image", "torch._dynamo"),
 )
+
+
+_started: list[weakref.ref[Command]] = []
+
+
+def kill_commands() -> None:
+    """Kill what a test has left running, which nobody would wait for."""
+    for command in filter(None, (reference() for reference in _started)):
+        if command.poll() is None:
+            command.kill()
+    _started.clear()
 
 
 class Command:
@@ -47,6 +59,7 @@ class Command:
         )
         self._process = process
         process.start()
+        _started.append(weakref.ref(self))
         for connection in (read, write, out):
             connection.close()
 

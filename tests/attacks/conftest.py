@@ -7,7 +7,9 @@ import logging
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -42,6 +44,37 @@ class Answer:
 
 
 Call = Callable[..., Answer]
+
+
+def read_status(name: str) -> float:
+    """Return a figure of this process's memory in MiB."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1]) / 1024
+    raise AssertionError(name)
+
+
+@contextmanager
+def stay_bounded(*, mib: float, seconds: float = 5) -> Iterator[None]:
+    """Check that the block takes little more memory than is taken now, and little time.
+
+    The peak that the system tells is of the whole life of a process: it is set back first.
+    """
+    started = time.process_time()
+    if not Path("/proc/self/clear_refs").exists():
+        yield
+    else:
+        Path("/proc/self/clear_refs").write_text("5")
+        before = read_status("VmRSS")
+        yield
+        assert read_status("VmHWM") - before < mib
+    assert time.process_time() - started < seconds
+
+
+@pytest.fixture(scope="session")
+def bounded() -> Callable[..., AbstractContextManager[None]]:
+    """A context manager that checks what its block takes of memory and time."""
+    return stay_bounded
 
 
 @pytest.fixture

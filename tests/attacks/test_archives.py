@@ -154,7 +154,7 @@ def test_a_member_that_claims_exabytes_is_not_skipped_step_by_step(name, size, t
     started = time.process_time()
     with pytest.raises(DataError, match=f"claims {size:,} bytes"):
         load_cifar10(path)
-    assert time.process_time() - started < 1
+    assert time.process_time() - started < 5
 
 
 def test_a_huge_number_of_members_is_not_read_to_its_end(tmp_path, monkeypatch):
@@ -162,7 +162,7 @@ def test_a_huge_number_of_members_is_not_read_to_its_end(tmp_path, monkeypatch):
     started = time.process_time()
     with pytest.raises(DataError, match="more than 100 members"):
         load_cifar10(path)
-    assert time.process_time() - started < 1
+    assert time.process_time() - started < 5
 
 
 def test_headers_that_announce_headers_without_end_are_refused(tmp_path):

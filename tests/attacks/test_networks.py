@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import resource
-import time
 
 import pytest
 
@@ -24,47 +22,37 @@ HUGE = [
 ]
 
 
-def peak_mib() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
 @pytest.mark.parametrize("values", HUGE, ids=str)
-def test_a_models_json_cannot_ask_for_it(values, tiny_model, call_cae, alter):
+def test_a_models_json_cannot_ask_for_it(values, tiny_model, call_cae, alter, bounded):
     content = read_json(tiny_model.json)
     sections = {name: content[name] for name in ("autoencoder_config", "classifier_config")}
     for section in sections.values():
         section |= {key: values[key] for key in values if key in section}
     alter(tiny_model.json, **sections)
-    before, started = peak_mib(), time.process_time()
-    answer = call_cae("predict", "none.png", "--model", tiny_model.json)
+    with bounded(mib=100):
+        answer = call_cae("predict", "none.png", "--model", tiny_model.json)
     assert answer.code == 4
     assert next(iter(values)) in answer.err
     assert answer.err.count("\n") == 1
-    assert time.process_time() - started < 1
-    assert peak_mib() - before < 100
 
 
 @pytest.mark.parametrize("values", HUGE, ids=str)
-def test_a_setting_cannot_ask_for_it(values, call_cae):
+def test_a_setting_cannot_ask_for_it(values, call_cae, bounded):
     settings = [f"--set={key}={json.dumps(value)}" for key, value in values.items()]
-    before, started = peak_mib(), time.process_time()
-    answer = call_cae("run", "--data", "digits", "--preset", "base", *settings)
+    with bounded(mib=100):
+        answer = call_cae("run", "--data", "digits", "--preset", "base", *settings)
     assert answer.code == 2
     assert next(iter(values)) in answer.err
-    assert time.process_time() - started < 1
-    assert peak_mib() - before < 100
 
 
-def test_a_network_of_gigabytes_is_not_made_for_a_file_of_kilobytes(tiny_model, alter):
+def test_a_network_of_gigabytes_is_not_made_for_a_file_of_kilobytes(tiny_model, alter, bounded):
     """Below the bound of every configuration, the weights that are there decide."""
     config = read_json(tiny_model.json)["autoencoder_config"]
     large = {"init_num_filters": 4096, "layers_per_block": 3}
     alter(tiny_model.json, autoencoder_config=config | large)
-    before, started = peak_mib(), time.process_time()
-    with pytest.raises(CheckpointError, match="do not fit the configured model"):
+    refused = pytest.raises(CheckpointError, match="do not fit the configured model")
+    with bounded(mib=100), refused:
         load_model(read_model(tiny_model.json))
-    assert time.process_time() - started < 1
-    assert peak_mib() - before < 100
 
 
 def test_a_million_class_names_are_not_given_a_million_outputs(tiny_model, alter):

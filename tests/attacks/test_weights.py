@@ -67,7 +67,7 @@ def test_a_header_that_lies_is_refused_at_once(name, tmp_path):
     started = time.process_time()
     with pytest.raises(CheckpointError, match=r"w\.safetensors: not a whole safetensors file"):
         read_weights(path)
-    assert time.process_time() - started < 1
+    assert time.process_time() - started < 5
 
 
 def test_a_header_that_lies_is_never_parsed_while_its_checksum_is_not_the_models(tiny_model):

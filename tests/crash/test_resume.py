@@ -54,17 +54,19 @@ def test_with_every_optimizer_and_everything_random(
         {"optimizer": optimizer, **LIVELY_AUTOENCODER},
         {"optimizer": optimizer, **LIVELY_CLASSIFIER},
     )
-    assert_equal_by_sittings(experiment, result_of, config, tmp_path, steps=4)
+    assert_equal_by_sittings(experiment, result_of, config, tmp_path, steps=9)
 
 
-@pytest.mark.parametrize("schedule", ["constant", "linear", "cosine", "one_cycle"])
-@pytest.mark.parametrize("frozen", [True, False])
+@pytest.mark.parametrize(
+    ("schedule", "frozen"),
+    [("constant", True), ("linear", False), ("cosine", True), ("one_cycle", False)],
+)
 def test_with_every_schedule_and_a_frozen_encoder(
     experiment, config_of, result_of, tmp_path, schedule, frozen
 ):
     keys = {"lr_schedule": schedule}
     config = config_of(keys, {**keys, "freeze_encoder": frozen, "data_augmentation": not frozen})
-    assert_equal_by_sittings(experiment, result_of, config, tmp_path, steps=5)
+    assert_equal_by_sittings(experiment, result_of, config, tmp_path, steps=9)
 
 
 CHANGED = {
@@ -111,7 +113,7 @@ def test_with_every_encoder_masked_where_it_can_be_and_small_images_first(
             "posthoc_logit_adjustment": 0.5,
         },
     )
-    assert_equal_by_sittings(experiment, result_of, config, tmp_path, steps=4)
+    assert_equal_by_sittings(experiment, result_of, config, tmp_path, steps=9)
 
 
 def test_without_validation_images(experiment, config_of, result_of, tmp_path):
@@ -123,7 +125,7 @@ def test_without_validation_images(experiment, config_of, result_of, tmp_path):
     assert "validation" not in evaluation["split"]
 
 
-@pytest.mark.parametrize("steps", [1, 2, 3, 7])
+@pytest.mark.parametrize("steps", [1, 3, 7])
 def test_wherever_it_is_stopped(experiment, config_of, result_of, tmp_path, steps: int):
     """In the middle of an epoch, at its end, and between the batches of validation."""
     config = config_of(LIVELY_AUTOENCODER, LIVELY_CLASSIFIER)

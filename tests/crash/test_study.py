@@ -6,6 +6,7 @@ import csv
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,9 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX's signals
 
 GRID = (
     *("study", "--data", "digits", "--device", "cpu", "--precision", "float32"),
-    *("--labels", "20", "--seeds", "2", "--finetune-epochs", "8", "--save-every", "0.1"),
+    *("--labels", "20", "--seeds", "1", "--finetune-epochs", "8", "--save-every", "0"),
     *("--arm", "scratch", "--arm", "fine_tuned", "--pretraining", "plain"),
-    *("--pretrain-epochs", "3", "--set", "init_num_filters=2", "--set", "layers_per_block=1"),
+    *("--pretrain-epochs", "2", "--set", "init_num_filters=2", "--set", "layers_per_block=1"),
 )
 
 
@@ -50,7 +51,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, str]
     out = tmp_path_factory.mktemp("undisturbed")
     finish(out)
     figures = read_figures(out)
-    assert len(figures) == 4
+    assert len(figures) == 2
     return figures
 
 
@@ -60,11 +61,12 @@ def wait_for_states(process: Command, out: Path, *, trials: int) -> None:
         over = len(list(out.glob("trials/*/result.json")))
         if over >= trials and list(out.glob("trials/*/checkpoints/*.state")):
             return
+        time.sleep(0.02)  # The study is to have the processor.
     pytest.fail("it ended before it could be disturbed")
 
 
 @pytest.mark.parametrize(
-    "trials", [pytest.param(0, marks=pytest.mark.slow), 1, pytest.param(4, marks=pytest.mark.slow)]
+    "trials", [pytest.param(0, marks=pytest.mark.slow), 1, pytest.param(2, marks=pytest.mark.slow)]
 )
 def test_a_study_killed_in_a_trial_goes_on_in_the_middle_of_it(
     undisturbed, tmp_path: Path, trials: int
@@ -78,7 +80,7 @@ def test_a_study_killed_in_a_trial_goes_on_in_the_middle_of_it(
     assert read_figures(tmp_path) == undisturbed
     # What was finished before is not made again.
     assert all(path.read_bytes() == content for path, content in finished.items())
-    assert told.count("seed") == 6 - len(finished)
+    assert told.count("seed") == 3 - len(finished)
     assert not list(tmp_path.rglob("*.cae-tmp*"))
     assert not list(tmp_path.glob("trials/*/checkpoints"))
 

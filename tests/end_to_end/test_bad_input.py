@@ -65,19 +65,21 @@ def test_a_pickle_that_tries_to_run_code(cae):
     assert trace.exists()
 
 
-def test_a_configuration_with_a_typo(cae):
+def test_a_configuration_with_a_typo(forked_cae):
     arguments = ("run", "--data", "digits", "--set", "epoch=3")
-    refuse(cae, *arguments, code=2, words="unknown key 'epoch'; did you mean 'epochs'?")
+    refuse(forked_cae, *arguments, code=2, words="unknown key 'epoch'; did you mean 'epochs'?")
 
 
-def test_an_image_that_is_not_an_image(cae, tiny_model: Path):
-    (cae.folder / "no.png").write_text("I am no image")
-    refuse(cae, "predict", "no.png", "--model", tiny_model, code=3, words="no.png: not an image")
+def test_an_image_that_is_not_an_image(forked_cae, tiny_model: Path):
+    (forked_cae.folder / "no.png").write_text("I am no image")
+    refuse(
+        forked_cae, "predict", "no.png", "--model", tiny_model, code=3, words="no.png: not an image"
+    )
 
 
-def test_a_folder_that_cannot_be_written(cae):
-    (cae.folder / "file").touch()
-    result = cae("pretrain", "--data", "digits", "--out", "file/inside")
+def test_a_folder_that_cannot_be_written(forked_cae):
+    (forked_cae.folder / "file").touch()
+    result = forked_cae("pretrain", "--data", "digits", "--out", "file/inside")
     assert result.returncode == 2
     assert "error: file/inside: cannot be written: Not a directory" in result.stderr
     assert "Traceback" not in result.stderr

@@ -9,7 +9,7 @@ from PIL import Image
 
 
 def test_a_run_without_cifar10_goes_on_loudly_with_the_digits_and_its_model_is_used_again(
-    cae, tiny_options: list[str]
+    cae, forked_cae, tiny_options: list[str]
 ):
     run = cae("run", *tiny_options)
     assert run.returncode == 0, run.stderr
@@ -25,7 +25,7 @@ def test_a_run_without_cifar10_goes_on_loudly_with_the_digits_and_its_model_is_u
     assert not [path for path in cae.folder.rglob(".*") if path.is_file()]
 
     model = folder / "models" / "classifier_digits.json"
-    evaluate = cae("evaluate", model, "--json")
+    evaluate = forked_cae("evaluate", model, "--json")
     assert evaluate.returncode == 0, evaluate.stderr
     scores = json.loads(evaluate.stdout)
     measured = evaluation["test"]["classifier"]
@@ -33,7 +33,7 @@ def test_a_run_without_cifar10_goes_on_loudly_with_the_digits_and_its_model_is_u
 
     picture = cae.folder / "grey.png"
     Image.fromarray(np.full((50, 80), 128, np.uint8)).save(picture)
-    predict = cae("predict", "grey.png", "--json")
+    predict = forked_cae("predict", "grey.png", "--json")
     assert predict.returncode == 0, predict.stderr
     assert "model: runs/digits-digits/models/classifier_digits.json\n" in predict.stderr
     assert "trained on the built-in digits" in predict.stderr
@@ -42,7 +42,7 @@ def test_a_run_without_cifar10_goes_on_loudly_with_the_digits_and_its_model_is_u
     assert answer["class"] in measured["per_class"]
     assert abs(sum(answer["probabilities"].values()) - 1) < 1e-5
 
-    again = cae("run", *tiny_options)
+    again = forked_cae("run", *tiny_options)
     assert again.returncode == 0
     assert "complete" in again.stderr
     assert again.stdout == run.stdout

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.processes import Command
 
@@ -132,10 +133,16 @@ def test_a_full_disk_ends_the_run_with_a_message_and_room_lets_it_go_on(
     assert hash_models(forked_cae.folder / "out") == hash_models(undisturbed)
 
 
-def test_data_that_vanished_end_the_resumed_run_and_lose_nothing(forked_cae, cifar10_folder: Path):
+def test_data_that_vanished_end_the_resumed_run_and_lose_nothing(forked_cae):
     data = forked_cae.folder / "data"
-    shutil.copytree(cifar10_folder, data)
-    arguments = ("run", "--data", data, "--out", "out", "--preset", "quick", "--save-every", "0")
+    for shade in range(40):
+        path = data / ("dark" if shade < 20 else "light") / f"{shade}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (32, 32), (6 * shade,) * 3).save(path)
+    arguments = (
+        *("run", "--data", data, "--out", "out", "--preset", "base", "--save-every", "0"),
+        *("--set", "init_num_filters=2", "--set", "autoencoder.epochs=500"),
+    )
     process = forked_cae.start(*arguments)
     list(read_until_training(process))
     process.terminate()

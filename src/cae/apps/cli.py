@@ -40,9 +40,8 @@ def describe_program(
 ) -> None:
     """Classify CIFAR-10 with a convolutional autoencoder.
 
-    First an autoencoder learns to reconstruct the images, without their labels. Then a
-    classifier learns on top of its encoder. At the end both are measured on test images that
-    neither has seen.
+    First an autoencoder learns from the images, without their labels. Then a classifier learns
+    on top of its encoder. At the end both are measured on test images that neither has seen.
 
     \b
     Examples:
