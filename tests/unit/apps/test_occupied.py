@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from cae.files import read_sealed_json, write_sealed_json, write_text
+from cae.report.run_plots import draw_run
+
+pytestmark = pytest.mark.usefixtures("ready_pictures")
 
 
 def test_a_finished_run_is_shown_and_not_repeated(train_tiny, snapshot, finished_run: Path):
@@ -122,6 +125,7 @@ def test_pictures_of_a_replaced_run_are_never_taken_for_the_new_ones(
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
+    monkeypatch.setattr("cae.draw_run", draw_run)
     plots = finished_run / "plots"
     before = snapshot(plots)
     with monkeypatch.context() as patch:
