@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from statistics import fmean, stdev
+from statistics import fmean
 
-from scipy import stats
-
+from cae.intervals import compute_student_interval
 from cae.report.sources import Run
-
-_CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +45,8 @@ class Group:
         if len(values) == 1:
             low, high = self.first.scores["accuracy_interval"]
             return Accuracy(values[0], low, high, 1)
-        mean, count = fmean(values), len(values)
-        reach = float(stats.t.ppf((1 + _CONFIDENCE) / 2, count - 1)) * stdev(values)
-        reach /= math.sqrt(count)
-        return Accuracy(mean, max(mean - reach, 0.0), min(mean + reach, 1.0), count)
+        low, high = compute_student_interval(values, within=(0.0, 1.0))
+        return Accuracy(fmean(values), low, high, len(values))
 
     def mean(self, read: Callable[[Run], float | None]) -> float | None:
         """Return the mean over the runs of what `read` reads, None where a run has none."""

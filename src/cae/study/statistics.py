@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-_CONFIDENCE = 0.95
+from cae.intervals import CONFIDENCE, compute_student_interval
+
 _RESAMPLES = 10_000
 # Where there are more ways to set the signs, so many of them are drawn.
 _MOST_SIGNS = 2**16
@@ -52,18 +53,17 @@ def estimate_mean(
     mean, count = float(data.mean()), len(data)
     if count < 2:
         return Estimate(mean, None, None, None, None, count)
-    reach = float(stats.t.ppf((1 + _CONFIDENCE) / 2, count - 1) * data.std(ddof=1) / count**0.5)
     drawn: Any = stats.bootstrap(
         (data,),
         np.mean,
         n_resamples=_RESAMPLES,
-        confidence_level=_CONFIDENCE,
+        confidence_level=CONFIDENCE,
         method="percentile",
         rng=np.random.default_rng(seed),
     )
-    low, high = map(float, drawn.confidence_interval)
-    smallest, largest = within
-    return Estimate(mean, max(mean - reach, smallest), min(mean + reach, largest), low, high, count)
+    low, high = compute_student_interval(data.tolist(), within=within)
+    ends = drawn.confidence_interval
+    return Estimate(mean, low, high, float(ends.low), float(ends.high), count)
 
 
 def compute_sign_flip_p(differences: Sequence[float]) -> float:
