@@ -2,7 +2,7 @@
 
 from cae.config.autoencoder import AutoencoderConfig, Regularizer
 from cae.config.classifier import ClassifierConfig
-from cae.config.ineffective import find_ineffective_keys, find_off_switches
+from cae.config.ineffective import find_ineffective_keys, find_reason_without_effect
 from cae.config.parsing import (
     dump,
     parse_autoencoder_config,
@@ -23,7 +23,7 @@ __all__ = [
     "StageConfig",
     "dump",
     "find_ineffective_keys",
-    "find_off_switches",
+    "find_reason_without_effect",
     "parse_autoencoder_config",
     "parse_classifier_config",
     "parse_section",

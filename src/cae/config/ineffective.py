@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from cae.config.autoencoder import AutoencoderConfig
 from cae.config.classifier import ClassifierConfig
+
+Values = Mapping[str, Any]
 
 # The keys of which each must be on for a key to have an effect.
 _SWITCHES = {
@@ -27,63 +29,55 @@ _SWITCHES = {
     "augmentation_whole_pixels": ("data_augmentation",),
     "augmentation_alternating_flip": ("data_augmentation", "augmentation_flip"),
 }
+# When another key's value leaves a key without effect, and how that is told.
+_RULES: Mapping[str, tuple[Callable[[Values], bool], str]] = {
+    "gaussian_noise_stddev": (
+        lambda of: not (of["gaussian_noise_input"] or of["gaussian_noise_hidden"]),
+        "gaussian_noise_input and gaussian_noise_hidden are off",
+    ),
+    "low_resolution_side": (
+        lambda of: of["low_resolution_epochs"] == 0,
+        "low_resolution_epochs is 0",
+    ),
+    "init_num_filters": (lambda of: bool(of["filters_per_block"]), "filters_per_block is given"),
+    # The decoder of the whitened encoder predicts whole images by patches too.
+    "mask_patch_size": (
+        lambda of: of["mask_ratio"] == 0 and of["encoder"] != "whitened",
+        "mask_ratio is 0",
+    ),
+    "target": (lambda of: of["mask_ratio"] == 0, "mask_ratio is 0"),
+    # To switch off what is not there is no mistake.
+    "batch_norm": (
+        lambda of: of["batch_norm"] and of.get("encoder") == "residual",
+        "encoder is residual",
+    ),
+    "dense": (lambda of: of["dense"] and of["head"] == "linear", "head is linear"),
+    "freeze_encoder_epochs": (lambda of: of["freeze_encoder"], "freeze_encoder is on"),
+    "layer_decay": (lambda of: of["freeze_encoder"], "freeze_encoder is on"),
+}
 
 
-def find_off_switches(key: str, values: Mapping[str, Any]) -> list[str]:
-    """Return the keys that, being off, keep `key` from having an effect.
+def find_reason_without_effect(key: str, values: Values) -> str | None:
+    """Return why `key` has no effect, as a clause; None where it has one.
 
     Args:
         key: of a stage.
-        values: of that stage's keys.
+        values: of all of that stage's keys.
     """
-    if key == "gaussian_noise_stddev":  # for which one of two is enough
-        either = ["gaussian_noise_input", "gaussian_noise_hidden"]
-        return [] if any(values[switch] for switch in either) else either
-    return [switch for switch in _SWITCHES.get(key, ()) if not values[switch]]
+    off = [switch for switch in _SWITCHES.get(key, ()) if not values[switch]]
+    if off:
+        return f"{' and '.join(off)} {'is' if len(off) == 1 else 'are'} off"
+    is_idle, reason = _RULES.get(key, (lambda _: False, ""))
+    return reason if is_idle(values) else None
 
 
 def find_ineffective_keys(config: AutoencoderConfig | ClassifierConfig) -> list[str]:
-    """Return a sentence for each key that was changed but has no effect while its switch is off."""
-    fields = type(config).model_fields
-    sentences: list[str] = []
+    """Return a sentence for each key that was changed and has no effect."""
     values = config.model_dump()
-    for key in (*_SWITCHES, "gaussian_noise_stddev"):
-        if key not in fields or values[key] == fields[key].default:
-            continue
-        off = find_off_switches(key, values)
-        if off:
-            sentences.append(
-                f"{key} has no effect while {' and '.join(off)} "
-                f"{'is' if len(off) == 1 else 'are'} off"
-            )
-    if config.low_resolution_epochs == 0:
-        needed = "low_resolution_epochs is 0"
-        sentences += _find_unread(config, ("low_resolution_side",), needed)
-    if isinstance(config, AutoencoderConfig):
-        if not config.uses_patches:
-            sentences += _find_unread(config, ("mask_patch_size",), "mask_ratio is 0")
-        if config.filters_per_block:
-            sentences += _find_unread(config, ("init_num_filters",), "filters_per_block is given")
-        if config.encoder == "residual":
-            sentences += _find_unread(config, ("batch_norm",), "encoder is residual")
-    else:
-        sentences += _find_ineffective_of_classifier(config)
-    return sentences
-
-
-def _find_ineffective_of_classifier(config: ClassifierConfig) -> list[str]:
     sentences: list[str] = []
-    if config.freeze_encoder:
-        trained = ("freeze_encoder_epochs", "layer_decay")
-        sentences += _find_unread(config, trained, "freeze_encoder is on")
-    if config.head == "linear":
-        sentences += _find_unread(config, ("dense",), "head is linear")
+    for key, field in type(config).model_fields.items():
+        if values[key] != field.default:
+            reason = find_reason_without_effect(key, values)
+            if reason is not None:
+                sentences.append(f"{key} has no effect while {reason}")
     return sentences
-
-
-def _find_unread(
-    config: AutoencoderConfig | ClassifierConfig, keys: Sequence[str], reason: str
-) -> list[str]:
-    fields = type(config).model_fields
-    changed = [key for key in keys if getattr(config, key) != fields[key].default]
-    return [f"{key} has no effect while {reason}" for key in changed]

@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cae.config import RunConfig, dump, find_off_switches
+from cae.config import RunConfig, dump, find_reason_without_effect
 from cae.presets import load_preset, preset_keys, preset_names
 from cae.report.sources import Run
 
@@ -78,28 +78,8 @@ def make_changes_tables(runs: Sequence[Run]) -> dict[str, Any]:
 
 
 def acts(key: str, values: Mapping[str, Any]) -> bool:
-    """Return whether a key of a stage has an effect, given the stage's other keys.
-
-    It has none where its switch is off, or where another key has taken its place.
-    """
-    replaced = {
-        "init_num_filters": "filters_per_block",
-        "freeze_encoder_epochs": "freeze_encoder",
-        "layer_decay": "freeze_encoder",
-    }
-    if key in replaced:
-        return not values[replaced[key]]
-    if key == "low_resolution_side":
-        return values["low_resolution_epochs"] > 0
-    if key == "dense":
-        return values["head"] != "linear"
-    if key == "batch_norm":
-        return values.get("encoder") != "residual"
-    if key == "target":
-        return values["mask_ratio"] > 0
-    if key == "mask_patch_size":  # By which the whitened encoder's decoder predicts whole images.
-        return values["mask_ratio"] > 0 or values["encoder"] == "whitened"
-    return not find_off_switches(key, values)
+    """Return whether a key of a stage has an effect, given all of the stage's keys."""
+    return find_reason_without_effect(key, values) is None
 
 
 def list_commands(runs: Sequence[Run]) -> list[str]:
