@@ -47,15 +47,15 @@ def tell_data(run: Run) -> str:
             "choose by."
         )
     else:
-        known = (
-            "; the test figures of earlier recipes were known then (see Limits)"
+        whole = f"All {train:,} of them" if sentences else f"All {train:,} training images"
+        # Of somebody's own recipe nobody here knows how it was chosen.
+        chosen = (
+            ": every choice was made before, on runs that set images aside for validation; the "
+            "test figures of earlier recipes were known then (see Limits)"
             if run.evaluation["data"] == "cifar10"
-            else ""
+            else ", none validates"
         )
-        sentences.append(
-            f"All {train:,} of them are trained on: every choice was made before, on runs that set "
-            f"images aside for validation{known}."
-        )
+        sentences.append(f"{whole} are trained on{chosen}.")
     if thinned:
         sentences.append(
             f"The {test:,} test images are not thinned. They are read once, at the end; "

@@ -82,6 +82,9 @@ def test_nothing_is_said_of_thinning_where_nothing_is_thinned(make_run: Make):
     run.evaluation["thinned_classes"] = []
     words = tell_data(run)
     assert words.startswith("Of 300 images 22% are set aside for validation")
+    whole = make_run(validates=False)
+    whole.evaluation.update(thinned_classes=[], data="flowers")
+    assert tell_data(whole).startswith("All 250 training images are trained on, none validates.")
     assert "thinned" not in words
     assert "removed" not in words
 
