@@ -68,9 +68,9 @@ def _write_damage(found: dict[str, Any]) -> list[list[str]]:
         [
             "the latest state cut at a random byte, or with a random bit flipped",
             f"{cases['cut, read'] + cases['bit, read']:,}",
-            f"each gave way to the state before it; {cases['cut, gone on with']} and "
-            f"{cases['bit, gone on with']} were gone on with to the end; {_count(states)} had "
-            "another result",
+            f"each gave way to the state before it; {cases['cut, gone on with']} of the cut and "
+            f"{cases['bit, gone on with']} of the flipped were then trained to the end: "
+            f"{_count(states)} had another result",
             _name_command("damage"),
         ],
         [

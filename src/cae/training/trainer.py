@@ -300,7 +300,7 @@ class _Training(Generic[Model]):
             torch.set_rng_state(tensors["random.cpu"])
             if self._runtime.device.type == "cuda" and "random.cuda" in tensors:
                 torch.cuda.set_rng_state(tensors["random.cuda"], self._runtime.device)
-        except (KeyError, IndexError, TypeError, ValueError, RuntimeError, CheckpointError) as error:
+        except (LookupError, TypeError, ValueError, RuntimeError, CheckpointError) as error:
             raise CheckpointError(
                 f"{self._objective.stage}: the saved state is not one of this version of the "
                 f"program ({error}); --fresh starts over"
