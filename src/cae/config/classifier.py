@@ -6,9 +6,19 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from cae.config.stages import Count, NonNegative, Share, StageConfig, WholeNumber, as_names
+from cae.config.stages import (
+    Count,
+    NonNegative,
+    Share,
+    StageConfig,
+    WholeNumber,
+    as_long_name,
+    as_names,
+)
 
-WeightedMetric = Literal["accuracy", "categorical_crossentropy", "top_5_accuracy"]
+WeightedMetric = Annotated[
+    Literal["accuracy", "categorical_crossentropy", "top_5_accuracy"], as_long_name
+]
 TestTimeAugmentation = Literal["none", "flip", "flip_and_shift"]
 
 

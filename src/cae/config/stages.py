@@ -14,6 +14,13 @@ Optimizer = Literal[
 ]
 Schedule = Literal["constant", "linear", "cosine", "one_cycle"]
 
+# Keras's other names. Everything behind the door knows the long ones alone.
+_KERAS_SHORT = {
+    "mse": "mean_squared_error",
+    "mae": "mean_absolute_error",
+    "acc": "accuracy",
+}
+
 
 def _to_tuple(value: object) -> tuple[object, ...] | None:
     # JSON has no tuples; a frozen model must not hold a mutable list.
@@ -41,8 +48,13 @@ def _make_shape(value: object) -> object:
     return shape
 
 
+def _write_out(value: object) -> object:
+    return _KERAS_SHORT.get(value, value) if isinstance(value, str) else value
+
+
 as_names = BeforeValidator(_make_names)
 as_counts = BeforeValidator(_make_counts)
+as_long_name = BeforeValidator(_write_out)
 
 # The bound is beyond every use; numbers beyond it overflow inside the libraries.
 Count = Annotated[int, Field(ge=1, le=1_000_000)]

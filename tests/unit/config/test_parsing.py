@@ -60,7 +60,7 @@ BAD_VALUES = [
     (AutoencoderConfig, "early_stopping_patience", -1, "greater than or equal to 0"),
     (AutoencoderConfig, "optimizer", "adma", "'adam', 'adamw', 'sgd', 'rmsprop', 'adagrad'"),
     (AutoencoderConfig, "optimizer", ["adam"], "'nadam'"),
-    (AutoencoderConfig, "loss", "mse", "'mean_squared_error', 'mean_absolute_error'"),
+    (AutoencoderConfig, "loss", "msle", "'mean_squared_error', 'mean_absolute_error'"),
     (AutoencoderConfig, "kernel_regularizer_type", "l3", "'l1', 'l2' or 'l1_l2'"),
     (AutoencoderConfig, "lr_schedule", "step", "'constant', 'linear', 'cosine' or 'one_cycle'"),
     (AutoencoderConfig, "seed", -1, "greater than or equal to 0"),

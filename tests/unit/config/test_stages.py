@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cae.config import AutoencoderConfig, ClassifierConfig
+from cae.config import AutoencoderConfig, ClassifierConfig, dump, parse_section
 from cae.config.stages import StageConfig
 
 
@@ -18,3 +18,17 @@ def test_both_stages_have_the_shared_keys(kind):
 def test_only_the_classifier_changes_its_images_unless_told_to():
     assert not AutoencoderConfig().data_augmentation
     assert ClassifierConfig().data_augmentation
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "short", "long"),
+    [
+        (AutoencoderConfig, "loss", "mse", "mean_squared_error"),
+        (AutoencoderConfig, "loss", "mae", "mean_absolute_error"),
+        (ClassifierConfig, "weighted_metrics", ["acc"], ["accuracy"]),
+    ],
+)
+def test_keras_s_short_names_are_written_out_at_the_door(kind, key, short, long):
+    config = parse_section(kind, {key: short}, place="mine.json")
+    assert config == parse_section(kind, {key: long}, place="mine.json")
+    assert dump(config)[key] == long
