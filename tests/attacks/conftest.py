@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -55,7 +55,7 @@ def read_status(name: str) -> float:
 
 
 @contextmanager
-def stay_bounded(*, mib: float, seconds: float = 5) -> Iterator[None]:
+def stay_bounded(*, mib: float, seconds: float = 5) -> Generator[None]:
     """Check that the block takes little more memory than is taken now, and little time.
 
     The peak that the system tells is of the whole life of a process: it is set back first.

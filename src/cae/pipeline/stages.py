@@ -87,10 +87,11 @@ def pretrain(
     if config.mask_ratio > 0 or config.low_resolution_epochs > 0:
         # Whoever takes the encoder shows it whole images of full size.
         _estimate_statistics(model.encoder, train, runtime)
-        weights = copy_weights(model)
-        if result.chosen == "best":
+        weights, history = copy_weights(model), result.history
+        is_last = history.best_epoch == history.epochs
+        if result.chosen == "best" or is_last:
             result = replace(result, best_weights=weights)
-        else:
+        if result.chosen == "last" or is_last:
             result = replace(result, last_weights=weights)
     return Trained(model, result)
 

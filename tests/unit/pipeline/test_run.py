@@ -174,11 +174,13 @@ def test_what_is_told_of_validation_images_is_how_they_are_predicted(dataset, fl
     result = run(config, dataset, out=tmp_path, name="tiny", runtime=float32)
     val = make_splits(dataset, config.data).validation
     model = load_model(read_model(result.folder.model("classifier_tiny").json))
+    labels = val.labels
     assert isinstance(model, Classifier)
+    assert labels is not None
     predicted = predict_probabilities(model, val, runtime=float32).argmax(axis=1)
     told = result.evaluation["validation"]["classifier"]
-    assert told["accuracy_as_predicted"] == pytest.approx(np.mean(predicted == val.labels))
-    recalls = [np.mean(predicted[val.labels == label] == label) for label in np.unique(val.labels)]
+    assert told["accuracy_as_predicted"] == pytest.approx(np.mean(predicted == labels))
+    recalls = [np.mean(predicted[labels == label] == label) for label in np.unique(labels)]
     assert told["balanced_accuracy_as_predicted"] == pytest.approx(np.mean(recalls))
 
 
