@@ -20,8 +20,8 @@ def study(
             "--plan",
             metavar="NAME",
             help="The question: labels (does an autoencoder first help, at which number of "
-            "labels?) or origin (the origin's seven regularisations, and ways to make up for "
-            "the thinned classes).",
+            "labels?) or origin (the origin's own comparisons: seven regularisations, then "
+            "augmentation, dropout, all layers, and ways to make up for the thinned classes).",
         ),
     ] = "labels",
     encoder: Annotated[
@@ -43,8 +43,9 @@ def study(
             metavar="NAME",
             help="What is done with the encoder, as often as needed: scratch, "
             "scratch_whole_budget, linear_probe, frozen, fine_tuned (plan origin: scratch, frozen, "
-            "class_weights, balanced_sampling, logit_adjustment).  [default: what two cores can "
-            "do in some hours; --dry-run shows it]",
+            "no_augmentation, head_dropout, all_layers, class_weights, balanced_sampling, "
+            "logit_adjustment).  [default: what two cores can do in some hours; --dry-run shows "
+            "it]",
         ),
     ] = None,
     pretraining: Annotated[

@@ -140,21 +140,34 @@ _REGULARISATIONS: dict[str, dict[str, Any]] = {
         "dropout": False,
         "activity_regularizer": True,
         "activity_regularizer_type": "l1",
-        "activity_regularizer_value": 1e-8,
+        # The origin's 1e-8: Keras 2.2.5 summed the penalty over the 64 images of a batch, where
+        # here, as in Keras 3, it is divided by their number.
+        "activity_regularizer_value": 64 * 1e-8,
     },
 }
 _ORIGIN = {"freeze_encoder": True}  # its own recipe, which the plan's recipe is
-_BALANCED = ("class_weights", "balanced_sampling", "logit_adjustment")
+# What was tried on top of that: by the origin its augmentation, its dropout and its class weights.
+_ON_BASE = (
+    "no_augmentation",
+    "head_dropout",
+    "all_layers",
+    "class_weights",
+    "balanced_sampling",
+    "logit_adjustment",
+)
 _ORIGIN_PAIRS = [
     ("scratch", NO_PRETRAINING),
     *(("frozen", name) for name in _REGULARISATIONS),
-    *((arm, _BASE) for arm in _BALANCED),
+    *((arm, _BASE) for arm in _ON_BASE),
 ]
 
 ORIGIN = Plan(
     arms={
         "scratch": Arm(_SCRATCH),
         "frozen": Arm(_ORIGIN, controls=("scratch",)),
+        "no_augmentation": Arm({**_ORIGIN, "data_augmentation": False}, controls=("frozen",)),
+        "head_dropout": Arm({**_ORIGIN, "dropout": True}, controls=("frozen",)),
+        "all_layers": Arm({"freeze_encoder": False}, controls=("scratch", "frozen")),
         "class_weights": Arm({**_ORIGIN, "class_weights": True}, controls=("frozen",)),
         "balanced_sampling": Arm(
             {**_ORIGIN, "class_balance": "sampling"}, controls=("frozen", "class_weights")

@@ -10,7 +10,7 @@ from torch import nn
 
 from cae.checkpoints.weights import write_model, write_weights
 from cae.config import AutoencoderConfig, ClassifierConfig, dump
-from cae.files import compute_sha256
+from cae.files import compute_sha256, remove
 from cae.models.autoencoder import Autoencoder
 from cae.models.classifier import Classifier
 from cae.run_folder import ModelFiles, RunFolder
@@ -56,6 +56,7 @@ def save_autoencoder(
     details = {**about, **rest}
     write_model(encoder_files, trained.model.encoder, autoencoder_config=config, about=details)
     write_model(model_files, trained.model, autoencoder_config=config, about=details)
+    _drop_stale_weights(model_files, trained.fit)
 
 
 def save_classifier(
@@ -89,6 +90,7 @@ def save_classifier(
         class_names=class_names,
         about={**about, **rest},
     )
+    _drop_stale_weights(files, trained.fit)
 
 
 def _write_rest(
@@ -121,3 +123,11 @@ def _write_rest(
         "best_epoch": result.history.best_epoch,
         "other_weights_sha256": compute_sha256(files.other_weights(which)),
     }
+
+
+def _drop_stale_weights(files: ModelFiles, result: FitResult) -> None:
+    """Remove the weights aside that an earlier training under this name may have left.
+
+    Those of the epoch that was chosen are the model's own: a file of them is another training's.
+    """
+    remove(files.other_weights(result.chosen))

@@ -65,9 +65,9 @@ def test_the_published_part_is_five_trials_at_three_budgets(large):
     assert {cell.labels_per_class for cell in cells} == {100, 400, None}
 
 
-def test_the_plan_of_the_origin_is_eleven_trials_a_seed(large):
+def test_the_plan_of_the_origin_is_fourteen_trials_a_seed(large):
     cells = make_grid(Choice(plan="origin"), large)
-    assert count(cells) == (11 * 3, 7 * 3)
+    assert count(cells) == (14 * 3, 7 * 3)
     assert {cell.labels_per_class for cell in cells} == {None}
 
 
@@ -89,21 +89,23 @@ def test_pretrainings_and_the_whole_budget_cost_the_same(large, encoder: str, sc
 
 
 def test_the_costs_count_the_images_that_are_trained_on(digits):
-    few = {"arms": ("scratch",), "budgets": (None,), "seeds": (0,)}
-    (cell,) = choose(digits, **few)
-    (balanced,) = make_grid(
-        Choice(settings=(*TINY, "classifier.class_balance=sampling"), **few), digits
-    )
+    cells: list[Cell] = []
+    for more in ((), ("classifier.class_balance=sampling",)):
+        choice = Choice(settings=(*TINY, *more), arms=("scratch",), budgets=(None,), seeds=(0,))
+        cells += make_grid(choice, digits)
+    cell, balanced = cells
     counts = make_splits(digits, cell.trial.data).labelled.class_counts()
     images = int(counts.max()) * len(counts)
     assert images > counts.sum()
     assert balanced.trial.flops == pytest.approx(cell.trial.flops * images / counts.sum())
 
-    after = {"arms": ("linear_probe",), "pretrainings": ("plain",), "budgets": (10,), "seeds": (0,)}
+    bare = replace(digits.test, labels=None)
     before = [
         pretraining_of(cell)
-        for data in (digits, replace(digits, unlabelled=replace(digits.test, labels=None)))
-        for cell in choose(data, **after)
+        for data in (digits, replace(digits, unlabelled=bare))
+        for cell in choose(
+            data, arms=("linear_probe",), pretrainings=("plain",), budgets=(10,), seeds=(0,)
+        )
     ]
     train = len(make_splits(digits, before[0].data).train)
     costs = [each.flops for each in before]

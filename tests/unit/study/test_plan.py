@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
-from cae.config import ClassifierConfig, dump, find_ineffective_keys, parse_section
+from cae.config import (
+    AutoencoderConfig,
+    ClassifierConfig,
+    dump,
+    find_ineffective_keys,
+    parse_section,
+)
 from cae.study.plan import LABELS, ORIGIN, PLANS
+from cae.training.objectives import EncoderPenalties
 
 
 @pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
@@ -32,8 +40,25 @@ def test_the_plan_of_the_origin_has_its_seven_regularisations_and_the_control_it
         ("frozen", name) for name in ORIGIN.pretrainings
     ]
     assert ("scratch", "none") in ORIGIN.whole
-    balanced = {arm for arm, before in ORIGIN.whole if before == "dropout_0.2"}
-    assert balanced == {"frozen", "class_weights", "balanced_sampling", "logit_adjustment"}
+
+
+def test_on_the_encoder_that_the_origin_went_on_with_its_other_comparisons_follow():
+    arms = {arm for arm, before in ORIGIN.whole if before == "dropout_0.2"}
+    tried = {"no_augmentation", "head_dropout", "class_weights"}
+    left_open = {"all_layers", "balanced_sampling", "logit_adjustment"}
+    assert arms == {"frozen"} | tried | left_open
+    assert all("frozen" in ORIGIN.arms[arm].controls for arm in tried | left_open)
+    # Whether the pretraining helps where all layers are trained, its own control alone tells.
+    assert "scratch" in ORIGIN.arms["all_layers"].controls
+
+
+def test_the_origin_s_activity_penalty_is_its_own_summed_over_a_batch():
+    config = parse_section(AutoencoderConfig, ORIGIN.pretrainings["activity_l1"], place="plan")
+    penalty = EncoderPenalties(config).activity
+    assert penalty is not None
+    activity = torch.rand(64, 2, 4, 4, dtype=torch.float64)
+    summed = 1e-8 * float(activity.abs().sum())
+    assert float(penalty(activity)) / len(activity) == pytest.approx(summed, rel=1e-6)
 
 
 def test_every_pretrained_arm_is_held_against_both_controls():

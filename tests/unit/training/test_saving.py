@@ -95,3 +95,22 @@ def test_models_may_have_names_of_their_own(tmp_path, laboratory, autoencoder_co
         "models/my encoder.safetensors",
     }
     assert read_history(folder.history("mine"))["name"] == "mine"
+
+
+def test_a_training_leaves_no_weights_of_another_one_of_the_same_name(
+    tmp_path, laboratory, autoencoder_config, classifier_config
+):
+    folder = RunFolder(tmp_path, "t")
+    below, names = autoencoder_config(), ("bird", "cat", "deer")
+    for callbacks in (False, True, False):
+        keys = {"callbacks": callbacks, "lr": 0.1, "epochs": 3}
+        save_autoencoder(
+            folder, Trained(*laboratory.pretrain(**keys)), autoencoder_config(**keys), about={}
+        )
+        classifier = Trained(*laboratory.finetune(**keys))
+        config = classifier_config(**keys)
+        save_classifier(folder, classifier, below, config, class_names=names, about={})
+        for name in ("autoencoder_t", "classifier_t"):
+            files = folder.model(name)
+            assert files.other_weights("last").exists() == callbacks
+            assert files.other_weights("best").exists() == (not callbacks)
