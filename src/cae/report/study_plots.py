@@ -79,7 +79,7 @@ def plot_accuracy_against_labels(study: Study, path: Path) -> Path:
             handles=[_make_key(arm, pretraining) for arm, pretraining in arms],
             loc="outside lower center",
             ncols=3,
-            handlelength=3.4,
+            handlelength=4.6,
             fontsize=8,
         )
     return path
