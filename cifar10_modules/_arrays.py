@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,11 +38,22 @@ _UNKNOWN = Provenance("arrays", None)
 _handed_out: dict[int, tuple[weakref.ref[NDArray[Any]], Provenance]] = {}
 
 
-def to_floats(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return uint8 images [N, C, H, W] as float32 [N, H, W, C] in [0, 1]."""
+def to_floats(images: NDArray[np.uint8], *, divisor: float = 255.0) -> NDArray[np.float32]:
+    """Return uint8 images [N, C, H, W] over `divisor`, as float32 [N, H, W, C]."""
     count, channels, height, width = images.shape
     floats = np.empty((count, height, width, channels), dtype=np.float32)
-    return np.divide(images.transpose(0, 2, 3, 1), np.float32(255), out=floats)
+    return np.divide(images.transpose(0, 2, 3, 1), np.float32(divisor), out=floats)
+
+
+def to_plain(value: Any) -> Any:
+    """Return a value with NumPy's numbers and arrays in it as Python's own numbers and lists."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    if isinstance(value, Mapping):
+        return {key: to_plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_plain(each) for each in value]
+    return value
 
 
 def to_image_set(
@@ -60,7 +71,7 @@ def to_image_set(
         x: floats [N, H, W, C] in [0, 1].
         y: one-hot labels [N, K]; None for unlabelled images.
         name: of `x` in messages.
-        class_names: K names; None for those that `load_and_norm` gave with `x`, else "0", "1", ...
+        class_names: K names; None for those that were loaded with `x`, else "0", "1", ...
 
     Raises:
         DataError: arrays of another kind, naming what is expected.
@@ -126,7 +137,8 @@ def _to_bytes(x: Images, *, name: str) -> NDArray[np.uint8]:
         low, high = float(x[rows].min()), float(x[rows].max())
         # Comparisons with NaN are false, so `not (...)` refuses it too.
         if not (low >= 0 and high <= 1):
-            raise DataError(f"{name}: pixels from {low} to {high}: expected [0, 1]")
+            remedy = "; divide them by 255 (normalize)" if 1 < high <= 255 else ""
+            raise DataError(f"{name}: pixels from {low} to {high}: expected [0, 1]{remedy}")
         scaled = x[rows].transpose(0, 3, 1, 2) * 255
         whole = np.rint(scaled)
         farthest = max(farthest, float(np.abs(scaled - whole).max()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,14 +12,31 @@ from numpy.typing import NDArray
 import cae
 from _arrays import Images, to_image_set
 from cae.checkpoints.weights import describe_layers
-from cae.errors import DataError
+from cae.errors import ConfigError, DataError
 from cae.evaluation.predict import predict_probabilities, reconstruct
 from cae.models.autoencoder import Autoencoder
 from cae.models.blocks import count_parameters
 from cae.models.classifier import Classifier
+from cae.training.history import History
 from cae.training.progress import SilentProgress
 
 _TIMES = ("lr", "seconds", "images_per_second")
+_DEVICE, _PRECISION = "CAE_DEVICE", "CAE_PRECISION"
+
+
+def choose_runtime() -> cae.Runtime:
+    """Return the runtime that the environment asks for; what it leaves open is the fastest.
+
+    CAE_DEVICE and CAE_PRECISION take what `cae run --device` and `--precision` take.
+
+    Raises:
+        ConfigError: the device is not on this machine, or one of the two is unknown.
+    """
+    device, precision = (os.environ.get(name) or "auto" for name in (_DEVICE, _PRECISION))
+    try:
+        return cae.choose_runtime(device=device, precision=precision)
+    except ConfigError as error:
+        raise ConfigError(f"environment variables {_DEVICE} and {_PRECISION}: {error}") from None
 
 
 class Model:
@@ -37,11 +55,21 @@ class Model:
         self.network = network
         self.image_shape = image_shape
 
-    def predict(self, x: Images) -> NDArray[np.float32]:
+    def predict(
+        self,
+        x: Images,
+        batch_size: int | None = None,  # noqa: ARG002 - Keras's arguments
+        verbose: int = 0,  # noqa: ARG002
+    ) -> NDArray[np.float32]:
         """Return reconstructions [N, H, W, C] in [0, 1], or class probabilities [N, K].
+
+        An autoencoder that learned with a mask gives the images back with some patches hidden, and
+        filled in where what it predicts of them is a picture.
 
         Args:
             x: images [N, H, W, C], floats in [0, 1].
+            batch_size: has no influence; nor has `verbose`. Keras's calls have them.
+            verbose: see there.
 
         Raises:
             DataError: `x` is something else, or not of the model's image shape.
@@ -52,7 +80,7 @@ class Model:
                 f"x: images of shape {list(images.image_shape)} (height, width, channels), but "
                 f"{self.name} takes {list(self.image_shape)}"
             )
-        runtime = cae.choose_runtime()
+        runtime = choose_runtime()
         if isinstance(self.network, Classifier):
             return predict_probabilities(self.network, images, runtime=runtime)
         reconstructions = reconstruct(self.network, images, runtime=runtime)
@@ -72,10 +100,16 @@ class Model:
 
 
 class EpochLines(SilentProgress):
-    """Tells training in one printed line per epoch."""
+    """Tells training in one printed line per epoch, and at its end which weights are taken.
 
-    def __init__(self) -> None:
+    Args:
+        takes_best: whether they are those of the lowest validation loss (`callbacks`).
+    """
+
+    def __init__(self, *, takes_best: bool) -> None:
+        self._takes_best = takes_best
         self._epochs = 0
+        self._history = History()
 
     def stage_started(
         self, stage: str, *, epochs: int, images_per_epoch: int, images_done: int
@@ -88,11 +122,24 @@ class EpochLines(SilentProgress):
 
     def epoch_ended(self, epoch: int, record: Mapping[str, float]) -> None:
         """Print the epoch's figures."""
+        self._history.append(record)
         figures = ", ".join(
             f"{key} {value:.4f}" for key, value in record.items() if key not in _TIMES
         )
         number = f"{epoch:>{len(str(self._epochs))}}/{self._epochs}"
         print(f"epoch {number}: {figures} ({record['seconds']:.1f} s)", flush=True)
+
+    def stage_ended(self) -> None:
+        """Print after how many epochs it ended, and whose weights are taken."""
+        done = self._history.epochs
+        length = f"{done}" if done == self._epochs else f"{done} of {self._epochs}"
+        taken = (
+            f"those of epoch {self._history.best_epoch}, whose val_loss is lowest"
+            if self._takes_best
+            else "the last ones"
+        )
+        unit = "epoch" if self._epochs == 1 else "epochs"
+        print(f"trained {length} {unit}; the weights are {taken}", flush=True)
 
 
 def write_report(scores: Mapping[str, Any]) -> str:

@@ -1,24 +1,32 @@
 """The origin's data functions: the splits as NHWC arrays, their classes, and a look at pictures.
 
-Images are float32 [N, H, W, C] in [0, 1], labels one-hot float32 [N, K].
+Images are float32 [N, H, W, C], in [0, 255] as they are loaded and in [0, 1] for training; labels
+are one-hot float32 [N, K].
 """
 
 from __future__ import annotations
 
 import random
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.backends.registry import BackendFilter, backend_registry
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 import cae
-from _arrays import Labels, Provenance, remember, to_floats, to_numbers
+from _arrays import (
+    Images,
+    Labels,
+    Provenance,
+    find_provenance,
+    remember,
+    to_floats,
+    to_numbers,
+    to_plain,
+)
+from _pictures import show_image, show_image_list
 from cae.apps.progress import Loading
 from cae.config import parse_section
 from cae.errors import ConfigError, DataError
@@ -29,13 +37,15 @@ __all__ = [
     "load_and_norm",
     "load_class_names",
     "load_data",
+    "normalize",
+    "normalize_splits",
     "random_images",
     "set_random_seeds",
     "show_image",
     "show_image_list",
 ]
 
-_MOST_IN_A_ROW = 10
+_BRIGHTEST = 255.0
 
 
 @dataclass
@@ -48,7 +58,7 @@ class Session:
 session = Session()
 
 
-def set_random_seeds(seed: int) -> None:
+def set_random_seeds(seed: int = 42) -> None:
     """Seed Python, NumPy and PyTorch, and every later call of this API.
 
     Splits, initial weights, order, augmentation and noise are functions of this seed (42 until it
@@ -58,6 +68,7 @@ def set_random_seeds(seed: int) -> None:
     Raises:
         ConfigError: `seed` is not a whole number from 0 to 2**32 - 1.
     """
+    seed = to_plain(seed)
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ConfigError(f"seed {seed!r}: expected a whole number from 0 to {2**32 - 1}")
     import torch
@@ -69,62 +80,87 @@ def set_random_seeds(seed: int) -> None:
 
 
 def load_data(
-    val_size: float = 0.22,
-    remove_classes: Sequence[str] | None = None,
+    val_size: float,
+    remove_classes: Sequence[str] = (),
     fraction: float = 0.5,
     random_state: int | None = None,
     *,
     source: str = "auto",
-) -> tuple[NDArray[Any], ...]:
-    """Return x_train, x_val, x_test, y_train, y_val, y_test as they are stored.
+) -> tuple[Any, ...]:
+    """Return x_train, x_val, x_test, y_train, y_val, y_test, class_names, pixels as they are.
 
     Args:
-        val_size: share of the training images that validate, between 0 and 1.
-        remove_classes: classes to thin; None for bird, deer and truck (of the digits: 2, 4, 9).
+        val_size: share of the training images that validate, below 1. With 0 none do, and x_val
+            and y_val are None.
+        remove_classes: names of the classes to thin.
         fraction: share of their training images to remove.
         random_state: seed of the split; None for that of `set_random_seeds`.
         source: as `cae.load_dataset` takes it. "auto" is CIFAR-10, or the built-in digits, with
             a warning, where CIFAR-10 is neither found nor reachable.
 
     Returns:
-        Images uint8 [N, H, W, C] and label numbers int64 [N].
+        Images float32 [N, H, W, C], whole numbers from 0 to 255; one-hot labels float32 [N, K];
+        and the K class names as a list.
 
     Raises:
         ConfigError: an argument that is not allowed.
         DataError: the data cannot be had, or are too few for both splits.
     """
-    splits = _load_splits(val_size, remove_classes, fraction, random_state, source)
-    parts = (splits.train, splits.validation, splits.test)
-    images = [np.ascontiguousarray(part.images.transpose(0, 2, 3, 1)) for part in parts]
-    labels = [cast("NDArray[np.int64]", part.labels) for part in parts]
-    return (*images, *labels)
+    removed = list(remove_classes)
+    return _load_arrays(val_size, removed, fraction, random_state, source, divisor=1)
 
 
 def load_and_norm(
-    val_size: float = 0.22,
-    remove_classes: Sequence[str] | None = None,
-    fraction: float = 0.5,
-    random_state: int | None = None,
-    *,
-    source: str = "auto",
+    val_size: float = 0.22, random_state: int | None = None, *, source: str = "auto"
 ) -> tuple[Any, ...]:
-    """Return x_train, x_val, x_test, y_train, y_val, y_test, class_names, ready for training.
+    """Return what `load_data` does, ready for training, and print how many images a class has.
 
-    Takes the arguments of `load_data` and raises its errors.
+    Half of the training images of bird, deer and truck are removed (of the digits: 2, 4 and 9),
+    and pixels are divided by 255.
+
+    Args:
+        val_size: as in `load_data`, whose errors are raised too.
+        random_state: likewise.
+        source: likewise.
 
     Returns:
         Images float32 [N, H, W, C] in [0, 1], one-hot labels float32 [N, K], and the K class names
         as a list.
     """
-    splits = _load_splits(val_size, remove_classes, fraction, random_state, source)
-    parts = (splits.train, splits.validation, splits.test)
-    names = splits.train.class_names
-    ones = np.eye(len(names), dtype=np.float32)
-    images = [to_floats(part.images) for part in parts]
-    labels = [ones[cast("NDArray[np.int64]", part.labels)] for part in parts]
-    for array in (*images, *labels):
-        remember(array, Provenance(splits.source, names))
-    return (*images, *labels, list(names))
+    loaded = _load_arrays(val_size, None, 0.5, random_state, source, divisor=_BRIGHTEST)
+    class_count_splits(*loaded[3:])
+    return loaded
+
+
+def normalize(x: NDArray[Any], max_value: float | None = None) -> Images:
+    """Return `x` divided by `max_value`, or by 255: bytes and float32 as float32.
+
+    Raises:
+        DataError: `max_value` is not above 0.
+    """
+    divisor = _BRIGHTEST if max_value is None else float(max_value)
+    if not divisor > 0:
+        raise DataError(f"max_value {max_value}: expected a number above 0, such as 255")
+    kind = x.dtype if np.issubdtype(x.dtype, np.floating) else np.dtype(np.float32)
+    normalized = np.divide(x, kind.type(divisor), dtype=kind)
+    remember(normalized, find_provenance(x))
+    return normalized
+
+
+def normalize_splits(
+    x_train: NDArray[Any], x_val: NDArray[Any] | None, x_test: NDArray[Any]
+) -> tuple[Any, Any, Any]:
+    """Return the three arrays divided by the maximum of `x_train`; None stays None.
+
+    Raises:
+        DataError: that maximum is not above 0.
+    """
+    brightest = float(x_train.max())
+    return (
+        normalize(x_train, brightest),
+        None if x_val is None else normalize(x_val, brightest),
+        normalize(x_test, brightest),
+    )
 
 
 def load_class_names(*, source: str = "auto") -> list[str]:
@@ -136,26 +172,28 @@ def load_class_names(*, source: str = "auto") -> list[str]:
     return list(_load_dataset(source).train.class_names)
 
 
-def class_count(y: Labels, class_names: Sequence[str]) -> dict[str, int]:
-    """Return how many images each class has.
+def class_count(y: Labels, class_names: Sequence[str]) -> None:
+    """Print how many images each class has, and how many there are in all.
 
     Args:
         y: labels, one-hot [N, K] or numbers [N].
         class_names: K names.
+
+    Raises:
+        DataError: labels of another kind, or of more classes than there are names.
     """
-    counts = np.bincount(to_numbers(y, name="y"), minlength=len(class_names))
-    return dict(zip(class_names, counts.tolist(), strict=True))
+    _print_counts({"images": y}, class_names)
 
 
 def class_count_splits(
-    y_train: Labels, y_val: Labels, y_test: Labels, class_names: Sequence[str]
-) -> dict[str, dict[str, int]]:
-    """Return, for each class, how many images it has in train, val and test."""
-    counts = {
-        split: class_count(y, class_names)
-        for split, y in (("train", y_train), ("val", y_val), ("test", y_test))
-    }
-    return {name: {split: each[name] for split, each in counts.items()} for name in class_names}
+    y_train: Labels, y_val: Labels | None, y_test: Labels, class_names: Sequence[str]
+) -> None:
+    """Print how many images each class has in each of the splits, side by side.
+
+    Takes labels as `class_count` does; a `y_val` of None is left out.
+    """
+    splits = {"train": y_train, "val": y_val, "test": y_test}
+    _print_counts({name: y for name, y in splits.items() if y is not None}, class_names)
 
 
 def random_images(y: Labels, class_names: Sequence[str]) -> list[int]:
@@ -169,88 +207,50 @@ def random_images(y: Labels, class_names: Sequence[str]) -> list[int]:
     return [random.choice(indices) for indices in members if indices]
 
 
-def show_image(x: NDArray[Any], y: Labels, class_names: Sequence[str], index: int) -> None:
-    """Show one image under its class name; see `show_image_list`."""
-    show_image_list(x, y, class_names, [index])
+def _print_counts(splits: Mapping[str, Labels], class_names: Sequence[str]) -> None:
+    classes = len(class_names)
+    columns: list[list[int]] = []
+    for y in splits.values():
+        counts = np.bincount(to_numbers(y, name="y"), minlength=classes)
+        if len(counts) > classes:
+            raise DataError(f"y: label {len(counts) - 1}, but there are {classes} class names")
+        columns.append([*counts.tolist(), int(counts.sum())])
+    width = max(map(len, [*class_names, "all"]))
+    print(f"{'':{width}}" + "".join(f"{name:>9}" for name in splits))
+    for name, *counts in zip([*class_names, "all"], *columns, strict=True):
+        print(f"{name:{width}}" + "".join(f"{count:>9,}" for count in counts))
 
 
-def show_image_list(
-    x: NDArray[Any], y: Labels, class_names: Sequence[str], image_list: Sequence[int]
-) -> None:
-    """Show images side by side, each under its class name: in a notebook or a window.
-
-    Without a display there is nobody to show them to, and nothing happens.
-
-    Args:
-        x: images [N, H, W, C], floats in [0, 1] or uint8.
-        y: their labels, one-hot [N, K] or numbers [N].
-        class_names: K names.
-        image_list: which of the images to show, such as `random_images` chooses.
-
-    Raises:
-        DataError: arrays that do not fit together, or an index outside them.
-    """
-    from matplotlib import pyplot as plt
-
-    _require_fitting(x, y, image_list)
-    figure = plt.figure()
-    draw_images(figure, x, y, class_names, image_list)
-    backend = mpl.get_backend().lower()
-    if backend in backend_registry.list_builtin(BackendFilter.NON_INTERACTIVE):
-        plt.close(figure)
-    else:
-        plt.show()
-
-
-def draw_images(
-    figure: Figure,
-    x: NDArray[Any],
-    y: Labels,
-    class_names: Sequence[str],
-    image_list: Sequence[int],
-) -> None:
-    """Draw what `show_image_list` shows into an empty figure."""
-    numbers = to_numbers(y, name="y")
-    columns = min(len(image_list), _MOST_IN_A_ROW)
-    rows = -(-len(image_list) // columns)
-    figure.set_size_inches(1.1 * columns, 1.35 * rows)
-    figure.set_layout_engine("constrained")
-    for place, index in enumerate(image_list, start=1):
-        axes = figure.add_subplot(rows, columns, place)
-        # Grey images have no third colour axis for Matplotlib.
-        axes.imshow(x[index].squeeze(-1) if x.shape[3] == 1 else x[index], cmap="gray")
-        axes.set_title(class_names[int(numbers[index])], fontsize=9)
-        axes.set_axis_off()
-
-
-def _require_fitting(x: NDArray[Any], y: Labels, image_list: Sequence[int]) -> None:
-    if x.ndim != 4 or len(x) != len(y):
-        raise DataError(
-            f"images of shape {list(x.shape)} with {len(y)} labels: expected [N, H, W, C] and "
-            "N labels"
-        )
-    outside = [index for index in image_list if not 0 <= index < len(x)]
-    if outside or not len(image_list):
-        raise DataError(
-            f"image list {list(image_list)}: expected indices from 0 to {len(x) - 1}, at least one"
-        )
-
-
-def _load_splits(
+def _load_arrays(
     val_size: float,
-    remove_classes: Sequence[str] | None,
+    remove_classes: list[str] | None,
     fraction: float,
     random_state: int | None,
     source: str,
-) -> cae.Splits:
+    *,
+    divisor: float,
+) -> tuple[Any, ...]:
     values: dict[str, Any] = {
         "val_size": val_size,
-        "remove_classes": None if remove_classes is None else list(remove_classes),
+        "remove_classes": remove_classes,
         "remove_fraction": fraction,
         "seed": session.seed if random_state is None else random_state,
     }
-    config = parse_section(cae.DataConfig, values, place="arguments of the split")
-    return cae.make_splits(_load_dataset(source), config)
+    config = parse_section(cae.DataConfig, to_plain(values), place="arguments of the split")
+    splits = cae.make_splits(_load_dataset(source), config)
+    names = splits.train.class_names
+    ones = np.eye(len(names), dtype=np.float32)
+    images: list[Images | None] = []
+    labels: list[Labels | None] = []
+    for part in (splits.train, splits.val, splits.test):
+        x = None if part is None else to_floats(part.images, divisor=divisor)
+        y = None if part is None else ones[cast("NDArray[np.int64]", part.labels)]
+        for array in (x, y):
+            if array is not None:
+                remember(array, Provenance(splits.source, names))
+        images.append(x)
+        labels.append(y)
+    return (*images, *labels, list(names))
 
 
 def _load_dataset(source: str) -> cae.Dataset:

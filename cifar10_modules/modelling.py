@@ -1,41 +1,39 @@
 """The origin's model functions: configure, train, save, load, and evaluate.
 
 Each calls the package. Files lie below the working directory in the origin's layout: models/,
-history/ and plots/. Images are float32 [N, H, W, C] in [0, 1], labels one-hot [N, K].
+history/ and plots/. Images are float32 [N, H, W, C] in [0, 1], labels one-hot [N, K]. Device and
+precision are the fastest that the machine has, unless the environment variables CAE_DEVICE and
+CAE_PRECISION say otherwise.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 import cae
-from _arrays import Images, Labels, find_provenance, to_image_set
-from _models import EpochLines, Model, write_report
-from _plots import (
+from _arrays import Images, Labels, find_provenance, to_image_set, to_plain
+from _files import (
+    Config,
+    load_config,
     load_history,
     open_folder,
-    plot_confusion_matrix,
-    plot_histories,
-    plot_model_metrics,
+    save_config,
     save_history,
-    show_pictures,
 )
+from _models import EpochLines, Model, choose_runtime, write_report
+from _plots import plot_confusion_matrix, plot_histories, plot_model_metrics, show_pictures
 from cae.checkpoints.weights import apply_weights
-from cae.errors import CheckpointError, ConfigError
+from cae.errors import CheckpointError, DataError
 from cae.evaluation.metrics import evaluate_classification
-from cae.files import write_json
 from cae.models.autoencoder import Autoencoder, Encoder, make_autoencoder
 from cae.models.classifier import make_classifier
-from cae.presets import read_config_file
+from cae.report import figures
 from cae.report.run_plots import draw_training
 from cae.training.trainer import Weights
-from cae.wording import suggest
 from dataset import session, set_random_seeds
 
 __all__ = [
@@ -55,50 +53,10 @@ __all__ = [
     "train_classifier",
 ]
 
-Config = Mapping[str, Any]
-
-_SHIPPED_CONFIG = re.compile(r"(autoencoder|classifier)_config_(\w+)\.json")
-
-
-def load_config(filename: str) -> dict[str, Any]:
-    """Return the configuration in a file, as a dictionary to change at will.
-
-    Args:
-        filename: of the JSON file, from the working directory. Where there is none and the name
-            is that of a configuration that ships with the package, such as
-            autoencoder_config_base.json, it is that one.
-
-    Raises:
-        ConfigError: there is no such file, or it is not a JSON object.
-    """
-    path = Path(filename)
-    shipped = _SHIPPED_CONFIG.fullmatch(filename)
-    if not shipped or path.exists():
-        return read_config_file(path)
-    section, preset = shipped.groups()
-    if preset not in cae.preset_names():
-        names = [f"{section}_config_{name}.json" for name in cae.preset_names()]
-        raise ConfigError(f"{filename}: no such file, nor ships one{suggest(filename, names)}")
-    config = getattr(cae.load_preset(preset), section)
-    # Only the keys that stand in the file: a seed that nobody chose must not be one.
-    return dict(sorted(config.model_dump(mode="json", exclude_unset=True).items()))
-
-
-def save_config(config: Config, filename: str) -> None:
-    """Write a configuration as JSON; `filename` is taken from the working directory.
-
-    Raises:
-        ConfigError: it holds a value that JSON does not have.
-    """
-    try:
-        write_json(Path(filename), dict(config))
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"{filename}: the configuration cannot be saved: {error}") from None
-
 
 def train_autoencoder(
     x_train: Images,
-    x_val: Images,
+    x_val: Images | None,
     autoencoder_config: Config,
     autoencoder_filename: str,
     encoder_filename: str,
@@ -111,7 +69,7 @@ def train_autoencoder(
 
     Args:
         x_train: images to learn from.
-        x_val: images to validate on.
+        x_val: images to validate on; None: none, and `callbacks` must be off.
         autoencoder_config: the dictionary; keys left out take the origin's values.
         autoencoder_filename: a name without folder or ending.
         encoder_filename: likewise.
@@ -124,8 +82,15 @@ def train_autoencoder(
     """
     folder = open_folder(autoencoder_filename, encoder_filename)
     config = _parse_autoencoder(autoencoder_config)
-    train, val = to_image_set(x_train, name="x_train"), to_image_set(x_val, name="x_val")
-    trained = cae.pretrain(train, val, config, runtime=cae.choose_runtime(), progress=EpochLines())
+    train = to_image_set(x_train, name="x_train")
+    val = None if x_val is None else to_image_set(x_val, name="x_val")
+    trained = cae.pretrain(
+        train,
+        val,
+        config,
+        runtime=choose_runtime(),
+        progress=EpochLines(takes_best=config.callbacks),
+    )
     cae.save_autoencoder(
         folder,
         trained,
@@ -140,13 +105,14 @@ def train_autoencoder(
 
 def train_classifier(
     x_train: Images,
-    x_val: Images,
+    x_val: Images | None,
     y_train: Labels,
-    y_val: Labels,
+    y_val: Labels | None,
     autoencoder_config: Config,
     classifier_config: Config,
     encoder_filename: str | None,
     classifier_filename: str,
+    *,
     class_names: Sequence[str] | None = None,
 ) -> Model:
     """Train a classifier on a trained encoder, write it, and return it.
@@ -156,16 +122,16 @@ def train_classifier(
 
     Args:
         x_train: images to learn from.
-        x_val: images to validate on.
-        y_train: their one-hot labels.
-        y_val: likewise.
+        x_val: images to validate on; None: none, and `callbacks` must be off.
+        y_train: one-hot labels of `x_train`.
+        y_val: those of `x_val`; None as it is.
         autoencoder_config: what the encoder was built by.
         classifier_config: the dictionary; keys left out take the origin's values.
         encoder_filename: under which `train_autoencoder` wrote the encoder; None starts from an
             untrained one.
         classifier_filename: a name without folder or ending.
-        class_names: to keep with the model; None for those that `load_and_norm` gave with
-            `x_train`, or numbers where it was not made by it.
+        class_names: to keep with the model; None for those that were loaded with `x_train`, or
+            numbers where it was not loaded by this API.
 
     Raises:
         ConfigError: a key or value that is not allowed, names that cannot be, or images of
@@ -180,15 +146,19 @@ def train_classifier(
     if class_names is None:
         class_names = find_provenance(x_train).class_names
     train = to_image_set(x_train, y_train, name="x_train", class_names=class_names)
-    val = to_image_set(x_val, y_val, name="x_val", class_names=train.class_names)
+    val = None
+    if x_val is not None and y_val is not None:
+        val = to_image_set(x_val, y_val, name="x_val", class_names=train.class_names)
+    elif x_val is not None or y_val is not None:
+        raise DataError("x_val and y_val: expected both, or None for both")
     trained = cae.finetune(
         train,
         val,
         autoencoder,
         config,
         encoder_weights=_load_encoder(encoder_filename),
-        runtime=cae.choose_runtime(),
-        progress=EpochLines(),
+        runtime=choose_runtime(),
+        progress=EpochLines(takes_best=config.callbacks),
     )
     cae.save_classifier(
         folder,
@@ -204,22 +174,39 @@ def train_classifier(
 
 
 def classifier_predict_evaluate(
-    x: Images, y: Labels, classifier: Model, class_names: Sequence[str]
+    x: Images,
+    y: Labels,
+    classifier: Model,
+    class_names: Sequence[str],
+    *,
+    filename: str | None = None,
 ) -> NDArray[np.float32]:
-    """Print the classification report, draw the confusion matrix, return the probabilities [N, K].
+    """Print the classification report, draw the confusion matrix, return predictions [N, K].
 
-    The confusion matrix goes into plots/, under the classifier's name. The predicted classes are
-    `y_pred.argmax(axis=1)`.
+    The predictions are one-hot; `classifier.predict` gives the probabilities behind them.
+
+    Args:
+        x: images, as `Model.predict` takes them.
+        y: their one-hot labels.
+        classifier: trained or loaded.
+        class_names: K names.
+        filename: of the confusion matrix in plots/; None for NAME_confusion_matrix, with the
+            classifier's name, which replaces that of an earlier call.
 
     Raises:
         DataError: arrays that do not fit the classifier or each other.
     """
+    name = filename or f"{classifier.name}_confusion_matrix"
+    path = open_folder(name).plot(name)
     images = to_image_set(x, y, name="x", class_names=class_names)
     probabilities = classifier.predict(x)
     assert images.labels is not None
-    print(write_report(evaluate_classification(probabilities, images.labels, class_names)))
-    plot_confusion_matrix(y, probabilities, class_names, f"{classifier.name}_confusion_matrix")
-    return probabilities
+    scores = evaluate_classification(probabilities, images.labels, class_names)
+    print(write_report(scores))
+    title = f"Confusion matrix on {len(images):,} images: {scores['accuracy']:.1%} correct"
+    matrix = scores["confusion_matrix"]
+    show_pictures([figures.plot_confusion_matrix(matrix, class_names, path, title=title)])
+    return np.eye(len(class_names), dtype=np.float32)[probabilities.argmax(axis=1)]
 
 
 def create_autoencoder(autoencoder_config: Config) -> Model:
@@ -232,9 +219,13 @@ def create_classifier(
     autoencoder_config: Config,
     classifier_config: Config,
     encoder_filename: str | None = None,
+    classifier_filename: str = "classifier",
+    *,
     num_classes: int = 10,
 ) -> Model:
     """Return a classifier whose head is untrained, on a saved encoder or, for None, a fresh one.
+
+    It is called `classifier_filename`; nothing is written.
 
     Raises:
         ConfigError: a key or value that is not allowed, or stages that do not fit together.
@@ -247,7 +238,7 @@ def create_classifier(
     weights = _load_encoder(encoder_filename)
     if weights is not None:
         apply_weights(network.encoder, weights, place=f"encoder {encoder_filename}")
-    return Model("classifier", network, config.image_shape)
+    return Model(classifier_filename, network, config.image_shape)
 
 
 def load_saved_model(filename: str) -> Model:
@@ -267,13 +258,13 @@ def load_saved_model(filename: str) -> Model:
 
 
 def _parse_autoencoder(config: Config) -> cae.AutoencoderConfig:
-    return cae.parse_autoencoder_config(
-        {"seed": session.seed, **config}, place="autoencoder_config"
-    )
+    values = {"seed": session.seed, **to_plain(config)}
+    return cae.parse_autoencoder_config(values, place="autoencoder_config")
 
 
 def _parse_classifier(config: Config) -> cae.ClassifierConfig:
-    return cae.parse_classifier_config({"seed": session.seed, **config}, place="classifier_config")
+    values = {"seed": session.seed, **to_plain(config)}
+    return cae.parse_classifier_config(values, place="classifier_config")
 
 
 def _load_encoder(filename: str | None) -> Weights | None:
@@ -289,9 +280,9 @@ def _load_encoder(filename: str | None) -> Weights | None:
     return network.state_dict()
 
 
-def _describe(x_train: Images, train: cae.ImageSet, val: cae.ImageSet) -> dict[str, Any]:
+def _describe(x_train: Images, train: cae.ImageSet, val: cae.ImageSet | None) -> dict[str, Any]:
     """Return what a model was trained on, for readers of its files."""
     return {
         "data": find_provenance(x_train).source,
-        "images": {"train": len(train), "validation": len(val)},
+        "images": {"train": len(train), "validation": 0 if val is None else len(val)},
     }

@@ -11,6 +11,7 @@ from pathlib import Path
 from nbclient.exceptions import CellExecutionError
 
 from cae.files import write_text
+from cae.run_folder import RunFolder
 from notebooks.making import execute, find_faults, make_notebook, write_notebook
 
 ROOT = Path(__file__).parents[1]
@@ -29,7 +30,7 @@ def main() -> None:
         _tell(f"{name}: executing")
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             workplace = Path(folder).resolve()
-            _furnish(workplace, options.configs)
+            furnish(workplace, name, options.configs)
             notebook = make_notebook((SOURCES / f"{name}.py").read_text(encoding="utf-8"))
             try:
                 execute(notebook, workplace / PLACES[name].parent)
@@ -71,8 +72,11 @@ def _parse_options() -> argparse.Namespace:
     return options
 
 
-def _furnish(workplace: Path, configs: Path | None) -> None:
-    """Put into the workplace what a user who opens a notebook finds around it."""
+def furnish(workplace: Path, name: str, configs: Path | None) -> None:
+    """Put into the workplace what a user who opens the notebook finds around it.
+
+    With `configs` the published models stay away: they are of other configurations.
+    """
     modules = workplace / "cifar10_modules"
     modules.mkdir()
     for path in (ROOT / "cifar10_modules").glob("*.py"):
@@ -80,6 +84,21 @@ def _furnish(workplace: Path, configs: Path | None) -> None:
     for folder in (ROOT, configs):
         for path in [] if folder is None else folder.glob("*_config_*.json"):
             shutil.copy(path, workplace)
+    if name == "pipeline_optimal" and configs is None:
+        for path in find_published():
+            place = workplace / path.relative_to(ROOT)
+            place.parent.mkdir(exist_ok=True)
+            shutil.copy(path, place)
+
+
+def find_published() -> list[Path]:
+    """Return the files of the published run of `optimal` that its notebook reads."""
+    run = RunFolder(ROOT, "optimal")
+    paths: list[Path] = []
+    for model in (run.autoencoder, run.classifier):
+        files = run.model(model)
+        paths += [files.json, files.weights, run.history(model)]
+    return paths
 
 
 def _tell(words: str) -> None:

@@ -8,7 +8,7 @@
 #
 # The counterpart of `dataset.py`, for easy consultation: what each of its functions does, on
 # CIFAR-10. The module reads and splits through the package `cae`; here are its pictures as NumPy
-# arrays, `float32` in [0, 1] of shape [N, height, width, channels], and its labels one-hot.
+# arrays, `float32` of shape [N, height, width, channels], and its labels one-hot.
 
 # %%
 from dataset import *
@@ -25,16 +25,27 @@ set_random_seeds(42)
 #
 # `load_and_norm(val_size)` finds CIFAR-10 (in the folder that the environment variable
 # `CAE_DATA_DIR` names, in the cache, or by a download), removes half of the training images of
-# bird, deer and truck, and sets `val_size` of the rest aside for validation. The test images stay
-# as they are.
+# bird, deer and truck, sets `val_size` of the rest aside for validation, and divides the pixels by
+# 255. The test images stay as they are. How many images each class has is printed.
 
 # %%
 x_train, x_val, x_test, y_train, y_val, y_test, class_names = load_and_norm(0.22)
 
-x_train.shape, x_train.dtype, y_train.shape
+# %%
+x_train.shape, x_train.dtype, float(x_train.max()), y_train.shape
 
 # %% [markdown]
-# `class_count` counts one set, `class_count_splits` all three.
+# `load_data` takes the steps one by one: which classes are thinned (none, unless they are named),
+# by which fraction, and by which seed (`random_state`; without it, the one that was set). Pixels
+# are as they are stored, from 0 to 255.
+
+# %%
+x_train, x_val, x_test, y_train, y_val, y_test, class_names = load_data(0.1, ["cat"], 0.8)
+
+float(x_train.max())
+
+# %% [markdown]
+# `class_count` counts the classes of one set, `class_count_splits` those of all three.
 
 # %%
 class_count(y_train, class_names)
@@ -43,15 +54,17 @@ class_count(y_train, class_names)
 class_count_splits(y_train, y_val, y_test, class_names)
 
 # %% [markdown]
-# The arguments of the split can be changed: which classes are thinned, by which fraction, and by
-# which seed (`random_state`; without it, the one that was set). `load_data` takes the same ones
-# and gives what is stored: bytes, and label numbers. With `source='digits'` both read
-# scikit-learn's handwritten digits instead, which need no download.
+# `normalize_splits` divides all three by the maximum of the training images, `normalize` divides
+# one array by what it is told, or by 255.
 
 # %%
-images, *_, labels = load_data(0.1, remove_classes=["3"], fraction=0.8, source="digits")
+x_train, x_val, x_test = normalize_splits(x_train, x_val, x_test)
 
-images.shape, images.dtype, images.max(), labels[:10]
+float(x_train.max())
+
+# %% [markdown]
+# With `source="digits"` all of them read scikit-learn's handwritten digits instead, which need no
+# download.
 
 # %%
 load_class_names(source="digits")
@@ -70,4 +83,4 @@ image_list
 show_image_list(x_val, y_val, class_names, image_list)
 
 # %%
-show_image(x_val, y_val, class_names, image_list[0])
+show_image(x_val[image_list[3]], y_val[image_list[3]], class_names)

@@ -8,7 +8,7 @@
 #
 # The counterpart of `modelling.py`, for easy consultation: what each of its functions does. The
 # models here are small and see a few thousand images for a few epochs, so that the whole notebook
-# takes seconds; their scores say nothing. `pipeline_optimal.ipynb` trains in earnest.
+# takes seconds; their scores say nothing. `pipeline_optimal.ipynb` has one trained in earnest.
 #
 # Whatever is written goes into `models/`, `history/` and `plots/` below the working directory.
 # This notebook works in a temporary one.
@@ -17,6 +17,8 @@
 import os
 import tempfile
 from pathlib import Path
+
+from sklearn.metrics import confusion_matrix
 
 from dataset import *
 from modelling import *
@@ -34,6 +36,7 @@ x_train, y_train, x_val, y_val = x_train[:4000], y_train[:4000], x_val[:1000], y
 # A configuration is a dictionary. `load_config` reads it from the working directory, or, if there
 # is no such file, from those that ship with the package. It can be changed like any dictionary;
 # keys left out have the origin's values, and a misspelt one is an error when it is used.
+# `docs/origin.md` has a table of all keys.
 
 # %%
 autoencoder_config = load_config("autoencoder_config_base.json")
@@ -98,41 +101,54 @@ classifier = train_classifier(
 # `create_classifier` builds one without training it; the encoder's file may be named there too.
 
 # %%
-create_classifier(autoencoder_config, classifier_config, "encoder_small")
+create_classifier(autoencoder_config, classifier_config, "encoder_small", "classifier_new")
 
 # %% [markdown]
 # `classifier_predict_evaluate` prints the report, draws the confusion matrix and returns the
-# probabilities of the classes.
+# predictions, one-hot. The probabilities are what `predict` returns.
 
 # %%
 y_pred = classifier_predict_evaluate(x_val, y_val, classifier, class_names)
-y_pred.shape, y_pred[0].round(3)
-
-# %% [markdown]
-# `plot_confusion_matrix` draws one of any labels and predictions: here, of the first 200.
 
 # %%
-plot_confusion_matrix(y_val[:200], y_pred[:200], class_names, "confusion_of_200")
+y_pred[0], classifier.predict(x_val)[0].round(3)
+
+# %% [markdown]
+# `plot_confusion_matrix` draws one of any matrix of counts, such as scikit-learn makes: here, of
+# the first 200, as counts and not in percent.
+
+# %%
+cm = confusion_matrix(y_val[:200].argmax(axis=1), y_pred[:200].argmax(axis=1), labels=range(10))
+plot_confusion_matrix(cm, class_names, normalize=False, figsize=(8, 5))
 
 # %% [markdown]
 # ## What was written
 #
-# `load_saved_model` reads a model again, `load_history` what happened in its training.
+# `load_saved_model` reads a model again, `load_history` what happened in its training: a list for
+# each metric, with a value for each epoch.
 
 # %%
 sorted(path.name for path in Path("models").iterdir())
 
 # %%
 again = load_saved_model("classifier_small")
-(again.predict(x_val) == y_pred).all()
+bool((again.predict(x_val) == classifier.predict(x_val)).all())
 
 # %%
 history = load_history("classifier_small")
-history["metrics"]["val_accuracy"]
+{name: [round(value, 3) for value in values] for name, values in history.items()}
 
 # %% [markdown]
-# `plot_model_metrics` draws a history's curves, `plot_histories` one curve of several. Here the
-# classifier above is compared with one that trains its encoder along.
+# `plot_model_metrics` draws the curves of a history, given as a dictionary or by its name, to
+# plots/. `save_history` writes one that was changed: here, without the first epoch.
+
+# %%
+save_history({name: values[1:] for name, values in history.items()}, "classifier_later")
+plot_model_metrics("classifier_later", "classifier_later", loss=False)
+
+# %% [markdown]
+# `plot_histories` draws several histories together. Here the classifier above is compared with one
+# that trains its encoder along.
 
 # %%
 whole = classifier_config | {"freeze_encoder": False}
@@ -144,19 +160,13 @@ classifier_whole = train_classifier(
     autoencoder_config,
     whole,
     "encoder_small",
-    "classifier_small_whole",
+    "classifier_whole",
 )
-# %%
-histories = {
-    "encoder frozen": history,
-    "encoder trained": load_history("classifier_small_whole"),
-}
-plot_histories(histories, "frozen_or_trained", "val_accuracy")
-
-# %% [markdown]
-# A history is a dictionary: it can be changed and saved by `save_history`.
 
 # %%
-history["remark"] = "a first try"
-save_history(history, "classifier_small")
-plot_model_metrics(history, "classifier_small", ["accuracy"])
+plot_histories(
+    ["classifier_small", "classifier_whole"], ["encoder frozen", "encoder trained"], "frozen_or_not"
+)
+
+# %%
+sorted(path.name for path in Path("plots").iterdir())

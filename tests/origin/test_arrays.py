@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from _arrays import find_provenance, to_floats, to_image_set, to_numbers
+from _arrays import find_provenance, to_floats, to_image_set, to_numbers, to_plain
 from cae.errors import DataError
 
 # Every byte, in images that are neither square nor alike in any direction.
@@ -49,6 +49,19 @@ def test_pixels_between_two_bytes_are_rounded_with_a_warning():
 def test_other_arrays_are_refused_by_name(x: Any):
     with pytest.raises(DataError, match=r"^x_val.*expected.*\[0, 1\]"):
         to_image_set(x, name="x_val")
+
+
+def test_pixels_up_to_255_are_refused_with_the_remedy():
+    with pytest.raises(DataError, match=r"pixels from 0.0 to 255.0: .*divide them by 255"):
+        to_image_set(to_floats(BYTES, divisor=1), name="x_train")
+
+
+def test_numpy_s_numbers_become_python_s_own():
+    given = {"a": np.int64(3), "b": np.bool_(1), "c": [np.float64(0.5)], "d": np.array([1, 2])}
+    plain = to_plain({**given, "e": None, "f": "adam", "g": (1, np.str_("x"))})
+    expected = {"a": 3, "b": True, "c": [0.5], "d": [1, 2], "e": None, "f": "adam", "g": [1, "x"]}
+    assert plain == expected
+    assert [type(plain[key]) for key in "ab"] == [int, bool]
 
 
 def test_one_hot_labels_become_numbers():

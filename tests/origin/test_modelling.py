@@ -12,9 +12,11 @@ import pytest
 import torch
 
 import cae
+import dataset
 import modelling
-from _models import Model
+from _models import Model, choose_runtime
 from cae.errors import CheckpointError, ConfigError, DataError
+from cae.training.history import read_history
 
 # The dictionaries of the origin's README, as it prints them.
 AUTOENCODER_BASE = {
@@ -103,9 +105,26 @@ def test_a_saved_configuration_is_loaded_as_it_was():
     assert modelling.load_config("mine.json") == AUTOENCODER_BASE
 
 
+def test_numpy_s_numbers_are_taken_in_configurations(images: tuple[Any, ...]):
+    config = AUTOENCODER_BASE | {
+        "epochs": np.int64(1),
+        "lr": np.float64(0.001),
+        "dropout": np.bool_(0),
+        "init_num_filters": np.int32(2),
+        "loss": "mse",
+    }
+    modelling.save_config(config, "mine.json")
+    plain = modelling.load_config("mine.json")
+    assert (plain["epochs"], plain["dropout"]) == (1, False)
+    modelling.train_autoencoder(images[0], images[1], config, "a", "e")
+    saved = cae.read_model(Path("models/a.json")).autoencoder_config
+    assert saved == cae.parse_autoencoder_config(plain)
+    assert saved.loss == "mean_squared_error"
+
+
 def test_a_configuration_that_json_cannot_hold_is_refused_and_nothing_written():
     with pytest.raises(ConfigError, match=r"mine\.json.*cannot be saved"):
-        modelling.save_config({"epochs": np.int64(3)}, "mine.json")
+        modelling.save_config({"epochs": {3}}, "mine.json")
     assert not Path("mine.json").exists()
 
 
@@ -145,7 +164,7 @@ def test_the_dictionary_decides_what_is_trained(images: tuple[Any, ...]):
     config["epochs"] = 2
     config["init_num_filters"] = 2
     model = modelling.train_autoencoder(x_train, x_val, config, "a", "e")
-    assert len(modelling.load_history("a")["metrics"]["loss"]) == 2
+    assert len(modelling.load_history("a")["loss"]) == 2
     first_convolution = read_weights(model)["encoder.blocks.0.units.0.conv.weight"]
     assert first_convolution.shape == (2, 3, 3, 3)
 
@@ -166,7 +185,7 @@ def test_training_follows_the_seed_and_a_seed_in_the_dictionary_wins(
     modelling.set_random_seeds(2)
     assert not are_equal(first, train())
     assert are_equal(first, train(seed=1))
-    assert modelling.load_history("a")["seed"] == 1
+    assert read_history(Path("history/a.json"))["seed"] == 1
 
 
 def test_the_answers_are_pictures_and_probabilities(trained: tuple[Any, Any, np.ndarray]):
@@ -178,6 +197,11 @@ def test_the_answers_are_pictures_and_probabilities(trained: tuple[Any, Any, np.
     assert x_pred.max() <= 1
     assert y_pred.shape == (40, 10)
     np.testing.assert_allclose(y_pred.sum(axis=1), 1, atol=1e-5)
+
+
+def test_keras_s_arguments_of_predict_are_taken_and_change_nothing(trained: Any):
+    _, classifier, x_val = trained
+    assert (classifier.predict(x_val, 7, verbose=1) == classifier.predict(x_val)).all()
 
 
 def test_a_saved_model_answers_as_the_trained_one_did(trained: tuple[Any, Any, np.ndarray]):
@@ -218,12 +242,42 @@ def test_arrays_of_ones_own_train_with_class_names_of_ones_own(
     modelling.train_classifier(x, x, y, y, autoencoder, classifier, None, "unnamed")
     assert cae.read_model(Path("models/mine.json")).class_names == ("a", "b", "c")
     assert cae.read_model(Path("models/unnamed.json")).class_names == ("0", "1", "2")
-    assert modelling.load_history("mine")["data"] == "arrays"
+    assert read_history(Path("history/mine.json"))["data"] == "arrays"
+
+
+def test_without_validation_images_the_models_are_those_of_a_run_without_them(
+    autoencoder_config: Any, classifier_config: Any
+):
+    x, no_x, _, y, no_y, *_ = dataset.load_and_norm(0, source="digits")
+    x, y = x[:64], y[:64]
+    autoencoder = modelling.train_autoencoder(x, no_x, autoencoder_config, "a", "e")
+    classifier = modelling.train_classifier(
+        x, no_x, y, no_y, autoencoder_config, classifier_config, "e", "c"
+    )
+    splits = cae.make_splits(cae.load_dataset("digits"), cae.DataConfig(val_size=0))
+    train = splits.train.select(np.arange(64))
+    below = cae.parse_autoencoder_config(autoencoder_config)
+    runtime = cae.choose_runtime()
+    pretrained = cae.pretrain(train, None, below, runtime=runtime).model
+    finetuned = cae.finetune(
+        train,
+        None,
+        below,
+        cae.parse_classifier_config(classifier_config),
+        encoder_weights=pretrained.encoder.state_dict(),
+        runtime=runtime,
+    ).model
+    assert are_equal(read_weights(autoencoder), pretrained.state_dict())
+    assert are_equal(read_weights(classifier), finetuned.state_dict())
+    for name in ("a", "c"):
+        assert not any(key.startswith("val_") for key in modelling.load_history(name))
+        saved = cae.read_model(Path(f"models/{name}.json"))
+        assert saved.about["images"] == {"train": 64, "validation": 0}
 
 
 def test_the_base_classifier_has_as_many_parameters_as_the_origins(capsys: Any):
-    classifier = modelling.create_classifier(AUTOENCODER_BASE, CLASSIFIER_BASE)
-    assert repr(classifier) == "<classifier 'classifier' of 708,842 parameters>"
+    classifier = modelling.create_classifier(AUTOENCODER_BASE, CLASSIFIER_BASE, None, "mine")
+    assert repr(classifier) == "<classifier 'mine' of 708,842 parameters>"
     classifier.summary()
     *layers, total = capsys.readouterr().out.splitlines()
     assert total.split() == ["parameters", "708,842"]
@@ -278,6 +332,21 @@ WRONG_CALLS: dict[str, tuple[Call, type[Exception], str]] = {
         lambda i: modelling.train_classifier(i[0], i[1], i[2][:-1], i[3], {}, {}, None, "c"),
         DataError,
         "63 labels for 64 images",
+    ),
+    "validation images without labels": (
+        lambda i: modelling.train_classifier(i[0], i[1], i[2], None, {}, {}, None, "c"),
+        DataError,
+        "x_val and y_val: expected both",
+    ),
+    "callbacks without validation images": (
+        lambda i: modelling.train_autoencoder(i[0], None, {"callbacks": True}, "a", "e"),
+        ConfigError,
+        "callbacks: watch the loss on validation images",
+    ),
+    "pixels up to 255": (
+        lambda i: modelling.train_autoencoder(i[0] * 255, i[1], {}, "a", "e"),
+        DataError,
+        "x_train: pixels .*divide them by 255",
     ),
     "a name that leaves the folder": (
         lambda i: modelling.train_autoencoder(i[0], i[1], {}, "../a", "e"),
@@ -337,18 +406,64 @@ def test_images_of_another_shape_than_the_models_are_refused(trained: Any):
         classifier.predict(np.zeros((1, 16, 16, 3), np.float32))
 
 
-def test_training_tells_each_epoch_in_a_line(
+def test_training_tells_each_epoch_in_a_line_and_what_it_leaves(
     images: tuple[Any, ...], autoencoder_config: dict[str, Any], capsys: Any
 ):
     x_train, x_val, *_ = images
     modelling.train_autoencoder(x_train, x_val, autoencoder_config | {"epochs": 2}, "a", "e")
-    losses = modelling.load_history("a")["metrics"]["val_loss"]
-    heading, *lines = capsys.readouterr().out.splitlines()
+    losses = modelling.load_history("a")["val_loss"]
+    heading, *lines, end = capsys.readouterr().out.splitlines()
     assert heading == "autoencoder: 2 epochs of 64 images"
     assert len(lines) == len(losses) == 2
     for epoch, (line, loss) in enumerate(zip(lines, losses, strict=True), start=1):
         assert line.startswith(f"epoch {epoch}/2: loss ")
         assert f", val_loss {loss:.4f}, " in line
+    assert end == "trained 2 epochs; the weights are the last ones"
+
+
+def test_training_that_stops_early_tells_so_and_whose_weights_are_taken(
+    images: tuple[Any, ...], autoencoder_config: dict[str, Any], capsys: Any
+):
+    x_train, x_val, *_ = images
+    stops = {"callbacks": True, "early_stopping": True, "early_stopping_patience": 2, "epochs": 9}
+    modelling.train_autoencoder(x_train, x_val, autoencoder_config | stops, "a", "e")
+    # No loss of an autoencoder falls by early_stopping_delta, 0.1.
+    losses = modelling.load_history("a")["val_loss"]
+    assert len(losses) == 3
+    best = losses.index(min(losses)) + 1
+    end = f"trained 3 of 9 epochs; the weights are those of epoch {best}, whose val_loss is lowest"
+    assert capsys.readouterr().out.splitlines()[-1] == end
+
+
+def test_device_and_precision_come_from_the_environment(
+    trained: Any, images: tuple[Any, ...], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("CAE_DEVICE", "cpu")
+    monkeypatch.setenv("CAE_PRECISION", "bfloat16")
+    assert choose_runtime() == cae.choose_runtime(device="cpu", precision="bfloat16")
+    monkeypatch.setenv("CAE_PRECISION", "")
+    assert choose_runtime() == cae.choose_runtime(device="cpu")
+    monkeypatch.setenv("CAE_PRECISION", "float16")
+    _, classifier, x_val = trained
+    x, _, y, _ = images
+    calls = [
+        lambda: classifier.predict(x_val),
+        lambda: modelling.train_autoencoder(x, x, {}, "b", "f"),
+        lambda: modelling.train_classifier(x, x, y, y, {}, {}, None, "d"),
+    ]
+    for call in calls:
+        with pytest.raises(ConfigError, match=r"CAE_PRECISION.*'float16'.*bfloat16"):
+            call()
+
+
+def test_training_again_under_a_name_leaves_nothing_of_the_first_training(
+    trained: Any, images: tuple[Any, ...], autoencoder_config: dict[str, Any]
+):
+    x, *_ = images
+    assert Path("models/a_best.safetensors").exists()
+    modelling.train_autoencoder(x, x, autoencoder_config | {"callbacks": True}, "a", "e")
+    assert Path("models/a_last.safetensors").exists()
+    assert not Path("models/a_best.safetensors").exists()
 
 
 def test_a_models_files_are_json_that_others_can_read(trained: Any):

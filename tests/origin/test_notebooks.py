@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from notebooks.__main__ import PLACES, ROOT, SOURCES
+import cae
+from notebooks.__main__ import PLACES, ROOT, SOURCES, find_published, furnish
 from notebooks.making import execute, find_faults, make_notebook, write_notebook
 
 SOURCE = '''"""The source of a notebook."""
@@ -30,8 +32,14 @@ print("in", os.path.basename(os.getcwd()))
 1 + 1
 '''
 SMALL_CONFIGS = {
-    "autoencoder_config_quick.json": {"epochs": 1, "init_num_filters": 2},
-    "classifier_config_quick.json": {"epochs": 1},
+    "autoencoder_config_optimal.json": {
+        "epochs": 1,
+        "init_num_filters": 2,
+        "mask_ratio": 0.6,
+        "mask_patch_size": 8,
+        "target": "gradient_histograms",
+    },
+    "classifier_config_optimal.json": {"epochs": 1},
 }
 
 
@@ -119,6 +127,38 @@ def test_the_notebook_runs_from_its_source(name: str, tmp_path: Path):
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     assert any("image/png" in output.get("data", {}) for output in outputs)
     assert "built-in digits" in str(outputs)
+
+
+def test_the_published_models_lie_beside_their_notebook_alone_and_unless_it_is_to_train(
+    tmp_path: Path,
+):
+    def find_models(name: str, configs: Path | None) -> set[str]:
+        workplace = tmp_path / f"{name} {configs is None}"
+        workplace.mkdir()
+        furnish(workplace, name, configs)
+        assert (workplace / "cifar10_modules" / "modelling.py").exists()
+        assert (workplace / "autoencoder_config_optimal.json").exists()
+        return {path.name for path in workplace.glob("models/*")}
+
+    published = {path.name for path in find_published() if path.parent.name == "models"}
+    assert find_models("pipeline_optimal", None) == published
+    assert find_models("pipeline_optimal", tmp_path / "configs") == set()
+    assert find_models("modelling", None) == set()
+
+
+def test_the_stored_pipeline_tells_the_accuracy_of_the_published_run():
+    scores = json.loads((ROOT / "evaluation.json").read_text(encoding="utf-8"))
+    notebook = nbformat.reads((ROOT / "pipeline_optimal.ipynb").read_text("utf-8"), as_version=4)
+    outputs = str([cell.outputs for cell in notebook.cells if cell.cell_type == "code"])
+    (told,) = re.findall(r"accuracy +(0\.\d{3}) ", outputs)
+    # The last digits follow the machine's precision.
+    assert float(told) == pytest.approx(scores["test"]["classifier"]["accuracy"], abs=0.002)
+    assert "epoch 1/" not in outputs, "it loads the published models and trains nothing"
+    for path in find_published():
+        if path.parent.name == "models" and path.suffix == ".json":
+            assert (
+                cae.read_model(path).about["split"]["fingerprint"] == scores["split"]["fingerprint"]
+            )
 
 
 def test_a_notebook_that_there_is_not_is_refused():
