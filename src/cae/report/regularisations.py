@@ -68,8 +68,8 @@ def tell_regularisations(study: Study) -> str:
         f"({write_percent(best.accuracy.mean)})."
     )
     sentences += [
-        f"{capitalise(name_arm(row.treatment))} {tell_effect(row)} against the same encoder "
-        "without it."
+        f"{capitalise(name_arm(row.treatment))} {tell_effect(row)} against the frozen encoder "
+        "with the origin's own classifier."
         for row in study.differences
         if row.control == _PRETRAINED
     ]

@@ -29,6 +29,9 @@ _ARM_WORDS = {
     "linear_probe": "linear probe",
     "frozen": "frozen encoder",
     "fine_tuned": "fine-tuned",
+    "no_augmentation": "no augmentation",
+    "head_dropout": "dropout in the head",
+    "all_layers": "all layers trained",
 }
 
 
