@@ -33,6 +33,7 @@ from cae.models.autoencoder import Autoencoder, Encoder, make_autoencoder
 from cae.models.classifier import make_classifier
 from cae.report import figures
 from cae.report.run_plots import draw_training
+from cae.run_folder import require_model_name
 from cae.training.trainer import Weights
 from dataset import session, set_random_seeds
 
@@ -81,6 +82,8 @@ def train_autoencoder(
         DivergedError: the loss became infinite or not a number.
     """
     folder = open_folder(autoencoder_filename, encoder_filename)
+    for name in (autoencoder_filename, encoder_filename):
+        require_model_name(name)
     config = _parse_autoencoder(autoencoder_config)
     train = to_image_set(x_train, name="x_train")
     val = None if x_val is None else to_image_set(x_val, name="x_val")
@@ -141,6 +144,7 @@ def train_classifier(
         DivergedError: the loss became infinite or not a number.
     """
     folder = open_folder(classifier_filename, encoder_filename)
+    require_model_name(classifier_filename)
     autoencoder = _parse_autoencoder(autoencoder_config)
     config = _parse_classifier(classifier_config)
     if class_names is None:

@@ -14,9 +14,9 @@ import signal
 import sys
 import tempfile
 import warnings
-import weakref
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 _IMPORTED = (
@@ -26,14 +26,14 @@ _IMPORTED = (
 )
 
 
-_started: list[weakref.ref[Command]] = []
+_started: list[BaseProcess] = []
 
 
 def kill_commands() -> None:
     """Kill what a test has left running, which nobody would wait for."""
-    for command in filter(None, (reference() for reference in _started)):
-        if command.poll() is None:
-            command.kill()
+    for process in _started:
+        if process.is_alive():
+            process.kill()
     _started.clear()
 
 
@@ -59,7 +59,7 @@ class Command:
         )
         self._process = process
         process.start()
-        _started.append(weakref.ref(self))
+        _started.append(process)
         for connection in (read, write, out):
             connection.close()
 

@@ -14,6 +14,7 @@ from cae.files import remove, sweep
 
 _FOLDERS = ("models", "history", "plots")
 _CHECKPOINTS = "checkpoints"
+_LONGEST_RUN_NAME = 100  # bytes; less than a model's, so that "autoencoder_" fits before it
 # The curves that are drawn of a model's history, and the pictures that show what was measured.
 CURVES = {"autoencoder": ("loss",), "classifier": ("loss", "accuracy")}
 PICTURES = ("reconstructions", "confusion_matrix", "per_class_recall", "confident_mistakes")
@@ -49,14 +50,16 @@ class RunFolder:
     name: str
 
     def __post_init__(self) -> None:
-        require_run_name(self.name)
+        require_plain_name(self.name, most_bytes=_LONGEST_RUN_NAME)
 
     def make(self) -> None:
         """Make the run's folders, and see that they can be written, before hours are spent.
 
         Raises:
-            ConfigError: naming the folder that cannot be made or written.
+            ConfigError: naming the folder that cannot be made or written; or the run's name is
+                none for a new one.
         """
+        require_run_name(self.name)
         for folder in (self.root, *(self.root / name for name in _FOLDERS)):
             _make_folder(folder)
 
@@ -150,7 +153,7 @@ class RunFolder:
 
     def model(self, name: str) -> ModelFiles:
         """Files of the model called `name`, for callers that name their models themselves."""
-        _require_own_weights(name)
+        require_plain_name(name)
         return ModelFiles(self.root / "models", name)
 
     def history(self, name: str) -> Path:
@@ -289,18 +292,21 @@ def _make_folder(folder: Path) -> None:
 
 
 def require_run_name(name: str) -> None:
-    """Refuse a name that a run cannot have; see `require_plain_name`.
+    """Refuse a name that a new run cannot have; see `require_model_name`.
 
     Raises:
         ConfigError: it cannot name a file, or would name the weights of another run's model.
     """
-    # Shorter than a model's name may be, so that "autoencoder_" fits before it.
-    require_plain_name(name, most_bytes=100)
-    _require_own_weights(name)
+    require_plain_name(name, most_bytes=_LONGEST_RUN_NAME)
+    require_model_name(name)
 
 
-def _require_own_weights(name: str) -> None:
-    """Refuse a model's name under which another model has its other weights."""
+def require_model_name(name: str) -> None:
+    """Refuse a name under which another model has its other weights; see `require_plain_name`.
+
+    Raises:
+        ConfigError: it cannot name a file, or would name another model's weights.
+    """
     require_plain_name(name)
     if name.endswith(("_best", "_last")):
         raise ConfigError(

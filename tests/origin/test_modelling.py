@@ -353,6 +353,16 @@ WRONG_CALLS: dict[str, tuple[Call, type[Exception], str]] = {
         ConfigError,
         "cannot name a file",
     ),
+    "a name of another model's weights": (
+        lambda i: modelling.train_autoencoder(i[0], i[1], {}, "a", "a_best"),
+        ConfigError,
+        "the weights of another epoch; choose another name",
+    ),
+    "a classifier named like its own weights": (
+        lambda i: modelling.train_classifier(i[0], i[1], i[2], i[3], {}, {}, None, "c_last"),
+        ConfigError,
+        "the weights of another epoch; choose another name",
+    ),
     "one name for two models": (
         lambda i: modelling.train_autoencoder(i[0], i[1], {}, "a", "a"),
         ConfigError,

@@ -8,7 +8,7 @@ import pytest
 
 from cae.errors import ConfigError
 from cae.files import write_text
-from cae.run_folder import RunFolder, StudyFolder, require_plain_name
+from cae.run_folder import RunFolder, StudyFolder, require_model_name, require_plain_name
 
 GOOD = ["a", "base", "run 2", "v1.2", "my-model_3", "modèle", "x" * 100]
 BAD = [
@@ -149,11 +149,14 @@ def test_a_model_is_forgotten_without_those_whose_names_go_on_from_its_own(tmp_p
 
 
 @pytest.mark.parametrize("ending", ["best", "last"])
-def test_no_model_is_named_like_the_other_weights_of_another(ending: str):
+def test_no_model_is_named_like_the_other_weights_of_another(tmp_path: Path, ending: str):
     with pytest.raises(ConfigError, match="the weights of another epoch; choose another name"):
-        RunFolder(Path(), f"a_{ending}")
+        RunFolder(tmp_path / "run", f"a_{ending}").make()
+    assert not (tmp_path / "run").exists()
     with pytest.raises(ConfigError, match="the weights of another epoch; choose another name"):
-        RunFolder(Path(), "a").model(f"autoencoder_a_{ending}")
+        require_model_name(f"autoencoder_a_{ending}")
+    # Where no model is called "autoencoder" it stands in nobody's way.
+    RunFolder(tmp_path / "run", ending).make()
 
 
 def test_a_study_keeps_its_trials_apart_and_tells_of_them_in_the_layout_of_a_run():

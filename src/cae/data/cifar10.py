@@ -86,7 +86,7 @@ def fetch_cifar10(
     folder, lock = cache / version.folder, cache / ".lock"
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        with FileLock(lock):
+        with FileLock(lock, mode=0o666):  # The cache may be shared by users.
             try:
                 if not folder.exists():
                     path = cache / version.archive

@@ -85,9 +85,10 @@ def list_limits(group: Group, study: Study | None) -> list[str]:
             f"{write_count(seeds)} seeds, on one split and one test set."
         )
     if study is None or not has_control(run, study):
+        there = "stands beside this run" if study is None else "was trained for this recipe"
         limits.append(
-            "No control from scratch was trained for this recipe. How good the classifier is says "
-            "nothing of what the autoencoder did for it."
+            f"No control from scratch {there}. How good the classifier is says nothing of what the "
+            "autoencoder did for it."
         )
     precision, device = run.environment["precision"], run.environment["device"]
     made = "The run was" if seeds == 1 else "The runs were"
