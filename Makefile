@@ -31,7 +31,7 @@ setup: $(RUNTIME)  ## make .venv with the pinned dependencies
 run: $(RUNTIME)  ## run the whole pipeline: cae run $(ARGS)
 	@$(BIN)/cae run $(ARGS)
 
-test: $(DEV)  ## run the tests but for the slow ones, two to three minutes on two cores
+test: $(DEV)  ## run the tests but for the slow ones, two to four minutes on two cores
 	@$(PYTEST) $(ARGS)
 
 test-all: $(DEV)  ## run every test, the slow ones too

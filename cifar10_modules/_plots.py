@@ -172,7 +172,7 @@ def _draw_together(curves: Sequence[tuple[str, Sequence[float]]], path: Path, *,
         if what.endswith("accuracy"):
             axes.yaxis.set_major_formatter(FuncFormatter(write_tick_percent))
         axes.grid(axis="y")
-        axes.legend(frameon=False)
+        axes.legend()
     return path
 
 

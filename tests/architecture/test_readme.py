@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from cae.report.paper_tables import make_results_table, make_study_tables
-from cae.report.phrases import join
+from cae.report.phrases import TIMES, join
 from cae.report.seeds import group_runs
 from cae.report.sources import read_peers, read_run, read_speed
+from cae.report.speed import CASES, index_rows, make_speed_table
 from cae.report.study_results import read_study
 from cae.report.study_sentences import tell_answer, tell_extent, tell_machines
 
@@ -42,13 +43,6 @@ HELD_TABLES = {
 }
 PLAIN_TABLES = {"command", "arm"}
 STAGES = ("autoencoder", "classifier")
-CASES = {
-    "autoencoder step": ("autoencoder", "batch 64"),
-    "classifier step": ("classifier", "batch 64"),
-    "classify 1": ("inference", "batch 1"),
-    "classify 64": ("inference", "batch 64"),
-    "classify 1,000": ("inference", "batch 1000"),
-}
 
 
 def read_table(heading: str) -> dict[str, list[str]]:
@@ -282,32 +276,13 @@ def test_every_table_with_figures_is_held_to_the_results():
                 assert first in HELD_TABLES | PLAIN_TABLES or is_about_runs or is_empty, line
 
 
-def index_rows(result: dict[str, Any]) -> dict[tuple[str, str, str], dict[str, Any]]:
-    """Return what was measured of each contestant by its name, the task and the case."""
-    return {
-        (row["contestant"], row["task"], row["case"]): row
-        for row in result["rows"]
-        if row["task"] != "machine"
-    }
-
-
 def write_speed_table(result: dict[str, Any]) -> dict[str, list[str]]:
-    """Return the rows that the README shows of a result of `make bench`."""
-    found = index_rows(result)
-    table = {"images per second": list(CASES)}
-    for name in dict.fromkeys(name for name, _, _ in found):
-        cells: list[str] = []
-        for case in CASES.values():
-            row = found.get((name, *case))
-            if row is None:
-                cells.append("")
-            elif name == "cae":
-                cells.append(f"**{row['rate']['median']:,.0f}**")
-            else:
-                ratio = row["ours_over_this"]["median"]
-                cells.append(f"{row['rate']['median']:,.0f} (x {ratio:.2f})")
-        table[name] = cells
-    return table
+    """Return the rows that the README shows of a result of `make bench`: the report's."""
+    table = make_speed_table(result)
+    _, *cases = table["head"]
+    rows = {name: [cell.replace(TIMES, "x") for cell in cells] for name, *cells in table["rows"]}
+    rows["cae"] = [f"**{cell}**" for cell in rows["cae"]]
+    return {"images per second": cases, **rows}
 
 
 def read_shown_speed() -> dict[str, Any]:

@@ -46,7 +46,7 @@ def describe_program(
     \b
     Examples:
       cae run                      the whole experiment, 10 to 30 minutes
-      cae run --data digits        the same on small built-in images, a minute
+      cae run --data digits        the same on small built-in images, two minutes
       cae predict photo.jpg        what the newest classifier sees in a picture
       cae COMMAND --help           more about a command
 

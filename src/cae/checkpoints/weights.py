@@ -197,25 +197,26 @@ def load_model(saved: SavedModel) -> Autoencoder | Encoder | Classifier:
         )
     weights = _parse_weights(data, saved.weights_path)
     model = _lay_out(saved)
-    _require_fit(model.state_dict(), weights, place=str(saved.weights_path))
-    model.load_state_dict(weights, assign=True)
+    apply_weights(model, weights, place=str(saved.weights_path), take=True)
     return model.eval()
 
 
-def apply_weights(module: nn.Module, weights: Mapping[str, Tensor], *, place: str) -> None:
+def apply_weights(
+    module: nn.Module, weights: Mapping[str, Tensor], *, place: str, take: bool = False
+) -> None:
     """Load `weights` into `module`, strictly: every name, shape and type must match.
+
+    Args:
+        module: the network, or its layout without memory (`take`).
+        weights: by name.
+        place: for error messages.
+        take: make them the module's own, in place of being copied into what it has.
 
     Raises:
         CheckpointError: naming the first tensors that are missing, unexpected, or of another shape
             or type.
     """
-    _require_fit(module.state_dict(), weights, place=place)
-    module.load_state_dict(dict(weights), strict=True)
-
-
-def _require_fit(
-    expected: Mapping[str, Tensor], weights: Mapping[str, Tensor], *, place: str
-) -> None:
+    expected = module.state_dict()
     problems = [f"{name} is missing" for name in expected if name not in weights]
     problems += [f"{show(name)[1:-1]} is unexpected" for name in weights if name not in expected]
     problems += [
@@ -233,6 +234,7 @@ def _require_fit(
         raise CheckpointError(
             f"{place}: the weights do not fit the configured model: {'; '.join(problems[:3])}{more}"
         )
+    module.load_state_dict(dict(weights), strict=True, assign=take)
 
 
 def _read_bytes(path: Path) -> bytes:

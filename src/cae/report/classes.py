@@ -143,7 +143,6 @@ def plot_per_class_recall(
                 handles=make_recall_patches(),
                 loc="outside lower right",
                 ncols=2,
-                frameon=False,
                 handlelength=1,
                 handleheight=1,
                 labelcolor=GREY,

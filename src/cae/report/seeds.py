@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from cae.intervals import compute_student_interval
+from cae.inference import compute_student_interval
 from cae.report.sources import Run
 
 

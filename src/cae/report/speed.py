@@ -13,7 +13,7 @@ Rows = dict[tuple[str, str, str], Mapping[str, Any]]  # by contestant, task and 
 _OURS = "cae"
 _OURS_IN_FLOAT32 = "cae, float32"
 _FLOOR = "the convolutions alone"
-_CASES = {
+CASES = {
     "autoencoder step": ("autoencoder", "batch 64"),
     "classifier step": ("classifier", "batch 64"),
     "classify 1": ("inference", "batch 1"),
@@ -32,11 +32,11 @@ _TASKS = {
 
 def make_speed_table(result: Mapping[str, Any]) -> dict[str, Any]:
     """Return the images per second of a result of `make bench`, ours first, with their ratios."""
-    found = _index(result)
+    found = index_rows(result)
     rows: list[list[str]] = []
     for name in dict.fromkeys(name for name, _, _ in found):
         cells = [name]
-        for case in _CASES.values():
+        for case in CASES.values():
             row = found.get((name, *case))
             if row is None:
                 cells.append("")
@@ -44,12 +44,12 @@ def make_speed_table(result: Mapping[str, Any]) -> dict[str, Any]:
             rate, ratio = f"{row['rate']['median']:,.0f}", row["ours_over_this"]["median"]
             cells.append(rate if name == _OURS else f"{rate} ({TIMES} {ratio:.2f})")
         rows.append(cells)
-    return {"head": ["images per second", *_CASES], "rows": rows, "strong": [0]}
+    return {"head": ["images per second", *CASES], "rows": rows, "strong": [0]}
 
 
 def tell_speed(result: Mapping[str, Any]) -> str:
     """Say how many times as fast as each peer we are, what of that is the code's, and where not."""
-    found = _index(result)
+    found = index_rows(result)
     peers = [
         name
         for name in dict.fromkeys(name for name, _, _ in found)
@@ -82,7 +82,8 @@ def tell_precision(result: Mapping[str, Any]) -> str:
     return f"Peers compute in float32: for the code alone hold them against `{_OURS_IN_FLOAT32}`."
 
 
-def _index(result: Mapping[str, Any]) -> Rows:
+def index_rows(result: Mapping[str, Any]) -> Rows:
+    """Return what was measured of each contestant by its name, the task and the case."""
     return {
         (row["contestant"], row["task"], row["case"]): row
         for row in result["rows"]
@@ -93,7 +94,7 @@ def _index(result: Mapping[str, Any]) -> Rows:
 def _compare_steps(found: Rows, ours: str, peer: str) -> list[str]:
     """Return how many times as fast each training step is; [] where one was not measured."""
     ratios: list[str] = []
-    for case in (_CASES[step] for step in _STEPS):
+    for case in (CASES[step] for step in _STEPS):
         mine, other = found.get((ours, *case)), found.get((peer, *case))
         if mine is None or other is None:
             return []
@@ -105,7 +106,7 @@ def _compare_steps(found: Rows, ours: str, peer: str) -> list[str]:
 def _tell_faster_peers(found: Rows, peers: list[str]) -> list[str]:
     faster: dict[str, list[str]] = {}
     for name in peers:
-        for words, case in _CASES.items():
+        for words, case in CASES.items():
             row = found.get((name, *case))
             if row is not None and row["ours_over_this"]["median"] < 1:
                 ratio = row["ours_over_this"]["median"]

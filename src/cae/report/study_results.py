@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cae.errors import CheckpointError
+from cae.inference import correct_holm
 from cae.report.names import name_place
 from cae.report.phrases import join
 from cae.report.sources import read_object
@@ -292,19 +293,10 @@ def _find_families(differences: Sequence[Difference], *, over: Over) -> tuple[Di
     found = list(differences)
     for places in families.values():
         # Of n seeds the sign-flip test has no smaller p than that of all signs alike, 2 / 2^n.
-        least = _correct_holm([2.0 ** (1 - found[place].gain.count) for place in places])
+        least = correct_holm([2.0 ** (1 - found[place].gain.count) for place in places])
         for place, least_p in zip(places, least, strict=True):
             found[place] = replace(found[place], over=over, family=len(places), least_p=least_p)
     return tuple(found)
-
-
-def _correct_holm(p_values: Sequence[float]) -> list[float]:
-    """Return p-values corrected by Holm's method, which never falls where one of them rises."""
-    corrected, largest = [1.0] * len(p_values), 0.0
-    for rank, place in enumerate(sorted(range(len(p_values)), key=lambda each: p_values[each])):
-        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[place]))
-        corrected[place] = largest
-    return corrected
 
 
 def _parse_machines(rows: Iterable[Mapping[str, Any]]) -> tuple[Machine, ...]:

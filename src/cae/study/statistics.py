@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from cae.intervals import CONFIDENCE, compute_student_interval
+from cae.inference import CONFIDENCE, compute_student_interval
 
 _RESAMPLES = 10_000
 # Where there are more ways to set the signs, so many of them are drawn.
@@ -84,13 +84,3 @@ def compute_sign_flip_p(differences: Sequence[float]) -> float:
         rng=np.random.default_rng(0),
     )
     return float(found.pvalue)
-
-
-def correct_holm(p_values: Sequence[float]) -> list[float]:
-    """Return the p-values corrected for their number by Holm's step-down method (Holm, 1979)."""
-    corrected = [1.0] * len(p_values)
-    largest = 0.0
-    for rank, place in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
-        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[place]))
-        corrected[place] = largest
-    return corrected

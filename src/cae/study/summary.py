@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from cae.inference import correct_holm
 from cae.seeding import derive_seed
 from cae.study.plan import PLANS
-from cae.study.statistics import compute_sign_flip_p, correct_holm, estimate_mean
+from cae.study.statistics import compute_sign_flip_p, estimate_mean
 from cae.study.trials import NO_PRETRAINING
 
 Row = Mapping[str, Any]

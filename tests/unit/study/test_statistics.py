@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from cae.study.statistics import Estimate, compute_sign_flip_p, correct_holm, estimate_mean
+from cae.study.statistics import Estimate, compute_sign_flip_p, estimate_mean
 
 
 def read_interval(found: Estimate) -> tuple[float, float]:
@@ -105,16 +105,3 @@ def test_the_order_and_the_common_sign_do_not_matter():
     for order in itertools.permutations([0.1, 0.2, -0.05, 0.4]):
         assert compute_sign_flip_p(order) == compute_sign_flip_p([0.1, 0.2, -0.05, 0.4])
         assert compute_sign_flip_p([-value for value in order]) == compute_sign_flip_p(order)
-
-
-def test_holms_correction_is_that_of_the_textbook():
-    found = correct_holm([0.01, 0.04, 0.03, 0.005])
-    assert found == pytest.approx([0.03, 0.06, 0.06, 0.02])
-
-
-def test_a_corrected_p_value_is_never_above_one_nor_below_the_one_given():
-    given = [0.7, 0.9, 0.4]
-    found = correct_holm(given)
-    assert all(before <= after <= 1 for before, after in zip(given, found, strict=True))
-    assert correct_holm([]) == []
-    assert correct_holm([0.03]) == [0.03]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cae.study.statistics import correct_holm
+from cae.inference import correct_holm
 from cae.study.summary import summarise
 
 

@@ -1,4 +1,4 @@
-"""The interval of a mean is that of the textbook."""
+"""The interval of a mean and the correction of p-values are those of the textbooks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from cae.intervals import compute_student_interval
+from cae.inference import compute_student_interval, correct_holm
 
 
 @pytest.mark.parametrize("count", [2, 3, 7, 40])
@@ -23,3 +23,16 @@ def test_an_interval_ends_where_means_end():
     assert compute_student_interval([0.1, 0.9], within=(0, 1)) == (0, 1)
     low, high = compute_student_interval([0.1, 0.9])
     assert low < 0 < 1 < high
+
+
+def test_holms_correction_is_that_of_the_textbook():
+    found = correct_holm([0.01, 0.04, 0.03, 0.005])
+    assert found == pytest.approx([0.03, 0.06, 0.06, 0.02])
+
+
+def test_a_corrected_p_value_is_never_above_one_nor_below_the_one_given():
+    given = [0.7, 0.9, 0.4]
+    found = correct_holm(given)
+    assert all(before <= after <= 1 for before, after in zip(given, found, strict=True))
+    assert correct_holm([]) == []
+    assert correct_holm([0.03]) == [0.03]

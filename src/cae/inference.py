@@ -1,4 +1,4 @@
-"""How sure a mean over seeds is."""
+"""What means over seeds allow to conclude: the interval of one, p-values of many."""
 
 from __future__ import annotations
 
@@ -26,3 +26,13 @@ def compute_student_interval(
     reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, count - 1) * data.std(ddof=1) / count**0.5)
     smallest, largest = within
     return max(mean - reach, smallest), min(mean + reach, largest)
+
+
+def correct_holm(p_values: Sequence[float]) -> list[float]:
+    """Return the p-values corrected for their number by Holm's step-down method (Holm, 1979)."""
+    corrected = [1.0] * len(p_values)
+    largest = 0.0
+    for rank, place in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[place]))
+        corrected[place] = largest
+    return corrected
