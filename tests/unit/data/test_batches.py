@@ -11,6 +11,7 @@ import torch
 from cae.data.augment import Augmentation, resample
 from cae.data.batches import Batch, Batches, LowResolution
 from cae.data.images import ImageSet
+from cae.runtime.device import Runtime
 from cae.seeding import derive_seed
 
 AUGMENTATION = Augmentation(shift=0.1, rotation_degrees=40, zoom=0.1, flip=True)
@@ -282,29 +283,34 @@ def test_what_comes_again_in_an_epoch_is_changed_anew(make_images, float32):
     assert len({image.numpy().tobytes() for image in alone}) == 12
 
 
-@pytest.mark.parametrize("balanced", [False, True])
-def test_an_alternating_flip_mirrors_every_other_time(make_images, float32, balanced):
-    images = make_uneven(make_images)
+def watch_flips(images: ImageSet, runtime: Runtime, *, epochs: int, balanced: bool):
+    """Return, for each image, whether it was mirrored each time that it was served."""
     flip = Augmentation(
         shift=0, rotation_degrees=0, zoom=0, flip=True, alternating_flip=True, whole_pixels=True
     )
     batches = Batches(
         images,
-        runtime=float32,
+        runtime=runtime,
         batch_size=36,
         shuffle_seed=1,
         balanced=balanced,
         augmentation=flip,
     )
     pixels = torch.from_numpy(images.images).float() / 255
-    mirrored: dict[int, list[int]] = {index: [] for index in range(20)}
-    for epoch in (1, 2, 3):
+    mirrored: dict[int, list[int]] = {index: [] for index in range(len(images))}
+    for epoch in range(1, epochs + 1):
         for batch in batches.epoch(epoch):
             for image in batch.images:
                 for index, each in enumerate(pixels):
                     for way, view in enumerate((each, each.flip(2))):
                         if torch.allclose(image, view, atol=1e-4):
                             mirrored[index].append(way)
+    return mirrored
+
+
+@pytest.mark.parametrize("balanced", [False, True])
+def test_an_alternating_flip_mirrors_every_other_time(make_images, float32, balanced):
+    mirrored = watch_flips(make_uneven(make_images), float32, epochs=3, balanced=balanced)
     begins = {ways[0] for ways in mirrored.values()}
     assert begins == {0, 1}
     for ways in mirrored.values():
@@ -317,21 +323,7 @@ def test_no_image_is_mirrored_always_or_never_where_a_class_does_not_come_in_who
     make_images, float32
 ):
     images = make_uneven(make_images, counts=(10, 7, 10))
-    flip = Augmentation(
-        shift=0, rotation_degrees=0, zoom=0, flip=True, alternating_flip=True, whole_pixels=True
-    )
-    batches = Batches(
-        images, runtime=float32, batch_size=30, shuffle_seed=1, balanced=True, augmentation=flip
-    )
-    pixels = torch.from_numpy(images.images).float() / 255
-    mirrored: dict[int, list[bool]] = {index: [] for index in range(27)}
-    for epoch in range(1, 9):
-        for batch in batches.epoch(epoch):
-            for image in batch.images:
-                for index, each in enumerate(pixels):
-                    for way, view in ((False, each), (True, each.flip(2))):
-                        if torch.allclose(image, view, atol=1e-4):
-                            mirrored[index].append(way)
+    mirrored = watch_flips(images, float32, epochs=8, balanced=True)
     assert all(abs(sum(ways) - len(ways) / 2) <= 1.5 for ways in mirrored.values()), mirrored
 
 

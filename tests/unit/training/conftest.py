@@ -64,7 +64,9 @@ class Laboratory:
     val: ImageSet
     runtime: Runtime
 
-    def fit(self, model, objective, config, *, progress=None, val_batch_size=5) -> FitResult:
+    def fit(
+        self, model, objective, config, *, progress=None, val_batch_size=5, checkpoints=None
+    ) -> FitResult:
         return fit(
             model,
             objective,
@@ -78,12 +80,13 @@ class Laboratory:
             config=config,
             runtime=self.runtime,
             progress=progress or SilentProgress(),
+            checkpoints=checkpoints,
         )
 
-    def pretrain(self, **keys) -> tuple[Autoencoder, FitResult]:
+    def pretrain(self, *, checkpoints=None, **keys) -> tuple[Autoencoder, FitResult]:
         config = make_config(**keys)
-        model = make_autoencoder(config)
-        return model, self.fit(model, ReconstructionObjective(config), config)
+        model, objective = make_autoencoder(config), ReconstructionObjective(config)
+        return model, self.fit(model, objective, config, checkpoints=checkpoints)
 
     def finetune(self, *, encoder=None, **keys) -> tuple[Classifier, FitResult]:
         below, config = make_config(**(encoder or {})), make_classifier_config(**keys)

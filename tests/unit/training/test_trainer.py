@@ -23,7 +23,7 @@ from cae.runtime.device import Runtime
 from cae.seeding import derive_seed, make_permutation
 from cae.training.objectives import Measured, ReconstructionObjective
 from cae.training.progress import SilentProgress
-from cae.training.trainer import Checkpoints, FitResult, evaluate_objective, fit
+from cae.training.trainer import Checkpoints, evaluate_objective, fit
 
 CPU = torch.device("cpu")
 
@@ -314,33 +314,21 @@ def keep_states(folder: Path, *, latest: TrainingState | None = None) -> Checkpo
     return Checkpoints(files, latest, every_seconds=0.0, stop_requested=lambda: False)
 
 
-def pretrain_kept(laboratory, checkpoints: Checkpoints, **keys) -> FitResult:
-    config = AutoencoderConfig(image_shape=(8, 8, 3), batch_size=5, epochs=1, **keys)
-    return fit(
-        make_autoencoder(config),
-        ReconstructionObjective(config),
-        train=Batches(laboratory.train, runtime=laboratory.runtime, batch_size=5, shuffle_seed=1),
-        val=None,
-        config=config,
-        runtime=laboratory.runtime,
-        progress=SilentProgress(),
-        checkpoints=checkpoints,
-    )
-
-
 def test_a_state_that_cannot_be_saved_is_told_and_training_goes_on(laboratory, tmp_path, caplog):
     (tmp_path / "checkpoints").touch()  # where the folder would be
-    result = pretrain_kept(laboratory, keep_states(tmp_path), init_num_filters=2)
+    _, result = laboratory.pretrain(checkpoints=keep_states(tmp_path), epochs=1)
     assert result.history.epochs == 1
     assert "training goes on, but its state is not saved: " in caplog.text
 
 
 def test_a_state_of_another_network_is_refused_with_what_to_do(laboratory, tmp_path):
     checkpoints = keep_states(tmp_path)
-    pretrain_kept(laboratory, checkpoints, init_num_filters=2)
+    laboratory.pretrain(checkpoints=checkpoints, epochs=1)
     state = checkpoints.files.read()
     with pytest.raises(CheckpointError, match=r"of this version .*and \d+ more.*--fresh") as caught:
-        pretrain_kept(laboratory, keep_states(tmp_path, latest=state), init_num_filters=3)
+        laboratory.pretrain(
+            checkpoints=keep_states(tmp_path, latest=state), epochs=1, init_num_filters=3
+        )
     assert len(str(caught.value)) < 500
 
 
