@@ -6,12 +6,14 @@ import hashlib
 import logging
 import os
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cae.data.images import Dataset, ImageSet
 from cae.data.pictures import load_pictures
@@ -24,8 +26,11 @@ TRAIN, TEST, UNLABELLED = "train", "test", "unlabelled"
 _SUFFIXES = re.compile(r"\.(png|jpe?g|webp|gif|bmp|tiff?|p[pgn]m|jp2|avif)", re.IGNORECASE)
 # How the special folders are written, too.
 _MEANT = {TRAIN: TRAIN, TEST: TEST, UNLABELLED: UNLABELLED, "unlabeled": UNLABELLED}
+# Which files have the same pixels.
+_Places = defaultdict[bytes, list[Path]]
 _DIGEST_DIGITS = 8
 _MOST_NAME = 40
+_MOST_TOLD = 4
 
 logger = logging.getLogger(__name__)
 
@@ -63,16 +68,18 @@ def load_folder(path: Path, *, image_shape: tuple[int, int, int]) -> Dataset:
     folders = _find_folders(path)
     _warn_of_loose_pictures(path)
     unlabelled = folders.pop(UNLABELLED, None)
+    places: _Places = defaultdict(list)
     if TRAIN in folders or TEST in folders:
-        train, test = _load_parts(path, folders, image_shape)
+        train, test = _load_parts(path, folders, image_shape, places)
     else:
         _warn_of_names(path, folders)
-        train, test = set_test_aside(_load_classes(folders, image_shape, name=path.resolve().name))
+        name = path.resolve().name
+        train, test = set_test_aside(_load_classes(folders, image_shape, places, name=name))
     rest = None
     if unlabelled is not None:
-        rest = _load_unlabelled(unlabelled, image_shape, train.class_names)
+        rest = _load_unlabelled(unlabelled, image_shape, places, train.class_names)
     learnt_from = [train] if rest is None else [train, rest]
-    _warn_of_copies(test, learnt_from)
+    _warn_of_copies(test, learnt_from, places, path)
     source = _name_source(path, [test, *learnt_from])
     return Dataset(train, test, (), source=source, unlabelled=rest)
 
@@ -99,7 +106,7 @@ def _warn_of_loose_pictures(path: Path) -> None:
 
 
 def _load_parts(
-    path: Path, folders: Mapping[str, Path], image_shape: tuple[int, int, int]
+    path: Path, folders: Mapping[str, Path], image_shape: tuple[int, int, int], places: _Places
 ) -> tuple[ImageSet, ImageSet]:
     """Return what the folders `train` and `test` hold."""
     for name in (TRAIN, TEST):
@@ -118,7 +125,7 @@ def _load_parts(
     for name in (TRAIN, TEST):
         _warn_of_loose_pictures(folders[name])
     train, test = (
-        _load_classes(_find_folders(folders[part]), image_shape, name=part)
+        _load_classes(_find_folders(folders[part]), image_shape, places, name=part)
         for part in (TRAIN, TEST)
     )
     if train.class_names != test.class_names:
@@ -132,7 +139,11 @@ def _load_parts(
 
 
 def _load_classes(
-    folders: Mapping[str, Path], image_shape: tuple[int, int, int], *, name: str
+    folders: Mapping[str, Path],
+    image_shape: tuple[int, int, int],
+    places: _Places,
+    *,
+    name: str,
 ) -> ImageSet:
     """Return the pictures in folders named by their classes, class by class, sorted by name."""
     names = tuple(folders)
@@ -151,15 +162,25 @@ def _load_classes(
     labels = np.repeat(np.arange(len(names), dtype=np.int64), [len(found) for found in paths])
     flat = [path for found in paths for path in found]
     images = load_pictures(flat, image_shape=image_shape, class_names=names)
+    _note_places(places, images, flat)
     return replace(images, labels=labels, name=name)
 
 
 def _load_unlabelled(
-    folder: Path, image_shape: tuple[int, int, int], class_names: tuple[str, ...]
+    folder: Path,
+    image_shape: tuple[int, int, int],
+    places: _Places,
+    class_names: tuple[str, ...],
 ) -> ImageSet:
     paths = _list_pictures(folder)
     images = load_pictures(paths, image_shape=image_shape, class_names=class_names)
+    _note_places(places, images, paths)
     return replace(images, name=UNLABELLED)
+
+
+def _note_places(places: _Places, images: ImageSet, paths: Sequence[Path]) -> None:
+    for image, path in zip(images.images, paths, strict=True):
+        places[_digest(image)].append(path)
 
 
 def _find_folders(path: Path) -> dict[str, Path]:
@@ -209,17 +230,27 @@ def _refuse(error: OSError) -> NoReturn:
     raise DataError(f"{error.filename}: cannot be looked into: {error.strerror}") from None
 
 
-def _warn_of_copies(test: ImageSet, learnt_from: Sequence[ImageSet]) -> None:
+def _warn_of_copies(
+    test: ImageSet, learnt_from: Sequence[ImageSet], places: _Places, root: Path
+) -> None:
     """Warn of test images that are trained on too: what is measured on them means little."""
-    seen = {hash(image.tobytes()) for part in learnt_from for image in part.images}
-    copies = sum(hash(image.tobytes()) in seen for image in test.images)
+    seen = {_digest(image) for part in learnt_from for image in part.images}
+    copies = [digest for digest in map(_digest, test.images) if digest in seen]
     if copies:
+        same = [show(str(path.relative_to(root))) for path in places[copies[0]]]
+        if len(same) > _MOST_TOLD:
+            same[_MOST_TOLD - 1 :] = [f"{len(same) - _MOST_TOLD + 1} more"]
         logger.warning(
             "%s of the %s test images are among the training images too, pixel by pixel, and make "
-            "the scores look better than they are; remove them from one of the two",
-            f"{copies:,}",
+            "the scores look better than they are; keep one of each alone: %s are one picture",
+            f"{len(copies):,}",
             f"{len(test):,}",
+            f"{', '.join(same[:-1])} and {same[-1]}",
         )
+
+
+def _digest(image: NDArray[np.uint8]) -> bytes:
+    return hashlib.blake2b(image.tobytes(), digest_size=16).digest()
 
 
 def _name_source(path: Path, parts: Sequence[ImageSet]) -> str:

@@ -32,6 +32,11 @@ def write_size(fraction: float) -> str:
     return f"{100 * abs(fraction):.1f}"
 
 
+def write_p(p: float) -> str:
+    """Return a p-value in two digits that count: "0.25", "0.047"."""
+    return f"{p:.2f}" if p >= 0.0995 else f"{p:.2g}"
+
+
 def write_count(count: int) -> str:
     """Return a number from zero to ten as a word, a larger one in digits."""
     return _SMALL[count] if count < len(_SMALL) else f"{count:,}"

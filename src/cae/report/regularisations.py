@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from cae.report.phrases import capitalise, count_noun, write_count, write_percent, write_points
+from cae.report.phrases import (
+    capitalise,
+    count_noun,
+    write_count,
+    write_p,
+    write_percent,
+    write_points,
+)
 from cae.report.study_results import Difference, Study, name_arm
 from cae.report.study_sentences import tell_effect, tell_interval, tell_least_p
 
@@ -59,7 +66,7 @@ def tell_regularisations(study: Study) -> str:
         if not any(row.is_significant for row in frozen):
             sentences.append(
                 "Corrected for the number of comparisons none of this is significant: the smallest "
-                f"p is {min(row.p_holm for row in frozen):.2f}."
+                f"p is {write_p(min(row.p_holm for row in frozen))}."
             )
             sentences += tell_least_p(frozen)
     best = max(study.estimates, key=lambda each: each.accuracy.mean)

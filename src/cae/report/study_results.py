@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from cae.errors import CheckpointError
-from cae.inference import correct_holm
 from cae.report.names import name_place
 from cae.report.phrases import join
 from cae.report.sources import read_object
@@ -21,9 +20,6 @@ CONTROLS = ("scratch", "scratch_whole_budget")
 NO_PRETRAINING = "none"
 
 SIGNIFICANT = 0.05
-Over = Literal["labels", "pretraining"]
-# Which field of a difference its p-value is corrected over, by plan.
-_CORRECTED_OVER: dict[str, Over] = {"labels": "labels", "origin": "pretraining"}
 _ARM_WORDS = {
     "scratch": "from scratch",
     "scratch_whole_budget": "from scratch, whole budget",
@@ -73,9 +69,9 @@ class Difference:
         gains: by seed.
         p: of the exact sign-flip test.
         p_holm: the same, corrected over the label budgets (plan "origin": over the pretrainings).
-        over: what it is corrected over.
-        family: how many comparisons that are.
-        least_p: the smallest that `p_holm` could be, with so many seeds and such a family.
+        least_p: the smallest that it could be, with so many seeds and comparisons.
+        over: what it is corrected over, "labels_per_class" or "pretraining".
+        comparisons: how many those are.
     """
 
     encoder: str
@@ -87,9 +83,9 @@ class Difference:
     gains: Mapping[int, float]
     p: float
     p_holm: float
-    over: Over = "labels"
-    family: int = 1
-    least_p: float = 0.0
+    least_p: float
+    over: str
+    comparisons: int
 
     @property
     def is_significant(self) -> bool:
@@ -191,7 +187,6 @@ def read_study(folder: Path, *, plan: str = "labels") -> Study | None:
     try:
         estimates = tuple(map(_parse_estimate, _select(content["estimates"], plan)))
         differences = tuple(map(_parse_difference, _select(content.get("differences", ()), plan)))
-        differences = _find_families(differences, over=_CORRECTED_OVER.get(plan, "labels"))
         conditions = content.get("conditions", {})
         machines = _parse_machines(_select(conditions.get("machines", ()), plan))
         commands = tuple(map(str, conditions.get("commands", ())))
@@ -280,23 +275,10 @@ def _parse_difference(row: Mapping[str, Any]) -> Difference:
         {int(seed): float(value) for seed, value in zip(row["seeds"], row["values"], strict=True)},
         float(row["p"]),
         float(row["p_holm"]),
+        float(row["p_holm_least"]),
+        str(row["corrected_over"]),
+        int(row["comparisons"]),
     )
-
-
-def _find_families(differences: Sequence[Difference], *, over: Over) -> tuple[Difference, ...]:
-    """Return the differences with what each one's family of comparisons allows its p-value."""
-    names = ("encoder", "pretraining", "labels", "treatment", "control")
-    families: dict[tuple[object, ...], list[int]] = {}
-    for place, row in enumerate(differences):
-        family = tuple(getattr(row, name) for name in names if name != over)
-        families.setdefault(family, []).append(place)
-    found = list(differences)
-    for places in families.values():
-        # Of n seeds the sign-flip test has no smaller p than that of all signs alike, 2 / 2^n.
-        least = correct_holm([2.0 ** (1 - found[place].gain.count) for place in places])
-        for place, least_p in zip(places, least, strict=True):
-            found[place] = replace(found[place], over=over, family=len(places), least_p=least_p)
-    return tuple(found)
 
 
 def _parse_machines(rows: Iterable[Mapping[str, Any]]) -> tuple[Machine, ...]:

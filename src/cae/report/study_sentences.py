@@ -10,6 +10,7 @@ from cae.report.phrases import (
     count_noun,
     join,
     write_count,
+    write_p,
     write_percent,
     write_points,
     write_size,
@@ -92,10 +93,10 @@ def tell_least_p(rows: Sequence[Difference]) -> list[str]:
     for row in rows:
         if not (row.has_least_p and row.has_too_few_seeds):
             continue
-        over = {"labels": "label budget", "pretraining": "pretraining"}[row.over]
-        among = f" at {count_noun(row.family, over)}" if row.family > 1 else ""
+        over = {"labels_per_class": "label budget"}.get(row.over, row.over)
+        among = f" at {count_noun(row.comparisons, over)}" if row.comparisons > 1 else ""
         sentences.append(
-            f"Where {_name_all(row)} agree, p = {row.p_holm:.2f} after Holm: the least that "
+            f"Where {_name_all(row)} agree, p = {write_p(row.p_holm)} after Holm: the least that "
             f"{count_noun(row.gain.count, 'seed')}{among} allow."
         )
     return list(dict.fromkeys(sentences))
@@ -104,7 +105,7 @@ def tell_least_p(rows: Sequence[Difference]) -> list[str]:
 def tell_least_p_of_few(rows: Sequence[Difference]) -> str:
     """Say how low p can be after correction where that is not below 0.05; "" if it always can."""
     few = sorted({(row.gain.count, row.least_p) for row in rows if row.has_too_few_seeds})
-    told = [f"{p:.2f} with {count_noun(seeds, 'seed')}" for seeds, p in few]
+    told = [f"{write_p(p)} with {count_noun(seeds, 'seed')}" for seeds, p in few]
     return f"After correction no p can be below {join(told)}." if told else ""
 
 
@@ -154,7 +155,7 @@ def tell_effect(row: Difference) -> str:
         return f"lies {size} points {where} in the one seed there is"
     if row.effect == "none":
         return f"makes no difference that can be told ({interval})"
-    p = f"p = {row.p_holm:.2f} after Holm"
+    p = f"p = {write_p(row.p_holm)} after Holm"
     if row.is_significant:
         verb = "gains" if row.effect == "gain" else "loses"
         return f"{verb} {size} points ({interval}; significant, {p})"
@@ -166,7 +167,7 @@ def tell_effect(row: Difference) -> str:
         doubt = f"{_name_all(row)} {verb}, {lowest} to {highest}"
     else:
         seeds = count_noun(row.gain.count, "seed")
-        doubt = f"{p}, and {seeds} allow none below {row.least_p:.2f}"
+        doubt = f"{p}, and {seeds} allow none below {write_p(row.least_p)}"
     return f"lies {size} points {where} ({interval}; {doubt})"
 
 

@@ -66,6 +66,11 @@ def estimate_mean(
     return Estimate(mean, low, high, float(ends.low), float(ends.high), count)
 
 
+def compute_least_p(count: int) -> float:
+    """Return the smallest p-value of `count` paired differences, that of all with one sign."""
+    return 2.0 ** (1 - count)
+
+
 def compute_sign_flip_p(differences: Sequence[float]) -> float:
     """Return the two-sided p-value of the sign-flip test that the mean difference is 0.
 

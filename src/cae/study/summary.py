@@ -9,7 +9,7 @@ from typing import Any
 from cae.inference import correct_holm
 from cae.seeding import derive_seed
 from cae.study.plan import PLANS
-from cae.study.statistics import compute_sign_flip_p, estimate_mean
+from cae.study.statistics import compute_least_p, compute_sign_flip_p, estimate_mean
 from cae.study.trials import NO_PRETRAINING
 
 Row = Mapping[str, Any]
@@ -29,8 +29,10 @@ def summarise(rows: Sequence[Row]) -> dict[str, Any]:
             of each class, the epochs of a classifier, and of a trial, its pretraining included,
             the mean seconds and the operations.
         differences: of each arm and its control the difference of test accuracies, paired by seed,
-            with the p-value of the exact sign-flip test, and that p-value corrected by Holm's
-            method over the label budgets (plan "labels") or the pretrainings (plan "origin").
+            with the p-value of the exact sign-flip test (p), that p-value corrected by Holm's
+            method (p_holm) over the label budgets (plan "labels") or the pretrainings (plan
+            "origin"; corrected_over), which are so many comparisons, and the smallest that p_holm
+            could be with so many seeds and comparisons (p_holm_least).
     """
     finished = [row for row in rows if row["state"] == "finished"]
     groups: dict[tuple[Any, ...], Group] = {}
@@ -105,8 +107,12 @@ def _correct(differences: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
         families.setdefault(family, []).append(difference)
     for family in families.values():
         found = correct_holm([difference["p"] for difference in family])
-        for difference, p in zip(family, found, strict=True):
+        least = correct_holm([compute_least_p(difference["count"]) for difference in family])
+        for difference, p, least_p in zip(family, found, least, strict=True):
             difference["p_holm"] = p
+            difference["p_holm_least"] = least_p
+            difference["corrected_over"] = PLANS[difference["plan"]].corrects_over
+            difference["comparisons"] = len(family)
     return differences
 
 

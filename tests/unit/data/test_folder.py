@@ -120,6 +120,17 @@ def test_pictures_that_are_tested_on_and_learnt_from_are_warned_of(tmp_path, cap
     write(root / "unlabelled" / "again.png", 6)  # the first of the test pictures
     load(root)
     assert "2 of the 5 test images are among the training images" in caplog.text
+    assert "'test/a/000.png' and 'unlabelled/again.png' are one picture" in caplog.text
+
+
+def test_where_none_are_set_apart_copies_are_named_as_well(tmp_path, caplog):
+    root = tmp_path / "pets"
+    for place in range(5):
+        write(root / "a" / f"{place}.png", 1)
+        write(root / "b" / f"{place}.png", 2 + place)
+    load(root)
+    assert "1 of the 2 test images are among the training images" in caplog.text
+    assert "'a/0.png', 'a/1.png', 'a/2.png' and 2 more are one picture" in caplog.text
 
 
 def test_the_autoencoder_alone_learns_from_what_has_no_label(tmp_path):

@@ -256,6 +256,9 @@ def make_summary(
                             "values": [of + 0.005 * (-1) ** n for n in range(counts[budget])],
                             "p": least[budget],
                             "p_holm": correct(least, budget),
+                            "p_holm_least": correct(least, budget),
+                            "corrected_over": "labels_per_class",
+                            "comparisons": len(budgets),
                         }
                     )
             estimate(encoder, "masked", "linear_probe", budget, base - 0.09)

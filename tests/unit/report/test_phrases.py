@@ -10,6 +10,7 @@ from cae.report.phrases import (
     count_noun,
     join,
     write_count,
+    write_p,
     write_percent,
     write_points,
     write_range,
@@ -30,6 +31,14 @@ def test_a_fraction_is_written_in_percent():
 )
 def test_points_have_a_sign_unless_they_round_to_nothing(fraction: float, text: str):
     assert write_points(fraction) == text
+
+
+@pytest.mark.parametrize(
+    ("p", "text"),
+    [(1.0, "1.00"), (0.25, "0.25"), (0.0996, "0.10"), (0.046875, "0.047"), (2**-11, "0.00049")],
+)
+def test_a_p_value_has_two_digits_that_count(p: float, text: str):
+    assert write_p(p) == text
 
 
 def test_the_size_of_a_difference_has_no_sign():

@@ -80,7 +80,7 @@ def test_encoders_above_and_below_the_control_are_counted(make: Callable[..., St
     assert "two do better than training from scratch and none does worse" in words
     # Six seeds give p = 2 / 64 at best, and there are two comparisons.
     assert (
-        "the smallest p is 0.06. Where all six seeds agree, p = 0.06 after Holm: the least that "
+        "the smallest p is 0.062. Where all six seeds agree, p = 0.062 after Holm: the least that "
         "six seeds at two pretrainings allow."
     ) in words
     assert "Class weights loses 3.0 points" in words

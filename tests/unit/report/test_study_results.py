@@ -83,58 +83,44 @@ def test_results_that_are_not_a_studys_are_refused(
         read_study(study_folder)
 
 
+def make_difference(
+    gain: Interval, gains: dict[int, float] | None = None, *, p_holm: float = 0.25
+) -> Difference:
+    return Difference(
+        *("origin", "masked", 400, "fine_tuned", "scratch_whole_budget"),
+        gain,
+        gains or {},
+        0.25,
+        p_holm,
+        least_p=0.25,
+        over="labels_per_class",
+        comparisons=1,
+    )
+
+
 @pytest.mark.parametrize(
     ("low", "high", "effect"),
     [(0.01, 0.02, "gain"), (-0.02, -0.01, "loss"), (-0.01, 0.01, "none"), (None, None, "unknown")],
 )
 def test_the_interval_tells_the_effect(low: float | None, high: float | None, effect: str):
     gain = Interval(0, low, high, 3)
-    row = Difference("e", "masked", 100, "fine_tuned", "scratch", gain, {}, 0, 0)
-    assert row.effect == effect
+    assert make_difference(gain).effect == effect
 
 
 @pytest.mark.parametrize(("p", "is_significant"), [(0.04, True), (0.05, False)])
 def test_significance_is_that_of_the_corrected_p_value(p: float, *, is_significant: bool):
     gain = Interval(0, 0, 0, 3)
-    row = Difference("e", "masked", 100, "fine_tuned", "scratch", gain, {}, 0.9, p)
-    assert row.is_significant is is_significant
+    assert make_difference(gain, p_holm=p).is_significant is is_significant
 
 
-@pytest.mark.parametrize(
-    ("seeds", "budgets", "least"),
-    [
-        # One comparison: 2 / 2^n. Two of as many seeds: twice that for both.
-        (6, (100,), {100: 1 / 32}),
-        (6, (100, 400), {100: 1 / 16, 400: 1 / 16}),
-        (7, (100, 400), {100: 1 / 32, 400: 1 / 32}),
-        # Three seeds with all labels: corrected last, so for one comparison.
-        (8, (100, 400, "all"), {100: 3 / 128, 400: 3 / 128, "all": 1 / 4}),
-    ],
-)
-def test_the_least_p_is_what_holms_method_makes_of_seeds_that_all_agree(
-    make_study: Callable[..., Path],
-    seeds: int,
-    budgets: tuple[int | str, ...],
-    least: dict[int | str, float],
-):
-    study = read_study(make_study(seeds=seeds, budgets=budgets, gains={"masked": 0.03}))
+def test_what_p_could_be_and_what_it_was_corrected_for_is_read(make_study: Callable[..., Path]):
+    study = read_study(make_study(seeds=8, gains={"masked": 0.03}))
     assert study is not None
     for row in study.differences:
-        assert row.family == len(budgets)
-        assert row.least_p == pytest.approx(least[row.labels])
+        assert (row.over, row.comparisons) == ("labels_per_class", 3)
+        assert row.least_p == row.p_holm
         assert row.has_least_p  # as the seeds of the made-up study agree
-        assert row.has_too_few_seeds is (least[row.labels] >= 0.05)
-
-
-def test_the_origins_comparison_is_corrected_over_its_pretrainings(study_folder: Path):
-    content = read_json(study_folder / "summary.json")
-    for part in ("estimates", "differences"):
-        for row in content[part]:
-            row["plan"] = "origin"
-    write_json(study_folder / "summary.json", content)
-    study = read_study(study_folder, plan="origin")
-    assert study is not None
-    assert {(row.over, row.family) for row in study.differences} == {("pretraining", 2)}
+        assert row.has_too_few_seeds is (row.labels == "all")
 
 
 @pytest.mark.parametrize(
@@ -152,14 +138,7 @@ def test_p_is_the_least_only_where_every_seed_points_one_way(
     values: list[float], p_holm: float, *, has_least: bool
 ):
     gain = Interval(0.2, 0.1, 0.3, 3)
-    row = Difference(
-        *("origin", "masked", 400, "fine_tuned", "scratch_whole_budget"),
-        gain,
-        dict(enumerate(values)),
-        0.25,
-        p_holm,
-        least_p=0.25,
-    )
+    row = make_difference(gain, dict(enumerate(values)), p_holm=p_holm)
     assert row.has_least_p is has_least
 
 

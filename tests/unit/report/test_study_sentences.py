@@ -50,8 +50,9 @@ def make_row(
         {seed: ends[seed % 2] for seed in range(seeds)},
         0.01,
         p_holm,
-        family=2,
-        least_p=least_p,
+        least_p,
+        over="labels_per_class",
+        comparisons=2,
     )
 
 
@@ -134,7 +135,7 @@ def test_the_recipe_leaves_out_what_was_not_trained(make_study: Callable[..., Pa
     [
         (
             make_row(0.02, 0.04, p_holm=0.031),
-            "gains 3.0 points (+2.0 to +4.0; significant, p = 0.03 after Holm)",
+            "gains 3.0 points (+2.0 to +4.0; significant, p = 0.031 after Holm)",
         ),
         (
             make_row(-0.04, -0.02),
@@ -182,7 +183,7 @@ def test_the_answer_is_against_the_control_of_equal_budget(study_folder: Path):
     answer = tell_answer(study)
     assert answer.startswith(
         "With 100 labels a class, against training from scratch for the whole budget, plain "
-        f"pretraining loses 2.0 points ({MINUS}3.0 to {MINUS}1.0; significant, p = 0.02 after "
+        f"pretraining loses 2.0 points ({MINUS}3.0 to {MINUS}1.0; significant, p = 0.023 after "
         "Holm) and masked pretraining gains 3.0"
     )
     # The same control is named once.
@@ -196,14 +197,14 @@ def test_a_p_as_low_as_its_seeds_allow_is_told_once_for_all(make_study: Callable
         tell_answer(read(make_study(seeds=seeds, budgets=(100, 400)))) for seeds in (6, 7)
     )
     least = (
-        "Where all six seeds agree, p = 0.06 after Holm: the least that six seeds at two label "
+        "Where all six seeds agree, p = 0.062 after Holm: the least that six seeds at two label "
         "budgets allow."
     )
     assert six.count(least) == 1
     assert "significant" not in six
     # A seventh seed is all that was missing.
     assert "the least that" not in seven
-    assert seven.count("significant, p = 0.03 after Holm") == 4
+    assert seven.count("significant, p = 0.031 after Holm") == 4
 
 
 def test_p_values_that_are_low_enough_or_not_the_lowest_get_no_excuse():
@@ -212,19 +213,19 @@ def test_p_values_that_are_low_enough_or_not_the_lowest_get_no_excuse():
         make_row(0.02, 0.04, p_holm=0.125, seeds=6, least_p=0.0625),
     ]
     assert tell_least_p(rows) == []
-    alone = replace(make_row(0.02, 0.04, p_holm=0.25, seeds=3, least_p=0.25), family=1)
+    alone = replace(make_row(0.02, 0.04, p_holm=0.25, seeds=3, least_p=0.25), comparisons=1)
     assert tell_least_p([alone, alone]) == [
         "Where all three seeds agree, p = 0.25 after Holm: the least that three seeds allow."
     ]
     assert "at two pretrainings allow" in " ".join(
-        tell_least_p([replace(alone, family=2, over="pretraining")])
+        tell_least_p([replace(alone, comparisons=2, over="pretraining")])
     )
 
 
 def test_what_so_few_seeds_allow_is_told_by_their_number():
     rows = [make_row(0, 1, seeds=seeds, least_p=p) for seeds, p in ((6, 0.0625), (2, 0.5), (9, 0))]
     assert tell_least_p_of_few(rows) == (
-        "After correction no p can be below 0.50 with two seeds and 0.06 with six seeds."
+        "After correction no p can be below 0.50 with two seeds and 0.062 with six seeds."
     )
     assert tell_least_p_of_few(rows[2:]) == ""
 

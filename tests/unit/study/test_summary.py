@@ -122,6 +122,31 @@ def test_p_values_are_corrected_over_the_budgets_of_one_comparison():
     assert first["p_holm"] == pytest.approx(3 * 2 / 64)
 
 
+@pytest.mark.parametrize(
+    ("seeds", "least"),
+    [
+        # One comparison: 2 / 2^n. Two of as many seeds: twice that for both.
+        ({100: 6}, {100: 1 / 32}),
+        ({100: 6, 400: 6}, {100: 1 / 16, 400: 1 / 16}),
+        ({100: 7, 400: 7}, {100: 1 / 32, 400: 1 / 32}),
+        # Three seeds with all labels: corrected last, so for one comparison.
+        ({100: 8, 400: 8, "all": 3}, {100: 3 / 128, 400: 3 / 128, "all": 1 / 4}),
+    ],
+)
+def test_the_least_p_is_what_holms_method_makes_of_seeds_that_all_agree(
+    seeds: dict[int | str, int], least: dict[int | str, float]
+):
+    rows: list[dict[str, Any]] = []
+    for labels, count in seeds.items():
+        rows += make_seeds("scratch", [0.5] * count, labels=labels)
+        rows += make_seeds("fine_tuned", [0.6] * count, labels=labels, pretraining="masked")
+    found = summarise(rows)["differences"]
+    assert {each["labels_per_class"]: each["p_holm_least"] for each in found} == least
+    for each in found:
+        assert each["p_holm"] == each["p_holm_least"]  # as the seeds agree
+        assert (each["corrected_over"], each["comparisons"]) == ("labels_per_class", len(seeds))
+
+
 def test_the_origin_s_comparison_is_corrected_over_its_regularisations():
     rows = make_seeds("scratch", [0.5] * 6, plan="origin", labels="all")
     for name in ("unregularised", "dropout_0.2", "input_noise"):
@@ -129,6 +154,7 @@ def test_the_origin_s_comparison_is_corrected_over_its_regularisations():
     found = summarise(rows)["differences"]
     assert len(found) == 3
     assert {each["p_holm"] for each in found} == {3 * 2 / 64}
+    assert {(each["corrected_over"], each["comparisons"]) for each in found} == {("pretraining", 3)}
 
 
 def test_ways_of_balancing_are_held_against_the_same_pretraining_without_them():
