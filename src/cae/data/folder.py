@@ -149,7 +149,10 @@ def _load_classes(
     names = tuple(folders)
     if len(names) < 2:
         found = f"only {show(names[0])}" if names else "none"
-        raise DataError(f"{name}: expected a folder for each of two classes or more, found {found}")
+        raise DataError(
+            f"{name}: expected a folder for each of two classes or more, found {found}; give some "
+            "labelled pictures, a few of each class, folders named after their classes"
+        )
     for class_name in names:
         try:
             class_name.encode()

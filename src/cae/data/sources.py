@@ -13,7 +13,7 @@ from cae.data.cifar10 import ARCHIVE, NAME, fetch_cifar10, load_cifar10
 from cae.data.cifar10_files import VERSIONS, find_copy
 from cae.data.digits import load_digits
 from cae.data.download import OnProgress, PublishedFile
-from cae.data.folder import is_picture_folder, load_folder
+from cae.data.folder import UNLABELLED, is_picture_folder, load_folder
 from cae.data.images import Dataset
 from cae.errors import DataError
 
@@ -94,7 +94,8 @@ def _load_given(source: str, image_shape: tuple[int, int, int] | None) -> Datase
         return load_folder(path, image_shape=image_shape or _CIFAR10_SHAPE)
     raise DataError(
         f"{path}: holds neither {NAME} (the batch files, a folder or an archive of them) nor "
-        "pictures in a folder for each class"
+        "pictures in a folder for each class; give the pictures of each class a folder, and those "
+        f"without a label one called {UNLABELLED}"
     )
 
 

@@ -149,7 +149,10 @@ def test_the_autoencoder_alone_learns_from_what_has_no_label(tmp_path):
     ("counts", "words"),
     [
         ({"a": 9}, "expected a folder for each of two classes or more, found only 'a'"),
-        ({"unlabelled": 9}, "expected a folder for each of two classes or more, found none"),
+        (
+            {"unlabelled": 9},
+            "expected a folder for each of two classes or more, found none; give some labelled",
+        ),
         ({"a": 9, "b": 1}, "class 'b' has too few images"),
         ({"train/a": 2, "train/b": 2}, "has a folder train, but none called test; give both"),
         ({"test/a": 2, "b": 2}, "has a folder test, but none called train; give both"),
@@ -230,5 +233,7 @@ def test_a_path_is_taken_for_what_it_holds(tmp_path):
     assert load_dataset(str(tmp_path / "pets")).train.image_shape == (32, 32, 3)
     (tmp_path / "empty" / "a").mkdir(parents=True)
     assert not is_picture_folder(tmp_path / "empty")
-    with pytest.raises(DataError, match=r"empty: holds neither CIFAR-10 .* nor pictures"):
+    with pytest.raises(
+        DataError, match=r"empty: holds neither CIFAR-10 .* nor pictures .*unlabelled"
+    ):
         load_dataset(str(tmp_path / "empty"))
