@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from statistics import fmean
-from typing import Any
 
-from cae.config import RunConfig, dump
+from cae.report.networks import read_network
 from cae.report.phrases import capitalise, count_noun, join, write_count, write_points
-from cae.report.recipe import acts
 from cae.report.seeds import Group
 from cae.report.sources import Run
 from cae.report.study_results import (
@@ -24,17 +21,6 @@ from cae.report.study_sentences import (
     find_confounded,
     find_key_differences,
     find_longer_pretraining,
-)
-
-# The keys that decide which network an encoder is.
-_NETWORK = (
-    "image_shape",
-    "encoder",
-    "filters_per_block",
-    "init_num_filters",
-    "conv_blocks",
-    "layers_per_block",
-    "batch_norm",
 )
 
 
@@ -56,18 +42,12 @@ def tell_control(group: Group, study: Study | None) -> str:
 def has_control(run: Run, study: Study) -> bool:
     """Return whether a study holds a control of a run's encoder at the run's label budget."""
     labels: Labels = run.config["data"]["labels_per_class"] or "all"
-    network = _read_network(run.config["autoencoder"])
-    same = {each.encoder for each in study.pretrainings if _read_network(each.config) == network}
+    network = read_network(run.config["autoencoder"])
+    same = {each.encoder for each in study.pretrainings if read_network(each.config) == network}
     return any(
         each.encoder in same and each.labels == labels and each.arm == CONTROLS[-1]
         for each in study.estimates
     )
-
-
-def _read_network(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a network is built by; a key without effect counts for nothing."""
-    values = dump(RunConfig())["autoencoder"] | dict(config)
-    return {key: values[key] for key in _NETWORK if acts(key, values)}
 
 
 def list_limits(group: Group, study: Study | None) -> list[str]:

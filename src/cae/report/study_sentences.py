@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cae.presets import load_preset
+from cae.report.networks import tell_networks
 from cae.report.phrases import (
     capitalise,
     count_noun,
@@ -195,10 +196,11 @@ def tell_extent(study: Study) -> str:
     )
     encoders = join([f"`{encoder}`" for encoder in study.encoders])
     noun = "encoder" if len(study.encoders) == 1 else "encoders"
-    return (
+    trials = (
         f"{study.trials:,} trials so far: {budgets}, with the {noun} {encoders}, "
         f"{many} to each point."
     )
+    return " ".join([trials, *tell_networks(study)])
 
 
 def tell_recipe(study: Study) -> str:
