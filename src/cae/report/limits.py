@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from statistics import fmean
-
+from cae.report.machines import tell_machines_apart
 from cae.report.networks import read_network
-from cae.report.phrases import capitalise, count_noun, join, write_count, write_points
+from cae.report.phrases import capitalise, count_noun, join, write_count
 from cae.report.seeds import Group
 from cae.report.sources import Run
 from cae.report.study_results import (
     CONTROLS,
-    Difference,
     Labels,
-    Machine,
     Study,
-    name_labels,
-    name_pretraining,
 )
 from cae.report.study_sentences import (
     find_confounded,
-    find_key_differences,
     find_longer_pretraining,
 )
 
@@ -121,39 +115,5 @@ def _list_limits_of_study(study: Study, *, is_cifar: bool) -> list[str]:
             "training and validation images; the controls have the same recipe as the "
             "fine-tuned classifiers, and no search of their own."
         )
-    limits += _tell_machines_apart(study)
+    limits += tell_machines_apart(study)
     return limits
-
-
-def _tell_machines_apart(study: Study) -> list[str]:
-    """Say what each machine found by itself, where seeds were trained on several."""
-    machines = study.machines
-    if len(machines) < 2:
-        return []
-    effects = [
-        f"{name_pretraining(row.pretraining)} {found} with {name_labels(row.labels)}"
-        for row in find_key_differences(study)
-        if (row.encoder, row.treatment) == (study.encoders[0], "fine_tuned")
-        and (found := _split_effect(row, machines))
-    ]
-    if not effects:
-        return []
-    places = [f"{_name_seeds(machine)} in {machine.precision}" for machine in machines]
-    return [
-        f"{capitalise(count_noun(len(machines), 'machine'))} in the study. "
-        f"{capitalise(join(places))} were trained on machines of different kinds. Each by itself, "
-        f"in this order, the mean differences are {join(effects)}."
-    ]
-
-
-def _split_effect(row: Difference, machines: tuple[Machine, ...]) -> str:
-    """Return a difference's mean on each machine; "" where one of them has no seed of it."""
-    parts = [
-        [row.gains[seed] for seed in machine.seeds if seed in row.gains] for machine in machines
-    ]
-    return join([write_points(fmean(part)) for part in parts]) if all(parts) else ""
-
-
-def _name_seeds(machine: Machine) -> str:
-    noun = "seed" if len(machine.seeds) == 1 else "seeds"
-    return f"{noun} {join([str(seed) for seed in machine.seeds])}"

@@ -14,6 +14,7 @@ from cae.errors import ConfigError
 from cae.files import write_bytes, write_json
 from cae.report.architecture_plot import plot_architecture
 from cae.report.limits import list_limits, tell_control
+from cae.report.machines import tell_machines
 from cae.report.names import name_data, name_reconstructions
 from cae.report.paper_plots import crop_to_pictures, plot_classes, plot_training
 from cae.report.paper_tables import (
@@ -56,7 +57,6 @@ from cae.report.study_sentences import (
     tell_best,
     tell_extent,
     tell_least_p_of_few,
-    tell_machines,
     tell_recipe,
     tell_shares_of_cost,
 )

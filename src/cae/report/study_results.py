@@ -117,13 +117,22 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Where some seeds were trained, pretraining included, and from which day to which."""
+    """Where some trials were trained, pretraining included, and from which day to which.
+
+    Attributes:
+        cells: their seeds, by encoder and label budget.
+    """
 
     place: str
-    seeds: tuple[int, ...]
+    cells: Mapping[tuple[str, Labels], tuple[int, ...]]
     first_date: str
     last_date: str
     precision: str
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds of which something was trained there."""
+        return tuple(sorted({seed for seeds in self.cells.values() for seed in seeds}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,12 +295,17 @@ def _parse_machines(rows: Iterable[Mapping[str, Any]]) -> tuple[Machine, ...]:
     machines: dict[str, Machine] = {}
     for row in rows:
         place = name_place(row["environment"])
-        seeds, dates = set(map(int, row["seeds"])), [str(row["first_date"]), str(row["last_date"])]
+        cells: dict[tuple[str, Labels], tuple[int, ...]] = {
+            (str(cell["encoder"]), _parse_labels(cell["labels_per_class"])): tuple(cell["seeds"])
+            for cell in row["cells"]
+        }
+        dates = [str(row["first_date"]), str(row["last_date"])]
         if (other := machines.get(place)) is not None:
-            seeds |= set(other.seeds)
+            for cell, seeds in other.cells.items():
+                cells[cell] = tuple(sorted({*seeds, *cells.get(cell, ())}))
             dates += [other.first_date, other.last_date]
         precision = str(row["environment"]["precision"])
-        machines[place] = Machine(place, tuple(sorted(seeds)), min(dates), max(dates), precision)
+        machines[place] = Machine(place, cells, min(dates), max(dates), precision)
     return tuple(machines.values())
 
 

@@ -22,7 +22,6 @@ from cae.report.study_results import (
     Difference,
     Interval,
     Labels,
-    Machine,
     Study,
     name_arm,
     name_budgets,
@@ -35,6 +34,9 @@ from cae.report.tasks import name_task
 
 # How far the cost of two arms may be apart that have the same budget.
 _EQUAL_COST = 0.05
+
+# Of more label budgets than these, the answer tells of the smallest and the largest.
+_MOST_BUDGETS = 3
 
 NO_STUDY = (
     "No study lies beside this run yet, so whether the autoencoder is what helped cannot be told "
@@ -65,12 +67,11 @@ def tell_answer(study: Study | None) -> str:
     if not rows:
         return "The study has no paired comparison yet."
     # The best pretraining is chosen after the fact, so every budget's whole row is told of.
-    smallest = min(rows, key=lambda row: rank_labels(row.labels)).labels
-    largest = max(rows, key=lambda row: rank_labels(row.labels)).labels
-    told = [
-        [row for row in rows if row.labels == labels]
-        for labels in dict.fromkeys((smallest, largest))
-    ]
+    found: set[Labels] = {row.labels for row in rows}
+    budgets = sorted(found, key=rank_labels)
+    if len(budgets) > _MOST_BUDGETS:
+        budgets = [budgets[0], budgets[-1]]
+    told = [[row for row in rows if row.labels == labels] for labels in budgets]
     sentences: list[str] = []
     before = ""
     for part in told:
@@ -105,8 +106,11 @@ def tell_least_p(rows: Sequence[Difference]) -> list[str]:
 
 def tell_least_p_of_few(rows: Sequence[Difference]) -> str:
     """Say how low p can be after correction where that is not below 0.05; "" if it always can."""
-    few = sorted({(row.gain.count, row.least_p) for row in rows if row.has_too_few_seeds})
-    told = [f"{write_p(p)} with {count_noun(seeds, 'seed')}" for seeds, p in few]
+    few: dict[int, float] = {}
+    for row in rows:
+        if row.has_too_few_seeds:
+            few[row.gain.count] = min(row.least_p, few.get(row.gain.count, 1.0))
+    told = [f"{write_p(p)} with {count_noun(seeds, 'seed')}" for seeds, p in sorted(few.items())]
     return f"After correction no p can be below {join(told)}." if told else ""
 
 
@@ -235,25 +239,6 @@ def find_longer_pretraining(study: Study) -> int | None:
     theirs = load_preset("base").autoencoder.epochs
     ours = [each.config["epochs"] for each in study.pretrainings]
     return theirs if ours and max(ours) < theirs else None
-
-
-def tell_machines(study: Study) -> str:
-    """Say which seeds were trained where and when; "" if that is not known."""
-    if not study.machines:
-        return ""
-    told = f"{capitalise('; '.join(map(_tell_machine, study.machines)))}."
-    seeds = [seed for machine in study.machines for seed in machine.seeds]
-    is_apart = len(study.machines) > 1 and len(set(seeds)) == len(seeds)
-    one = "differences are taken within a seed, so on one machine each"
-    return f"{told} {capitalise(one)}." if is_apart else told
-
-
-def _tell_machine(machine: Machine) -> str:
-    seeds = [str(seed) for seed in machine.seeds]
-    noun, verb = ("seed", "was") if len(seeds) == 1 else ("seeds", "were")
-    first, last = machine.first_date, machine.last_date
-    date = first if first == last else f"{first} to {last}"
-    return f"{noun} {join(seeds)} {verb} trained on {machine.place}, {date}"
 
 
 def list_verdicts(study: Study | None) -> dict[str, list[str]]:

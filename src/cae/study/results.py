@@ -14,6 +14,7 @@ from cae.errors import ConfigError
 from cae.files import read_sealed_json, write_json, write_sealed_json, write_text
 from cae.run_folder import StudyFolder
 from cae.study.plan import PLANS
+from cae.study.recipes import ENCODERS
 from cae.study.summary import RECALL, summarise
 from cae.study.trials import NO_PRETRAINING, Cell
 
@@ -165,7 +166,7 @@ def _describe_conditions(rows: Sequence[Row], grids: Sequence[Mapping[str, Any]]
 def _describe_pretrainings(rows: Iterable[Row]) -> list[dict[str, Any]]:
     """Return the configuration of each pretraining, without the seed, as its trials had it."""
     found = {
-        (row["plan"], row["encoder"], _rank(row["plan"], row["pretraining"])): row
+        (row["plan"], ENCODERS.index(row["encoder"]), _rank(row["plan"], row["pretraining"])): row
         for row in rows
         if row.get("autoencoder")
     }
@@ -179,16 +180,22 @@ def _describe_pretrainings(rows: Iterable[Row]) -> list[dict[str, Any]]:
 
 
 def _describe_machines(rows: Iterable[Row]) -> list[dict[str, Any]]:
-    """Return for each plan and environment which seeds were trained in it, and when."""
+    """Return for each plan and environment what was trained in it, and when."""
     trained: dict[tuple[str, str], list[tuple[str, int]]] = {}
+    seeds: dict[tuple[str, str], dict[tuple[str, int | str], set[int]]] = {}
     for row in rows:
         for date, environment in row["trained"]:
             place = row["plan"], json.dumps(environment, sort_keys=True)
             trained.setdefault(place, []).append((date, row["seed"]))
+            cell = row["encoder"], row["labels_per_class"]
+            seeds.setdefault(place, {}).setdefault(cell, set()).add(row["seed"])
     return [
         {
             "plan": plan,
-            "seeds": sorted({seed for _, seed in seen}),
+            "cells": [
+                {"encoder": encoder, "labels_per_class": labels, "seeds": sorted(found)}
+                for (encoder, labels), found in seeds[plan, environment].items()
+            ],
             "first_date": min(seen)[0],
             "last_date": max(seen)[0],
             "environment": json.loads(environment),
@@ -207,7 +214,7 @@ def _order(row: Row) -> tuple[Any, ...]:
     plan, labels = PLANS[row["plan"]], row["labels_per_class"]
     return (
         row["plan"],
-        row["encoder"],
+        ENCODERS.index(row["encoder"]),
         float("inf") if labels == "all" else float(labels),
         list(plan.arms).index(row["arm"]),
         _rank(row["plan"], row["pretraining"]),

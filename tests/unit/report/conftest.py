@@ -268,7 +268,15 @@ def make_summary(
             "machines": [
                 {
                     "plan": "labels",
-                    "seeds": list(range(seeds)),
+                    "cells": [
+                        {
+                            "encoder": encoder,
+                            "labels_per_class": budget,
+                            "seeds": list(range(counts[budget])),
+                        }
+                        for encoder in encoders
+                        for budget in budgets
+                    ],
                     "first_date": "2026-11-24",
                     "last_date": "2026-11-25",
                     "environment": {

@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 
 from cae.report.limits import has_control, list_limits, tell_control
-from cae.report.phrases import MINUS
 from cae.report.seeds import Group, group_runs
 from cae.report.sources import Run
-from cae.report.study_results import Machine, Study, read_study
+from cae.report.study_results import Study, read_study
 
 Make = Callable[..., Run]
 
@@ -125,23 +124,3 @@ def test_shorter_pretrainings_than_the_origins_are_a_limit(make_run: Make, study
     long = replace(first, config={**first.config, "epochs": 50})
     told = tell(make_run(), study=replace(study, pretrainings=(long, *others)))
     assert "Short pretraining" not in told
-
-
-def test_what_each_machine_found_is_told_apart(make_run: Make, study: Study):
-    assert "machines in the study" not in tell(make_run(), study=study)
-    machines = tuple(
-        Machine(precision, seeds, "2026-11-25", "2026-11-28", precision)
-        for precision, seeds in (("bfloat16", (0, 2)), ("float32", (1, 3, 4)))
-    )
-    told = tell(make_run(), study=replace(study, machines=machines))
-    assert (
-        "Two machines in the study. Seeds 0 and 2 in bfloat16 and seeds 1, 3 and 4 in float32 were "
-        "trained on machines of different kinds."
-    ) in told
-    # Even seeds lie half a point above the mean, odd ones below.
-    assert f"plain pretraining {MINUS}1.5 and {MINUS}2.2 with 100 labels a class" in told
-    assert "masked pretraining +3.5 and +2.8 with 400 labels a class" in told
-    # With all labels there are seeds 0 to 2 alone, of which both machines had some.
-    assert "masked pretraining +3.5 and +2.5 with all labels" in told
-    few = tuple(replace(each, seeds=each.seeds[1:]) for each in machines)
-    assert "with all labels" not in tell(make_run(), study=replace(study, machines=few))

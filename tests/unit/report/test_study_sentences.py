@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cae.report.phrases import MINUS
-from cae.report.study_results import Difference, Interval, Machine, Study, read_study
+from cae.report.study_results import Difference, Interval, Study, read_study
 from cae.report.study_sentences import (
     NO_STUDY,
     find_confounded,
@@ -21,7 +21,6 @@ from cae.report.study_sentences import (
     tell_extent,
     tell_least_p,
     tell_least_p_of_few,
-    tell_machines,
     tell_recipe,
     tell_shares_of_cost,
 )
@@ -54,37 +53,6 @@ def make_row(
         over="labels_per_class",
         comparisons=2,
     )
-
-
-FIRST = Machine(
-    "1 core, AMD EPYC, bfloat16, PyTorch 2.13.0", (0, 1), "2026-11-25", "2026-11-25", "bfloat16"
-)
-
-
-@pytest.mark.parametrize(
-    ("machines", "words"),
-    [
-        ([], ""),
-        ([FIRST], f"Seeds 0 and 1 were trained on {FIRST.place}, 2026-11-25."),
-        (
-            [FIRST, Machine("a GPU, bfloat16", (2,), "2026-11-28", "2026-11-29", "bfloat16")],
-            f"Seeds 0 and 1 were trained on {FIRST.place}, 2026-11-25; seed 2 was trained on a "
-            "GPU, bfloat16, 2026-11-28 to 2026-11-29. Differences are taken within a seed, so on "
-            "one machine each.",
-        ),
-        # Seed 1 on both: nothing is said of where differences were taken.
-        (
-            [FIRST, Machine("a GPU, bfloat16", (1, 2), "2026-11-28", "2026-11-28", "bfloat16")],
-            f"Seeds 0 and 1 were trained on {FIRST.place}, 2026-11-25; seeds 1 and 2 were trained "
-            "on a GPU, bfloat16, 2026-11-28.",
-        ),
-    ],
-    ids=["unknown", "one", "two", "overlapping"],
-)
-def test_machines_are_told_with_their_seeds(
-    study_folder: Path, machines: list[Machine], words: str
-):
-    assert tell_machines(replace(read(study_folder), machines=tuple(machines))) == words
 
 
 def test_the_recipe_says_what_is_learnt_and_how_long(study_folder: Path):
@@ -190,6 +158,16 @@ def test_the_answer_is_against_the_control_of_equal_budget(study_folder: Path):
     assert answer.count("against") == 1
     assert "With all labels, plain pretraining lies 2.0 points lower" in answer
     assert "all three seeds gained, +2.5 to +3.5)" in answer
+    assert "With 400 labels a class, plain pretraining loses" in answer
+
+
+def test_of_many_budgets_the_answer_tells_the_smallest_and_the_largest(
+    make_study: Callable[..., Path],
+):
+    answer = tell_answer(read(make_study(budgets=(10, 50, 400, "all"))))
+    assert [
+        words in answer for words in ("10 labels", "50 labels", "400 labels", "all labels")
+    ] == ([True, False, False, True])
 
 
 def test_a_p_as_low_as_its_seeds_allow_is_told_once_for_all(make_study: Callable[..., Path]):
@@ -223,11 +201,12 @@ def test_p_values_that_are_low_enough_or_not_the_lowest_get_no_excuse():
 
 
 def test_what_so_few_seeds_allow_is_told_by_their_number():
-    rows = [make_row(0, 1, seeds=seeds, least_p=p) for seeds, p in ((6, 0.0625), (2, 0.5), (9, 0))]
+    least = ((6, 0.0625), (2, 0.5), (9, 0), (6, 0.125))
+    rows = [make_row(0, 1, seeds=seeds, least_p=p) for seeds, p in least]
     assert tell_least_p_of_few(rows) == (
         "After correction no p can be below 0.50 with two seeds and 0.062 with six seeds."
     )
-    assert tell_least_p_of_few(rows[2:]) == ""
+    assert tell_least_p_of_few(rows[2:3]) == ""
 
 
 def test_mask_and_target_are_told_apart_only_by_a_pretraining_that_parts_them(

@@ -76,6 +76,11 @@ def finish_all(folder: StudyFolder, cells) -> None:
             finish(folder, cell.trial.pretraining)
 
 
+def get_seeds(machine: Mapping[str, Any]) -> list[int]:
+    (cell,) = machine["cells"]
+    return cell["seeds"]
+
+
 def read_table(folder: StudyFolder) -> list[dict[str, str]]:
     with folder.table.open(newline="") as file:
         return list(csv.DictReader(file))
@@ -204,7 +209,7 @@ def test_the_summary_holds_conditions_and_figures_as_plain_json(folder, make_cel
         "machines": [
             {
                 "plan": "labels",
-                "seeds": [0, 1],
+                "cells": [{"encoder": "origin", "labels_per_class": "all", "seeds": [0, 1]}],
                 "first_date": "2026-11-25",
                 "environment": {"threads": 2, "processor": "a"},
                 "last_date": "2026-11-25",
@@ -226,14 +231,32 @@ def test_the_summary_holds_conditions_and_figures_as_plain_json(folder, make_cel
     assert summary["estimates"][0]["test_accuracy"]["values"] == [0.5, 0.6]
 
 
+def test_the_origins_encoder_is_told_before_the_optimal_one(folder, make_cells):
+    cells = [
+        replace(cell, encoder=encoder)
+        for encoder in ("optimal", "origin")
+        for cell in make_cells(1)
+    ]
+    enter_grid(folder, cells, command="cae study")
+    finish_all(folder, cells)
+    summary = write_results(folder)
+    assert [each["encoder"] for each in read_table(folder)] == ["origin"] * 2 + ["optimal"] * 2
+    for told in (
+        summary["estimates"],
+        summary["conditions"]["pretrainings"],
+        summary["conditions"]["machines"][0]["cells"],
+    ):
+        assert list(dict.fromkeys(each["encoder"] for each in told)) == ["origin", "optimal"]
+
+
 def test_conditions_that_differ_are_all_told(folder, make_cells):
     cells = make_cells(2)
     enter_grid(folder, cells, command="cae study")
     finish(folder, cells[0].trial)
     finish(folder, cells[2].trial, environment={"threads": 8}, date="2026-11-26")
     first, second = write_results(folder)["conditions"]["machines"]
-    assert (first["seeds"], first["environment"]["threads"]) == ([0], 2)
-    assert (second["seeds"], second["environment"]["threads"]) == ([1], 8)
+    assert (get_seeds(first), first["environment"]["threads"]) == ([0], 2)
+    assert (get_seeds(second), second["environment"]["threads"]) == ([1], 8)
     assert (first["last_date"], second["first_date"]) == ("2026-11-25", "2026-11-26")
 
 
@@ -243,7 +266,7 @@ def test_a_machine_is_told_with_its_seeds_and_its_first_and_last_day(folder, mak
     finish(folder, cells[2].trial, date="2026-11-24")
     finish(folder, cells[0].trial, date="2026-11-26")
     (machine,) = write_results(folder)["conditions"]["machines"]
-    assert machine["seeds"] == [0, 1]
+    assert get_seeds(machine) == [0, 1]
     assert (machine["first_date"], machine["last_date"]) == ("2026-11-24", "2026-11-26")
 
 
@@ -253,7 +276,7 @@ def test_where_a_trial_was_pretrained_is_told_as_well(folder, make_cells):
     finish(folder, cell.trial, date="2026-11-26", pretraining={"environment": {"threads": 8}})
     first, second = write_results(folder)["conditions"]["machines"]
     assert [first["environment"]["threads"], second["environment"]["threads"]] == [8, 2]
-    assert first["seeds"] == second["seeds"] == [0]
+    assert get_seeds(first) == get_seeds(second) == [0]
 
 
 def test_a_pretraining_that_is_made_again_leaves_what_stands_on_the_first_one_alone(
