@@ -101,7 +101,7 @@ def _choose_pairs(choice: Choice) -> list[tuple[str, str]]:
     chosen = bool(choice.arms or choice.pretrainings)
     pairs = [
         (arm, pretraining)
-        for arm, pretraining in (plan.whole if choice.full or chosen else plan.published)
+        for arm, pretraining in (plan.whole if choice.full or chosen else plan.usual)
         if not choice.arms or arm in choice.arms
         if not choice.pretrainings or pretraining in (NO_PRETRAINING, *choice.pretrainings)
     ]
@@ -134,7 +134,7 @@ class _Maker:
         smallest = int(self._class_counts.min())
         published, whole = (
             [budget for budget in budgets if budget is None or budget <= smallest]
-            for budgets in (self._plan.published_budgets, self._plan.whole_budgets)
+            for budgets in (self._plan.usual_budgets, self._plan.whole_budgets)
         )
         default = whole if self._choice.full or len(published) < 2 else published
         for budget in self._choice.budgets:

@@ -35,9 +35,9 @@ class Plan:
         pretrainings: by name, the keys of the autoencoder that differ from the recipe's.
         masked: those of them that the recipe's mask is laid on; their own keys come after its.
         whole: every pair of an arm and a pretraining; "none" is none.
-        published: the pairs that two cores can do.
+        usual: the pairs that are trained unless others are asked for: what two cores can do.
         whole_budgets: labels a class; None: all.
-        published_budgets: those of them that two cores can do.
+        usual_budgets: those of them that are trained unless others are asked for.
         corrects_over: what the p-values of one comparison are corrected for: the "labels_per_class"
             or the "pretraining" that it is made at.
     """
@@ -45,9 +45,9 @@ class Plan:
     arms: Mapping[str, Arm]
     pretrainings: Mapping[str, Mapping[str, Any]]
     whole: Sequence[tuple[str, str]]
-    published: Sequence[tuple[str, str]]
+    usual: Sequence[tuple[str, str]]
     whole_budgets: Sequence[int | None]
-    published_budgets: Sequence[int | None]
+    usual_budgets: Sequence[int | None]
     corrects_over: str
     masked: Sequence[str] = ()
 
@@ -113,14 +113,14 @@ LABELS = Plan(
             for arm in ("linear_probe", "frozen", "fine_tuned")
         ),
     ],
-    published=[
+    usual=[
         *((arm, NO_PRETRAINING) for arm in _FROM_SCRATCH),
         ("fine_tuned", "plain"),
         ("fine_tuned", "masked"),
         ("linear_probe", "masked"),
     ],
     whole_budgets=(10, 50, 100, 400, None),
-    published_budgets=(100, 400, None),
+    usual_budgets=(100, 400, None),
     corrects_over="labels_per_class",
 )
 
@@ -178,9 +178,9 @@ ORIGIN = Plan(
     },
     pretrainings=_REGULARISATIONS,
     whole=_ORIGIN_PAIRS,
-    published=_ORIGIN_PAIRS,
+    usual=_ORIGIN_PAIRS,
     whole_budgets=(None,),
-    published_budgets=(None,),
+    usual_budgets=(None,),
     corrects_over="pretraining",
 )
 

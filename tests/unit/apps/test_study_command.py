@@ -23,5 +23,5 @@ def test_the_help_names_every_arm_and_pretraining(read_help: str, plan):
 
 
 def test_the_help_names_the_budgets_that_are_taken_unasked(read_help: str):
-    assert PLANS["labels"].published_budgets == (100, 400, None)
+    assert PLANS["labels"].usual_budgets == (100, 400, None)
     assert "[default: 100, 400 and all, as far as there are labels" in read_help

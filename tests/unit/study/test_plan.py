@@ -20,8 +20,8 @@ from cae.training.objectives import EncoderPenalties
 def test_a_plan_names_only_what_it_has(plan):
     names = {"none", *plan.pretrainings}
     assert all(arm in plan.arms and before in names for arm, before in plan.whole)
-    assert set(plan.published) <= set(plan.whole)
-    assert set(plan.published_budgets) <= set(plan.whole_budgets)
+    assert set(plan.usual) <= set(plan.whole)
+    assert set(plan.usual_budgets) <= set(plan.whole_budgets)
     assert all(control in plan.arms for arm in plan.arms.values() for control in arm.controls)
     assert len(set(plan.whole)) == len(plan.whole)
     assert set(plan.masked) <= set(plan.pretrainings)
