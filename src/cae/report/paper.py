@@ -55,6 +55,7 @@ from cae.report.study_sentences import (
     list_verdicts,
     tell_answer,
     tell_best,
+    tell_effects,
     tell_extent,
     tell_least_p_of_few,
     tell_recipe,
@@ -229,7 +230,7 @@ def describe(material: Material) -> dict[str, Any]:
                     tell_reconstruction(group) if "psnr" in run.quality else "",
                     tell_cost(group),
                     tell_control(group, material.study),
-                    tell_answer(material.study),
+                    tell_effects(material.study),
                 ),
             )
         ),

@@ -62,25 +62,36 @@ def tell_answer(study: Study | None) -> str:
     """Say in a few sentences whether an autoencoder first helps, and what cannot be told of it."""
     if study is None:
         return NO_STUDY
-    rows = [row for row in find_key_differences(study) if row.treatment == "fine_tuned"]
-    rows = [row for row in rows if row.encoder == study.encoders[0]]
-    if not rows:
-        return "The study has no paired comparison yet."
-    # The best pretraining is chosen after the fact, so every budget's whole row is told of.
-    found: set[Labels] = {row.labels for row in rows}
-    budgets = sorted(found, key=rank_labels)
-    if len(budgets) > _MOST_BUDGETS:
-        budgets = [budgets[0], budgets[-1]]
-    told = [[row for row in rows if row.labels == labels] for labels in budgets]
+    shown = [row for part in _find_answer(study) for row in part]
+    return " ".join([tell_effects(study), *tell_least_p(shown), *_tell_confounded(study, shown)])
+
+
+def tell_effects(study: Study | None) -> str:
+    """Say in a sentence for each label budget whether an autoencoder first helps."""
+    if study is None:
+        return NO_STUDY
     sentences: list[str] = []
     before = ""
-    for part in told:
+    for part in _find_answer(study):
         controls = join(list(dict.fromkeys(name_control(row.control) for row in part)))
         # The same controls are named once.
         sentences.append(_tell_budget(part, against="" if controls == before else controls))
         before = controls
-    shown = [row for part in told for row in part]
-    return " ".join([*sentences, *tell_least_p(shown), *_tell_confounded(study, shown)])
+    return " ".join(sentences) or "The study has no paired comparison yet."
+
+
+def _find_answer(study: Study) -> list[list[Difference]]:
+    """Return the differences that answer the question, for each label budget that is told of.
+
+    The best pretraining is chosen after the fact, so every budget's whole row is told of.
+    """
+    rows = [row for row in find_key_differences(study) if row.treatment == "fine_tuned"]
+    rows = [row for row in rows if row.encoder == study.encoders[0]]
+    found: set[Labels] = {row.labels for row in rows}
+    budgets = sorted(found, key=rank_labels)
+    if len(budgets) > _MOST_BUDGETS:
+        budgets = [budgets[0], budgets[-1]]
+    return [[row for row in rows if row.labels == labels] for labels in budgets]
 
 
 def _tell_budget(rows: Sequence[Difference], *, against: str) -> str:

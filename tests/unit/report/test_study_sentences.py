@@ -18,6 +18,7 @@ from cae.report.study_sentences import (
     tell_answer,
     tell_best,
     tell_effect,
+    tell_effects,
     tell_extent,
     tell_least_p,
     tell_least_p_of_few,
@@ -183,6 +184,20 @@ def test_a_p_as_low_as_its_seeds_allow_is_told_once_for_all(make_study: Callable
     # A seventh seed is all that was missing.
     assert "the least that" not in seven
     assert seven.count("significant, p = 0.031 after Holm") == 4
+
+
+def test_the_effects_alone_are_the_answer_without_what_cannot_be_told(
+    make_study: Callable[..., Path],
+):
+    study = read(make_study(seeds=6, budgets=(100, 400)))
+    answer, effects = tell_answer(study), tell_effects(study)
+    assert answer.startswith(f"{effects} Where all six seeds agree")
+    assert "differ in mask" not in effects
+    assert tell_effects(None) == tell_answer(None)
+    nothing = replace(study, differences=())
+    assert (
+        tell_effects(nothing) == tell_answer(nothing) == ("The study has no paired comparison yet.")
+    )
 
 
 def test_p_values_that_are_low_enough_or_not_the_lowest_get_no_excuse():
