@@ -98,11 +98,15 @@ class Difference:
         return self.least_p >= SIGNIFICANT
 
     @property
-    def has_least_p(self) -> bool:
-        """Whether every seed lies on one side of zero, and p as low as so many seeds allow."""
+    def is_one_sided(self) -> bool:
+        """Whether every seed lies on the same side of zero."""
         sides = {value > 0 for value in self.gains.values() if value}
-        is_one_side = all(self.gains.values()) and len(sides) == 1
-        return is_one_side and math.isclose(self.p_holm, self.least_p)
+        return all(self.gains.values()) and len(sides) == 1
+
+    @property
+    def has_least_p(self) -> bool:
+        """Whether every seed lies on the same side, and p is as low as so many seeds allow."""
+        return self.is_one_sided and math.isclose(self.p_holm, self.least_p)
 
     @property
     def effect(self) -> Literal["gain", "loss", "none", "unknown"]:

@@ -177,10 +177,12 @@ def tell_effect(row: Difference) -> str:
         return f"{verb} {size} points ({interval}; significant, {p})"
     if not row.has_too_few_seeds:
         doubt = f"{p}, not significant"
-    elif row.has_least_p:
+    elif row.is_one_sided:
         verb = "gained" if row.effect == "gain" else "lost"
         lowest, highest = (write_points(end(row.gains.values())) for end in (min, max))
         doubt = f"{_name_all(row)} {verb}, {lowest} to {highest}"
+        if not row.has_least_p:
+            doubt += f"; {p}"
     else:
         seeds = count_noun(row.gain.count, "seed")
         doubt = f"{p}, and {seeds} allow none below {write_p(row.least_p)}"
