@@ -21,7 +21,7 @@ from cae.report.seeds import group_runs
 from cae.report.sources import read_peers, read_run, read_speed
 from cae.report.speed import CASES, index_rows, make_speed_table
 from cae.report.study_results import read_study
-from cae.report.study_sentences import tell_answer, tell_extent
+from cae.report.study_sentences import tell_answer, tell_effects_elsewhere, tell_extent
 
 ROOT = Path(__file__).parents[2]
 RUNS = {
@@ -188,6 +188,7 @@ def test_the_readme_answers_as_the_report_does():
     assert study is not None
     assert tell_extent(study) in words
     assert tell_answer(study) in words
+    assert tell_effects_elsewhere(study) in words
     assert study.machines
     assert tell_machines(study) in words
     assert f"`{study.commands[-1]}`" in words

@@ -62,31 +62,44 @@ def tell_answer(study: Study | None) -> str:
     """Say in a few sentences whether an autoencoder first helps, and what cannot be told of it."""
     if study is None:
         return NO_STUDY
-    shown = [row for part in _find_answer(study) for row in part]
+    shown = [row for part in _find_answer(study, study.encoders[0]) for row in part]
     return " ".join([tell_effects(study), *tell_least_p(shown), *_tell_confounded(study, shown)])
 
 
 def tell_effects(study: Study | None) -> str:
-    """Say in a sentence for each label budget whether an autoencoder first helps."""
+    """Say in a sentence for each label budget whether an autoencoder first helps.
+
+    That is with the first encoder.
+    """
     if study is None:
         return NO_STUDY
+    return _tell_effects(study, study.encoders[0]) or "The study has no paired comparison yet."
+
+
+def tell_effects_elsewhere(study: Study) -> str:
+    """Say the same of each other encoder; "" if there is none or nothing to compare."""
+    told = {encoder: _tell_effects(study, encoder) for encoder in study.encoders[1:]}
+    return " ".join(f"Encoder `{encoder}`: {words}" for encoder, words in told.items() if words)
+
+
+def _tell_effects(study: Study, encoder: str) -> str:
     sentences: list[str] = []
     before = ""
-    for part in _find_answer(study):
+    for part in _find_answer(study, encoder):
         controls = join(list(dict.fromkeys(name_control(row.control) for row in part)))
         # The same controls are named once.
         sentences.append(_tell_budget(part, against="" if controls == before else controls))
         before = controls
-    return " ".join(sentences) or "The study has no paired comparison yet."
+    return " ".join(sentences)
 
 
-def _find_answer(study: Study) -> list[list[Difference]]:
+def _find_answer(study: Study, encoder: str) -> list[list[Difference]]:
     """Return the differences that answer the question, for each label budget that is told of.
 
     The best pretraining is chosen after the fact, so every budget's whole row is told of.
     """
     rows = [row for row in find_key_differences(study) if row.treatment == "fine_tuned"]
-    rows = [row for row in rows if row.encoder == study.encoders[0]]
+    rows = [row for row in rows if row.encoder == encoder]
     found: set[Labels] = {row.labels for row in rows}
     budgets = sorted(found, key=rank_labels)
     if len(budgets) > _MOST_BUDGETS:

@@ -19,6 +19,7 @@ from cae.report.study_sentences import (
     tell_best,
     tell_effect,
     tell_effects,
+    tell_effects_elsewhere,
     tell_extent,
     tell_least_p,
     tell_least_p_of_few,
@@ -206,6 +207,18 @@ def test_the_effects_alone_are_the_answer_without_what_cannot_be_told(
     assert (
         tell_effects(nothing) == tell_answer(nothing) == ("The study has no paired comparison yet.")
     )
+
+
+def test_the_effects_with_other_encoders_are_told_after_their_names(
+    make_study: Callable[..., Path],
+):
+    alone = read(make_study())
+    assert tell_effects_elsewhere(alone) == ""
+    both = read(make_study(encoders=("origin", "optimal"), budgets=(100, 400)))
+    told = tell_effects_elsewhere(both)
+    assert told == f"Encoder `optimal`: {tell_effects(both)}"
+    rows = tuple(row for row in both.differences if row.encoder == "origin")
+    assert tell_effects_elsewhere(replace(both, differences=rows)) == ""
 
 
 def test_p_values_that_are_low_enough_or_not_the_lowest_get_no_excuse():
