@@ -7,15 +7,8 @@ from cae.report.networks import read_network
 from cae.report.phrases import capitalise, count_noun, join, write_count
 from cae.report.seeds import Group
 from cae.report.sources import Run
-from cae.report.study_results import (
-    CONTROLS,
-    Labels,
-    Study,
-)
-from cae.report.study_sentences import (
-    find_confounded,
-    find_longer_pretraining,
-)
+from cae.report.study_results import CONTROLS, Labels, Study
+from cae.report.study_sentences import find_confounded, find_longer_pretraining
 
 
 def tell_control(group: Group, study: Study | None) -> str:

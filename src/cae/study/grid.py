@@ -132,11 +132,11 @@ class _Maker:
     def choose_budgets(self) -> list[int | None]:
         """Return the label budgets that are chosen, else the plan's as far as there are labels."""
         smallest = int(self._class_counts.min())
-        published, whole = (
+        usual, whole = (
             [budget for budget in budgets if budget is None or budget <= smallest]
             for budgets in (self._plan.usual_budgets, self._plan.whole_budgets)
         )
-        default = whole if self._choice.full or len(published) < 2 else published
+        default = whole if self._choice.full or len(usual) < 2 else usual
         for budget in self._choice.budgets:
             make_splits(self._dataset, _make_data(budget, seed=0))  # refuses what is too much
         budgets = self._choice.budgets or default
