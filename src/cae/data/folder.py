@@ -26,13 +26,26 @@ TRAIN, TEST, UNLABELLED = "train", "test", "unlabelled"
 _SUFFIXES = re.compile(r"\.(png|jpe?g|webp|gif|bmp|tiff?|p[pgn]m|jp2|avif)", re.IGNORECASE)
 # How the special folders are written, too.
 _MEANT = {TRAIN: TRAIN, TEST: TEST, UNLABELLED: UNLABELLED, "unlabeled": UNLABELLED}
-# Which files have the same pixels.
-_Places = defaultdict[bytes, list[Path]]
 _DIGEST_DIGITS = 8
 _MOST_NAME = 40
 _MOST_TOLD = 4
 
 logger = logging.getLogger(__name__)
+
+
+class _Reader:
+    """Loads pictures in one shape, and remembers which files have the same pixels."""
+
+    def __init__(self, image_shape: tuple[int, int, int]) -> None:
+        self._image_shape = image_shape
+        self.places: dict[bytes, list[Path]] = defaultdict(list)
+
+    def load(self, paths: Sequence[Path], class_names: tuple[str, ...]) -> ImageSet:
+        """Return the pictures in `paths` as an unlabelled set."""
+        images = load_pictures(paths, image_shape=self._image_shape, class_names=class_names)
+        for image, path in zip(images.images, paths, strict=True):
+            self.places[_digest(image)].append(path)
+        return images
 
 
 def is_picture_folder(path: Path) -> bool:
@@ -68,18 +81,18 @@ def load_folder(path: Path, *, image_shape: tuple[int, int, int]) -> Dataset:
     folders = _find_folders(path)
     _warn_of_loose_pictures(path)
     unlabelled = folders.pop(UNLABELLED, None)
-    places: _Places = defaultdict(list)
+    reader = _Reader(image_shape)
     if TRAIN in folders or TEST in folders:
-        train, test = _load_parts(path, folders, image_shape, places)
+        train, test = _load_parts(path, folders, reader)
     else:
         _warn_of_names(path, folders)
         name = path.resolve().name
-        train, test = set_test_aside(_load_classes(folders, image_shape, places, name=name))
+        train, test = set_test_aside(_load_classes(folders, reader, name=name))
     rest = None
     if unlabelled is not None:
-        rest = _load_unlabelled(unlabelled, image_shape, places, train.class_names)
+        rest = _load_unlabelled(unlabelled, reader, train.class_names)
     learnt_from = [train] if rest is None else [train, rest]
-    _warn_of_copies(test, learnt_from, places, path)
+    _warn_of_copies(test, learnt_from, reader.places, path)
     source = _name_source(path, [test, *learnt_from])
     return Dataset(train, test, (), source=source, unlabelled=rest)
 
@@ -106,7 +119,7 @@ def _warn_of_loose_pictures(path: Path) -> None:
 
 
 def _load_parts(
-    path: Path, folders: Mapping[str, Path], image_shape: tuple[int, int, int], places: _Places
+    path: Path, folders: Mapping[str, Path], reader: _Reader
 ) -> tuple[ImageSet, ImageSet]:
     """Return what the folders `train` and `test` hold."""
     for name in (TRAIN, TEST):
@@ -125,8 +138,7 @@ def _load_parts(
     for name in (TRAIN, TEST):
         _warn_of_loose_pictures(folders[name])
     train, test = (
-        _load_classes(_find_folders(folders[part]), image_shape, places, name=part)
-        for part in (TRAIN, TEST)
+        _load_classes(_find_folders(folders[part]), reader, name=part) for part in (TRAIN, TEST)
     )
     if train.class_names != test.class_names:
         (odd, *_) = sorted(set(train.class_names) ^ set(test.class_names))
@@ -138,13 +150,7 @@ def _load_parts(
     return train, test
 
 
-def _load_classes(
-    folders: Mapping[str, Path],
-    image_shape: tuple[int, int, int],
-    places: _Places,
-    *,
-    name: str,
-) -> ImageSet:
+def _load_classes(folders: Mapping[str, Path], reader: _Reader, *, name: str) -> ImageSet:
     """Return the pictures in folders named by their classes, class by class, sorted by name."""
     names = tuple(folders)
     if len(names) < 2:
@@ -164,26 +170,11 @@ def _load_classes(
     paths = [_list_pictures(folder) for folder in folders.values()]
     labels = np.repeat(np.arange(len(names), dtype=np.int64), [len(found) for found in paths])
     flat = [path for found in paths for path in found]
-    images = load_pictures(flat, image_shape=image_shape, class_names=names)
-    _note_places(places, images, flat)
-    return replace(images, labels=labels, name=name)
+    return replace(reader.load(flat, names), labels=labels, name=name)
 
 
-def _load_unlabelled(
-    folder: Path,
-    image_shape: tuple[int, int, int],
-    places: _Places,
-    class_names: tuple[str, ...],
-) -> ImageSet:
-    paths = _list_pictures(folder)
-    images = load_pictures(paths, image_shape=image_shape, class_names=class_names)
-    _note_places(places, images, paths)
-    return replace(images, name=UNLABELLED)
-
-
-def _note_places(places: _Places, images: ImageSet, paths: Sequence[Path]) -> None:
-    for image, path in zip(images.images, paths, strict=True):
-        places[_digest(image)].append(path)
+def _load_unlabelled(folder: Path, reader: _Reader, class_names: tuple[str, ...]) -> ImageSet:
+    return replace(reader.load(_list_pictures(folder), class_names), name=UNLABELLED)
 
 
 def _find_folders(path: Path) -> dict[str, Path]:
@@ -234,7 +225,10 @@ def _refuse(error: OSError) -> NoReturn:
 
 
 def _warn_of_copies(
-    test: ImageSet, learnt_from: Sequence[ImageSet], places: _Places, root: Path
+    test: ImageSet,
+    learnt_from: Sequence[ImageSet],
+    places: Mapping[bytes, Sequence[Path]],
+    root: Path,
 ) -> None:
     """Warn of test images that are trained on too: what is measured on them means little."""
     seen = {_digest(image) for part in learnt_from for image in part.images}
