@@ -70,25 +70,6 @@ class GaussianNoise(nn.Module):
         return f"stddev={self.stddev}"
 
 
-class MaxPool(nn.MaxPool2d):
-    """2x2 max pool; where no gradient is wanted, without remembering where each maximum was.
-
-    On the CPU that takes a third of the time: PyTorch's own always writes an int64 index for each
-    maximum.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(kernel_size=2)
-
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's own name
-        """Return [N, C, H // 2, W // 2] of [N, C, H, W]."""
-        if input.requires_grad or input.device.type != "cpu":
-            return F.max_pool2d(input, 2)
-        height, width = (side // 2 * 2 for side in input.shape[2:])
-        rows = torch.maximum(input[:, :, 0:height:2], input[:, :, 1:height:2])
-        return torch.maximum(rows[..., 0:width:2], rows[..., 1:width:2])
-
-
 class ConvUnit(nn.Module):
     """3x3 convolution (padding same), ReLU, batch norm if asked for, noise if asked for.
 

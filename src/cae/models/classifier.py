@@ -7,15 +7,9 @@ from torch import Tensor, nn
 
 from cae.config import AutoencoderConfig, ClassifierConfig, require_matching_stages
 from cae.models.autoencoder import build_encoder
-from cae.models.blocks import (
-    ByteDropout,
-    ConvUnit,
-    MaxPool,
-    SmallLinear,
-    initialise,
-    make_batch_norm_1d,
-)
+from cae.models.blocks import ByteDropout, ConvUnit, SmallLinear, initialise, make_batch_norm_1d
 from cae.models.encoder import Encoder
+from cae.models.pooling import MaxPool
 from cae.seeding import derive_seed
 
 

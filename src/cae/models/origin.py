@@ -7,8 +7,9 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from cae.config import AutoencoderConfig
-from cae.models.blocks import ByteDropout, ConvUnit, GaussianNoise, MaxPool, make_conv
+from cae.models.blocks import ByteDropout, ConvUnit, GaussianNoise, make_conv
 from cae.models.encoder import Encoder
+from cae.models.pooling import MaxPool
 from cae.models.visible import Visible
 
 

@@ -14,9 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cae.config import AutoencoderConfig
-from cae.models.blocks import ByteDropout, DiracConv2d, GaussianNoise, MaxPool
+from cae.models.blocks import ByteDropout, DiracConv2d, GaussianNoise
 from cae.models.components import compute_components
 from cae.models.encoder import Encoder
+from cae.models.pooling import MaxPool
 from cae.models.visible import Visible
 
 _PATCH = 2

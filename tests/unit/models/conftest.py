@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from cae.models.blocks import ByteDropout, GaussianNoise, MaxPool, is_switched_off
+from cae.models.blocks import ByteDropout, GaussianNoise, is_switched_off
+from cae.models.pooling import MaxPool
 
 SHORT_NAMES: dict[type[nn.Module], str] = {
     nn.BatchNorm1d: "norm",

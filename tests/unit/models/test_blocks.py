@@ -13,7 +13,6 @@ from cae.models.blocks import (
     ByteDropout,
     ConvUnit,
     GaussianNoise,
-    MaxPool,
     count_parameters,
     initialise,
     is_switched_off,
@@ -250,19 +249,6 @@ def test_parameters_are_counted_as_keras_counts_them():
     assert count_parameters(conv) == 3 * 3 * 3 * 32 + 32
     assert count_parameters(norm) == 4 * 32
     assert count_parameters([conv, norm]) == 896 + 128
-
-
-@pytest.mark.parametrize("size", [(8, 8), (6, 10), (7, 5), (2, 3)])
-@pytest.mark.parametrize("wanted", [True, False])
-@pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
-def test_the_pool_takes_the_largest_of_each_square_with_and_without_gradient(size, wanted, layout):
-    x = torch.randn(2, 3, *size, generator=torch.Generator().manual_seed(0))
-    y = MaxPool()(x.contiguous(memory_format=layout).requires_grad_(wanted))
-    assert y.requires_grad is wanted
-    height, width = (side // 2 for side in size)
-    expected = x[:, :, : 2 * height, : 2 * width].reshape(2, 3, height, 2, width, 2)
-    assert torch.equal(y, expected.amax(dim=(3, 5)))
-    assert y.is_contiguous(memory_format=layout)
 
 
 @pytest.mark.parametrize("layer", [GaussianNoise, ByteDropout])

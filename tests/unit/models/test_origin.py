@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 
 from cae.config import AutoencoderConfig
-from cae.models.blocks import MaxPool
 from cae.models.origin import MirroredDecoder, OriginEncoder
+from cae.models.pooling import MaxPool
 
 CONFIG = AutoencoderConfig(
     image_shape=(8, 8, 3), conv_blocks=4, filters_per_block=(3, 9, 2, 5), layers_per_block=1

@@ -1,0 +1,98 @@
+"""The 2x2 max pool, which remembers no more than it has to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+# Features of fewer elements are not worth the time that bytes take: 1.5 times the pool's own.
+_WORTH_BYTES = 2**23
+# So many maxima at a time, whose int64 indices stay in the processor's cache.
+_CHUNK = 2**17
+_NHWC = torch.channels_last
+
+
+class MaxPool(nn.MaxPool2d):
+    """2x2 max pool, which on the CPU costs less than PyTorch's own and gives the same numbers.
+
+    PyTorch's always writes an int64 index for each maximum, and keeps it and the whole input for
+    the backward pass. Where no gradient is wanted none of that is needed, in a third of the time.
+    Where features are large, one byte says which of the four it was.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(kernel_size=2)
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's own name
+        """Return [N, C, H // 2, W // 2] of [N, C, H, W]."""
+        if input.device.type != "cpu":
+            return F.max_pool2d(input, 2)
+        if not input.requires_grad:
+            height, width = (side // 2 * 2 for side in input.shape[2:])
+            rows = torch.maximum(input[:, :, 0:height:2], input[:, :, 1:height:2])
+            return torch.maximum(rows[..., 0:width:2], rows[..., 1:width:2])
+        if input.numel() < _WORTH_BYTES or not input.is_contiguous(memory_format=_NHWC):
+            return F.max_pool2d(input, 2)
+        return cast("Tensor", _ByteMaxPool.apply(input))
+
+
+class _ByteMaxPool(torch.autograd.Function):
+    """PyTorch's max pool of NHWC features, chunk by chunk, its indices kept as small numbers.
+
+    An index is a place in the image; less the place of its square's first pixel it is 0, 1, W or
+    W + 1.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor) -> Tensor:
+        images, channels, height, width = features.shape
+        shape = (images, channels, height // 2, width // 2)
+        kind = torch.uint8 if width < torch.iinfo(torch.uint8).max else torch.int32
+        pooled = torch.empty(shape, dtype=features.dtype, memory_format=_NHWC)
+        offsets = torch.empty(shape, dtype=kind, memory_format=_NHWC)
+        first = _number_first_pixels(features.shape)
+        for rows, indices in _cut(shape):
+            torch.ops.aten.max_pool2d_with_indices.out(
+                features[rows], [2, 2], out=pooled[rows], indices=indices
+            )
+            offsets[rows] = indices.sub_(first)
+        ctx.save_for_backward(offsets)
+        ctx.shape = features.shape
+        return pooled
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        (offsets,) = ctx.saved_tensors
+        gradient = gradients[0].contiguous(memory_format=_NHWC)
+        below = torch.empty(ctx.shape, dtype=gradient.dtype, memory_format=_NHWC)
+        first = _number_first_pixels(ctx.shape)
+        for rows, indices in _cut(gradient.shape):
+            indices.copy_(offsets[rows]).add_(first)
+            # Of the pool's input, the second argument, it reads the shape alone.
+            torch.ops.aten.max_pool2d_with_indices_backward.grad_input(
+                gradient[rows], below[rows], [2, 2], [2, 2], [0, 0], [1, 1], False, indices,
+                grad_input=below[rows],
+            )  # fmt: skip
+        return below
+
+
+def _number_first_pixels(shape: Sequence[int]) -> Tensor:
+    """Return, int64 [H // 2, W // 2], the places of the squares' first pixels in an image."""
+    height, width = shape[2:]
+    rows, columns = torch.arange(height // 2), torch.arange(width // 2)
+    return 2 * (width * rows[:, None] + columns)
+
+
+def _cut(shape: Sequence[int]) -> Iterator[tuple[slice, Tensor]]:
+    """Yield images, some at a time, and room for their indices, which is the same each time."""
+    images, *rest = shape
+    most = max(1, _CHUNK // math.prod(rest))
+    room = torch.empty((min(most, images), *rest), dtype=torch.int64, memory_format=_NHWC)
+    for start in range(0, images, most):
+        rows = slice(start, min(start + most, images))
+        yield rows, room[: rows.stop - rows.start]
