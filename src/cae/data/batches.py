@@ -60,7 +60,7 @@ class _Changes:
 
 
 class Batches:
-    """All of an image set as one uint8 tensor on the device, served batch by batch.
+    """An image set as one uint8 tensor on the device, served batch by batch.
 
     With `shuffle_seed` None the images come in their own order and unchanged. Otherwise each epoch
     has an order of its own, and with `augmentation` each image a change of its own: both depend on
@@ -86,8 +86,12 @@ class Batches:
     ) -> None:
         assert features is None or augmentation is None, "changed images have other features"
         assert features is None or low_resolution is None, "small images have other features"
-        # Kept NHWC so that a batch of rows is NHWC without a transposition at every step.
-        self._pixels = runtime.tensor(images.images).permute(0, 2, 3, 1).contiguous()
+        # The CPU reads the data set where it lies; another device is sent these images alone.
+        rows = images.rows if runtime.device.type == "cpu" else None
+        stored = images.images if rows is None else images.stored
+        # NHWC, so that a batch of rows is NHWC without a transposition at every step.
+        self._pixels = runtime.tensor(stored.transpose(0, 2, 3, 1))
+        self._rows = None if rows is None else torch.from_numpy(rows)
         self._labels = None if images.labels is None else runtime.tensor(images.labels)
         self._batch_size = batch_size
         self._seed = shuffle_seed
@@ -95,7 +99,7 @@ class Batches:
         self._features = features
         self._low_resolution = low_resolution
         self._classes: list[Indices] | None = None
-        self._count = len(self._pixels)
+        self._count = self._num_images = len(images)
         if balanced:
             assert shuffle_seed is not None and images.labels is not None
             places = (np.flatnonzero(images.labels == label) for label in np.unique(images.labels))
@@ -114,6 +118,11 @@ class Batches:
     def count_images(self, *, batches: int) -> int:
         """How many images the first so many batches of an epoch hold."""
         return self._bounds()[batches - 1][1] if batches else 0
+
+    def begins_a_size(self, epoch: int) -> bool:
+        """Whether no epoch right before this one served images of the same size."""
+        low = 0 if self._low_resolution is None else self._low_resolution.epochs
+        return epoch in (1, low + 1)
 
     def epoch(self, epoch: int, *, first: int = 0) -> Iterator[Batch]:
         """Yield the batches of an epoch; the last may be smaller, or larger by one: never alone.
@@ -191,7 +200,7 @@ class Batches:
         """
         assert self._classes is not None
         each = max(map(len, self._classes))
-        rounds = torch.zeros(len(self._pixels), dtype=torch.int64)
+        rounds = torch.zeros(self._num_images, dtype=torch.int64)
         for members in self._classes:
             whole, rest = divmod(each, len(members))
             rounds[torch.from_numpy(members)] = 1 if rest else whole
@@ -204,7 +213,8 @@ class Batches:
         changed: Tensor | None,
         side: int | None,
     ) -> Batch:
-        images = self._pixels[rows].permute(0, 3, 1, 2).float().div_(255)
+        pixels = self._pixels[rows if self._rows is None else self._rows[rows]]
+        images = pixels.permute(0, 3, 1, 2).float().div_(255)
         if changes is not None and changed is not None:
             images = changes.apply(images, changed)
         if side is not None:

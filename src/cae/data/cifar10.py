@@ -24,7 +24,7 @@ from cae.data.cifar10_files import (
 )
 from cae.data.cifar10_formats import CHANNELS, SIDE, Batch
 from cae.data.download import OnProgress, PublishedFile, download
-from cae.data.images import Dataset, ImageSet
+from cae.data.images import Dataset, ImageSet, copy_images, make_room
 from cae.errors import CheckpointError, DataError
 from cae.files import write_bytes
 
@@ -134,7 +134,8 @@ def _decode(version: Version, files: Iterable[tuple[BatchFile, bytes]], *, place
     found: set[str] = set()
     for file, data in files:
         images, labels = targets[file.name]
-        images[:], labels[:] = version.decode(data, count=file.count, place=f"{place / file.name}")
+        pixels, labels[:] = version.decode(data, count=file.count, place=f"{place / file.name}")
+        copy_images(images, pixels)
         found.add(file.name)
     require_complete(found, version, place=place)
     return Dataset(
@@ -146,5 +147,4 @@ def _decode(version: Version, files: Iterable[tuple[BatchFile, bytes]], *, place
 
 
 def _make_arrays(count: int) -> Batch:
-    images = np.empty((count, CHANNELS, SIDE, SIDE), dtype=np.uint8)
-    return images, np.empty(count, dtype=np.int64)
+    return make_room(count, (SIDE, SIDE, CHANNELS)), np.empty(count, dtype=np.int64)

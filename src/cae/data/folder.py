@@ -8,7 +8,6 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -170,11 +169,11 @@ def _load_classes(folders: Mapping[str, Path], reader: _Reader, *, name: str) ->
     paths = [_list_pictures(folder) for folder in folders.values()]
     labels = np.repeat(np.arange(len(names), dtype=np.int64), [len(found) for found in paths])
     flat = [path for found in paths for path in found]
-    return replace(reader.load(flat, names), labels=labels, name=name)
+    return ImageSet(reader.load(flat, names).images, labels, names, name)
 
 
 def _load_unlabelled(folder: Path, reader: _Reader, class_names: tuple[str, ...]) -> ImageSet:
-    return replace(reader.load(_list_pictures(folder), class_names), name=UNLABELLED)
+    return reader.load(_list_pictures(folder), class_names).rename(UNLABELLED)
 
 
 def _find_folders(path: Path) -> dict[str, Path]:
@@ -247,15 +246,16 @@ def _warn_of_copies(
 
 
 def _digest(image: NDArray[np.uint8]) -> bytes:
-    return hashlib.blake2b(image.tobytes(), digest_size=16).digest()
+    # In the order in which it lies in memory.
+    return hashlib.blake2b(image.transpose(1, 2, 0).tobytes(), digest_size=16).digest()
 
 
 def _name_source(path: Path, parts: Sequence[ImageSet]) -> str:
     digest = hashlib.sha256()
     for part in parts:
-        digest.update(repr((part.class_names, part.images.shape)).encode())
-        digest.update(np.ascontiguousarray(part.images).data)
-        if part.labels is not None:
-            digest.update(part.labels.astype("<i8").tobytes())
+        shape = (len(part), *part.stored.shape[1:])
+        digest.update(repr((part.class_names, shape)).encode())
+        for content in part.dump():
+            digest.update(content)
     name = re.sub(r"[^A-Za-z0-9]+", "-", path.resolve().name).strip("-")[:_MOST_NAME]
     return f"{name or 'pictures'}-{digest.hexdigest()[:_DIGEST_DIGITS]}"

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from cae.data.images import ImageSet
+from cae.data.images import ImageSet, make_room
 from cae.errors import DataError
 from cae.incoming import open_plain
 
@@ -51,7 +51,7 @@ def load_pictures(
         )
     if not paths:
         raise DataError("no picture is given; name at least one file")
-    images = np.empty((len(paths), channels, height, width), np.uint8)
+    images = make_room(len(paths), image_shape)
     refused: list[DataError] = []
     for place, path in enumerate(paths):
         try:

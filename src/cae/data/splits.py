@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import hashlib
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -192,7 +191,7 @@ def _draw_labelled(labels: NDArray[np.int64], names: Sequence[str], config: Data
 
 
 def _named(images: ImageSet, role: str) -> ImageSet:
-    return replace(images, name=f"{images.name} {role}")
+    return images.rename(f"{images.name} {role}")
 
 
 def _require_labels(images: ImageSet) -> NDArray[np.int64]:

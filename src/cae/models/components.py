@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import cast
 
 import torch
 from torch import Tensor
 
+# Of which patches take some megabytes.
+_IMAGES_AT_ONCE = 250
 
-def compute_components(rows: Tensor) -> tuple[Tensor, Tensor]:
+
+def split_images(images: Tensor) -> Iterator[Tensor]:
+    """Yield images [n, C, H, W] some at a time, as float64."""
+    yield from (some.double() for some in torch.split(images, _IMAGES_AT_ONCE))
+
+
+def compute_components(parts: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
     """Return variances [D], the largest first, and components [D, D], unit vectors in rows.
 
     Args:
-        rows: float64 [n, D], about zero mean; the variances are about zero.
+        parts: the rows, float64 [n, D] of each part, about zero mean; the variances are about
+            zero. Only one part is held at a time.
     """
-    values, vectors = cast("tuple[Tensor, Tensor]", torch.linalg.eigh(rows.T @ rows / len(rows)))
+    products, count = torch.zeros(()), 0
+    for rows in parts:
+        products = products + rows.T @ rows
+        count += len(rows)
+    values, vectors = cast("tuple[Tensor, Tensor]", torch.linalg.eigh(products / count))
     components = vectors.T.flip(0)
     # Components are known up to their sign: this one is the same on every machine.
     signs = torch.where(components.sum(dim=1, keepdim=True) < 0, -1.0, 1.0)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from cae.config import AutoencoderConfig
 from cae.models.blocks import ByteDropout, GaussianNoise, make_conv
-from cae.models.components import compute_components
+from cae.models.components import compute_components, split_images
 from cae.models.encoder import Encoder
 from cae.models.visible import Visible
 
@@ -101,8 +101,8 @@ class ResidualEncoder(Encoder):
     def begin_from(self, images: Tensor) -> None:
         """Set the linear path to the principal components of patches of images in [0, 1]."""
         mean = images.double().mean(dim=(0, 2, 3), keepdim=True)
-        patches = F.pixel_unshuffle(images.double() - mean, self.patch)
-        rows = patches.permute(0, 2, 3, 1).flatten(0, 2)
+        patches = (F.pixel_unshuffle(some - mean, self.patch) for some in split_images(images))
+        rows = (some.permute(0, 2, 3, 1).flatten(0, 2) for some in patches)
         components = compute_components(rows)[1][: self.num_features]
         cast("Tensor", self.mean).copy_(mean)
         self.linear.weight.zero_()

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from cae.config import AutoencoderConfig
 from cae.models.blocks import ByteDropout, DiracConv2d, GaussianNoise
-from cae.models.components import compute_components
+from cae.models.components import compute_components, split_images
 from cae.models.encoder import Encoder
 from cae.models.pooling import MaxPool
 from cae.models.visible import Visible
@@ -48,13 +48,12 @@ class Whitening(nn.Module):
     @torch.no_grad()
     def fit(self, images: Tensor) -> None:
         """Compute mean and filters from images [n, C, H, W] in [0, 1]."""
-        images = images.double()
-        variance, mean = torch.var_mean(images, dim=(0, 2, 3), correction=0, keepdim=True)
+        variance, mean = torch.var_mean(images.double(), dim=(0, 2, 3), correction=0, keepdim=True)
         # A channel that never changes carries nothing; it must not divide by zero.
         deviation = variance.sqrt().clamp(min=1e-3)
-        patches = ((images - mean) / deviation).unfold(2, _PATCH, 1).unfold(3, _PATCH, 1)
-        rows = patches.permute(0, 2, 3, 1, 4, 5).flatten(0, 2).flatten(1)
-        variances, components = compute_components(rows)
+        variances, components = compute_components(
+            _cut_patches((some - mean) / deviation) for some in split_images(images)
+        )
         found = max(int((variances > _LEAST_VARIANCE).sum()), 1)
         place = torch.arange(len(variances)) % found
         filters = components[place] / (variances[place] + _WHITENING_EPSILON).sqrt()[:, None]
@@ -133,6 +132,12 @@ class WhitenedEncoder(Encoder):
     def begin_from(self, images: Tensor) -> None:
         """Compute the whitening of images [n, C, H, W] in [0, 1]."""
         self.stem.fit(images)
+
+
+def _cut_patches(images: Tensor) -> Tensor:
+    """Return all patches, [n (H - 1) (W - 1), 4C], of images [n, C, H, W]."""
+    patches = images.unfold(2, _PATCH, 1).unfold(3, _PATCH, 1)
+    return patches.permute(0, 2, 3, 1, 4, 5).flatten(0, 2).flatten(1)
 
 
 def _make_norm(filters: int) -> nn.BatchNorm2d:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
-
 from cae.checkpoints.state import StateFiles
 from cae.checkpoints.weights import read_model
 from cae.config import AutoencoderConfig, ClassifierConfig, RunConfig
-from cae.data.images import ImageSet, Splits
+from cae.data.images import Splits, compute_sha256
 from cae.data.splits import describe_splits
 from cae.errors import CheckpointError, ConfigError
 from cae.files import read_sealed_json, write_sealed_json
@@ -172,27 +169,15 @@ def start_over(folder: RunFolder, *models: str) -> None:
 
 def describe_images(splits: Splits) -> dict[str, Any]:
     """Return what a stage is trained on: the splits, and the checksum of their very images."""
-    checksum = _hash_images(splits.train, splits.val, splits.unlabelled)
-    return {**describe_splits(splits), "images_sha256": checksum}
+    return {**describe_splits(splits), "images_sha256": splits.images_sha256}
 
 
 def describe_labelled(splits: Splits, encoder_sha256: str | None) -> dict[str, Any]:
     """Return what a classifier is trained on: images, encoder, and which labels, if not all."""
     about = {**describe_images(splits), "encoder_sha256": encoder_sha256}
     if len(splits.labelled) < len(splits.train):
-        about["labelled_sha256"] = _hash_images(splits.labelled)
+        about["labelled_sha256"] = compute_sha256(splits.labelled)
     return about
-
-
-def _hash_images(*parts: ImageSet | None) -> str:
-    digest = hashlib.sha256()
-    for part in parts:
-        if part is None:
-            continue
-        digest.update(np.ascontiguousarray(part.images).data)
-        if part.labels is not None:
-            digest.update(np.ascontiguousarray(part.labels).data)
-    return digest.hexdigest()
 
 
 def require_no_other_training(

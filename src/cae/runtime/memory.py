@@ -1,4 +1,4 @@
-"""The C library's memory: kept for the next step instead of given back after each."""
+"""The C library's memory: kept for the next step, and given back when a stage has ended."""
 
 from __future__ import annotations
 
@@ -23,8 +23,24 @@ def keep_freed_memory() -> bool:
     Returns:
         Whether it was done: not without the GNU C library, whose way this is.
     """
-    if platform.libc_ver()[0] != "glibc":
+    library = _find_library()
+    if library is None:
         return False
-    library = ctypes.CDLL(None)
     accepted = [library.mallopt(option, _MOST) for option in (_M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD)]
     return all(accepted)
+
+
+def give_back_freed_memory() -> None:
+    """Give the system what is free now, where that can be done.
+
+    What was freed fits tensors of other sizes badly, those of another stage or of larger images:
+    they are put beside it, and the process grows.
+    """
+    library = _find_library()
+    if library is not None:
+        library.malloc_trim(0)
+
+
+def _find_library() -> ctypes.CDLL | None:
+    """Return the GNU C library, if that is the one here."""
+    return ctypes.CDLL(None) if platform.libc_ver()[0] == "glibc" else None

@@ -18,6 +18,7 @@ from cae.config import AutoencoderConfig, ClassifierConfig
 from cae.data.batches import Batches
 from cae.errors import CheckpointError, DivergedError, StoppedError
 from cae.runtime.device import Runtime
+from cae.runtime.memory import give_back_freed_memory
 from cae.seeding import derive_seed
 from cae.training.history import History
 from cae.training.objectives import Model, Objective
@@ -198,6 +199,8 @@ class _Training(Generic[Model]):
             # of (seed, epoch).
             seed = derive_seed(self._config.seed, self._objective.stage, "noise", self._epoch)
             torch.manual_seed(seed)
+            if self._train.begins_a_size(self._epoch):
+                give_back_freed_memory()
             self._epoch_started = time.perf_counter()
         self._model.train()
         first_step = (self._epoch - 1) * len(self._train)

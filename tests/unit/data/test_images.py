@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 import numpy as np
 import pytest
 
-from cae.data.images import Dataset, ImageSet
+from cae.data.images import Dataset, ImageSet, compute_sha256, copy_images, make_room
 from cae.errors import DataError
 
 NAMES = ("cat", "dog", "frog")
@@ -24,16 +26,60 @@ def test_a_set_knows_its_size_and_the_shape_of_its_images():
     pets = make_set()
     assert len(pets) == 4
     assert pets.image_shape == (6, 5, 3)
+    assert repr(pets) == "<pets: 4 images of shape [6, 5, 3]>"
 
 
-def test_selecting_keeps_the_asked_order_and_copies_the_pixels():
+def test_selecting_keeps_the_asked_order_and_shares_the_pixels():
     pets = make_set()
     chosen = pets.select(np.array([3, 0]))
+    assert len(chosen) == 2
+    assert chosen.image_shape == pets.image_shape
     assert chosen.labels is not None
     assert chosen.labels.tolist() == [1, 2]
     assert (chosen.images == make_images()[[3, 0]]).all()
+    assert chosen.stored is pets.stored
     assert not np.shares_memory(chosen.images, pets.images)
     assert (chosen.class_names, chosen.name) == (NAMES, "pets")
+    assert len(pets) == 4
+    assert pets.labels is not None
+    assert pets.labels.tolist() == [2, 0, 2, 1]
+
+
+def test_of_a_selection_one_can_select_again_and_name_it():
+    chosen = make_set().select(np.array([3, 0, 2])).rename("chosen pets").select(np.array([-1, 0]))
+    assert (chosen.images == make_images()[[2, 3]]).all()
+    assert chosen.labels is not None
+    assert chosen.labels.tolist() == [2, 1]
+    assert chosen.name == "chosen pets"
+
+
+def test_what_cannot_be_selected_is_refused():
+    pets = make_set()
+    with pytest.raises(IndexError):
+        pets.select(np.array([4]))
+    with pytest.raises(IndexError):
+        pets.select(np.array([1])).select(np.array([1]))
+    with pytest.raises(DataError, match=r"pets: images of shape \[0, 3, 6, 5\] hold no pixel"):
+        pets.select(np.array([], dtype=np.int64))
+
+
+def test_a_checksum_is_of_pixels_and_labels_however_they_lie_in_memory(monkeypatch):
+    monkeypatch.setattr("cae.data.images._IMAGES_AT_ONCE", 3)
+    room = make_room(4, (6, 5, 3))
+    copy_images(room, make_images())
+    assert (room == make_images()).all()
+    assert room.transpose(0, 2, 3, 1).flags.c_contiguous
+    labels = np.array([2, 0, 2, 1])
+    expected = sha256(make_images().tobytes() + labels.astype("<i8").tobytes()).hexdigest()
+    pets = ImageSet(room, labels, NAMES, "pets")
+    turned = pets.select(np.arange(4)[::-1])
+    assert compute_sha256(make_set()) == compute_sha256(pets) == expected
+    assert compute_sha256(turned) != expected
+    assert compute_sha256(turned.select(np.arange(4)[::-1])) == expected
+    assert (
+        compute_sha256(None, ImageSet(room, None, NAMES, "pets"))
+        == sha256(make_images().tobytes()).hexdigest()
+    )
 
 
 def test_selecting_from_unlabelled_images_leaves_them_unlabelled():

@@ -16,14 +16,14 @@ def draw_rows(count: int, size: int) -> torch.Tensor:
 
 def test_components_are_those_of_the_singular_value_decomposition():
     rows = draw_rows(200, 6)
-    variances, components = compute_components(rows)
+    variances, components = compute_components([rows[:50], rows[50:]])
     _, singular, vectors = np.linalg.svd(rows.numpy())
     np.testing.assert_allclose(variances.numpy(), singular**2 / 200)
     np.testing.assert_allclose(np.abs(components.numpy()), np.abs(vectors), atol=1e-9)
 
 
 def test_a_component_points_where_its_numbers_add_up_to_more_than_nothing():
-    _, components = compute_components(draw_rows(200, 6))
+    _, components = compute_components([draw_rows(200, 6)])
     assert (components.sum(dim=1) >= 0).all()
-    _, again = compute_components(draw_rows(200, 6).flip(0))
+    _, again = compute_components([draw_rows(200, 6).flip(0)])
     torch.testing.assert_close(again, components)

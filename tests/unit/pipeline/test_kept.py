@@ -6,10 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from cae.checkpoints.weights import read_model
 from cae.config import AutoencoderConfig, ClassifierConfig, DataConfig
+from cae.data.images import ImageSet
 from cae.data.splits import make_splits
 from cae.errors import ConfigError, OccupiedError, StoppedError
 from cae.files import read_sealed_json, write_sealed_json
@@ -85,7 +87,8 @@ def test_a_stage_is_trained_once(bench: Bench, stage: str):
 def test_pretraining_sees_the_images_without_labels_and_is_known_by_them(
     dataset, make_images, float32, tmp_path
 ):
-    rest = replace(make_images(16, classes=4, seed=3), labels=None)
+    found = make_images(16, classes=4, seed=3)
+    rest = ImageSet(found.images, None, found.class_names, found.name)
     bench = Bench(replace(dataset, unlabelled=rest), float32, tmp_path)
     trained = bench.pretrain()
     about = read_model(bench.folder.model(bench.folder.autoencoder).json).about
@@ -96,7 +99,7 @@ def test_pretraining_sees_the_images_without_labels_and_is_known_by_them(
         (weights[name] != value).any()
         for name, value in without.pretrain().model.state_dict().items()
     )
-    other = replace(rest, images=rest.images[::-1].copy())
+    other = rest.select(np.arange(len(rest))[::-1])
     again = Bench(replace(dataset, unlabelled=other), float32, tmp_path)
     with pytest.raises(ConfigError, match="images_sha256"):
         again.pretrain()
@@ -133,7 +136,8 @@ def test_another_configuration_is_refused_finished_or_not(bench: Bench, stage: s
 def test_the_same_places_of_other_images_are_another_training(bench: Bench):
     bench.pretrain()
     train = bench.splits.train
-    bench.splits = replace(bench.splits, train=replace(train, images=255 - train.images))
+    other = ImageSet(255 - train.images, train.labels, train.class_names, train.name)
+    bench.splits = replace(bench.splits, train=other)
     with pytest.raises(ConfigError, match="images_sha256 is"):
         bench.pretrain()
 
