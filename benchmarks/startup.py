@@ -1,8 +1,9 @@
 """What `cae run` costs besides its steps: `python -m benchmarks.startup`.
 
 Measures the wall time from the command to the start of training, with the images in the page
-cache, and the peak resident memory of a whole run (both stages, evaluation and plots) of one epoch
-each. CIFAR-10 is looked for where `cae run` looks for it.
+cache, and the peak resident memory of whole runs (both stages, evaluation and plots), which are
+short: one epoch of the preset `base`; two of `quick`, the default, the first of small images.
+CIFAR-10 is looked for where `cae run` looks for it.
 """
 
 from __future__ import annotations
@@ -18,17 +19,22 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.record import RESULTS, spread, write_result
+from cae.apps.failures import TERMINATED
 from cae.runtime.device import choose_runtime, describe_environment
 
-COMMAND = ("run", "--data", "cifar10", "--set", "epochs=1", "--fresh")
+COMMAND = ("run", "--data", "cifar10")
+SHORT = {
+    "base": ("--set", "epochs=1"),
+    "quick": ("--set", "epochs=2", "--set", "low_resolution_epochs=1"),
+}
 
 
-def measure_run() -> dict[str, float]:
+def measure_run(*options: str, to_its_end: bool) -> tuple[float, float]:
     """Return the seconds until training starts and the peak memory in MiB of one `cae run`."""
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
         process = subprocess.Popen(
-            [Path(sys.executable).with_name("cae"), *COMMAND, "--out", folder],
+            [Path(sys.executable).with_name("cae"), *COMMAND, *options, "--out", folder],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
@@ -41,30 +47,42 @@ def measure_run() -> dict[str, float]:
             # The line that opens the first stage is written right before its first step.
             if seconds is None and line.startswith("autoencoder"):
                 seconds = time.perf_counter() - started
+                if not to_its_end:
+                    process.terminate()
         _, status, usage = os.wait4(process.pid, 0)
-        if status or seconds is None:
-            sys.exit(f"cae {' '.join(COMMAND)} failed:\n{''.join(said)}")
-    return {"seconds_to_training": seconds, "peak_mib": usage.ru_maxrss / 1024}
+        expected = 0 if to_its_end else TERMINATED
+        if seconds is None or os.waitstatus_to_exitcode(status) != expected:
+            sys.exit(f"cae {' '.join([*COMMAND, *options])} failed:\n{''.join(said)}")
+    return seconds, usage.ru_maxrss / 1024
 
 
 def main() -> None:
-    """Measure several runs after one that is not counted, print and write the figures."""
+    """Measure several starts and a run of each preset, print and write the figures."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.startup", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    measure_run()  # Brings the images and the libraries into the page cache.
-    runs = [measure_run() for _ in range(options.rounds)]
-    figures = {name: spread([run[name] for run in runs]) for name in runs[0]}
+    measure_run(to_its_end=False)  # Brings the images and the libraries into the page cache.
+    starts = [measure_run(to_its_end=False)[0] for _ in range(options.rounds)]
+    peaks = {
+        preset: round(measure_run("--preset", preset, *short, to_its_end=True)[1], 1)
+        for preset, short in SHORT.items()
+    }
     write_result(
         RESULTS / "startup.json",
-        {"measured": f"cae {' '.join(COMMAND)}", **figures},
+        {
+            "measured": f"cae {' '.join(COMMAND)}",
+            "seconds_to_training": spread(starts),
+            "peak_mib": peaks,
+            "peak_mib_of": {preset: " ".join(short) for preset, short in SHORT.items()},
+        },
         command="python -m benchmarks.startup",
         environment=describe_environment(choose_runtime()),
     )
-    for name, values in figures.items():
-        Console().print(
-            f"{name}: {values['median']:.1f} ({values['min']:.1f} to {values['max']:.1f})"
-        )
+    console = Console()
+    least, most = min(starts), max(starts)
+    console.print(f"to training: {spread(starts)['median']:.1f} s ({least:.1f} to {most:.1f})")
+    for preset, peak in peaks.items():
+        console.print(f"peak memory, {preset}: {peak:,.0f} MiB")
 
 
 if __name__ == "__main__":

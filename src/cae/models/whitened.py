@@ -7,6 +7,7 @@ blocks of two 3x3 convolutions with batch norm and GELU, a max pool behind the f
 
 from __future__ import annotations
 
+from functools import partial
 from typing import cast
 
 import torch
@@ -18,6 +19,7 @@ from cae.models.blocks import ByteDropout, DiracConv2d, GaussianNoise
 from cae.models.components import compute_components, split_images
 from cae.models.encoder import Encoder
 from cae.models.pooling import MaxPool
+from cae.models.recomputing import compute_gelu, compute_norm_and_gelu
 from cae.models.visible import Visible
 
 _PATCH = 2
@@ -95,8 +97,10 @@ class WhitenedBlock(nn.Module):
             if layer == 0:
                 x = self.pool(x)
                 visible = visible.pool()
-            # GELU keeps the hidden places' zeros.
-            x = F.gelu(visible.normalise(norm, x))
+            if visible.mask is None:
+                x = compute_norm_and_gelu(norm, x)
+            else:  # GELU keeps the hidden places' zeros.
+                x = F.gelu(visible.normalise(norm, x))
             if activities is not None:
                 activities.append(x)
             x = self.noise(x, visible)
@@ -124,10 +128,19 @@ class WhitenedEncoder(Encoder):
     ) -> tuple[Tensor, Visible]:
         """Return features and where they are of something seen; see `Encoder.see`."""
         visible = visible.erode(_PATCH)
-        x = visible.hide(F.gelu(self.stem(self.noise(x))))
+        images = self.noise(x)
+        patches = self.stem(images)
+        recompute = partial(self._recompute_patches, images, patches.dtype)
+        x = visible.hide(compute_gelu(patches, recompute))
         for block in self.blocks:
             x, visible = block(x, visible, activities)
         return x, visible
+
+    def _recompute_patches(self, images: Tensor, dtype: torch.dtype) -> Tensor:
+        # The backward pass, which asks for them, is not under the forward pass's autocast.
+        enabled = dtype != torch.float32
+        with torch.autocast(images.device.type, dtype=torch.bfloat16, enabled=enabled):
+            return self.stem(images)
 
     def begin_from(self, images: Tensor) -> None:
         """Compute the whitening of images [n, C, H, W] in [0, 1]."""

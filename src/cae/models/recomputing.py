@@ -1,0 +1,41 @@
+"""Features that are computed again in the backward pass, where keeping them takes much memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+# Smaller ones are kept: that takes little memory, and no time.
+_WORTH_RECOMPUTING = 2**23
+
+
+def compute_gelu(x: Tensor, recompute: Callable[[], Tensor]) -> Tensor:
+    """Return GELU of features, which it needs again in the backward pass.
+
+    On the CPU large ones are not kept until then (Chen et al., arXiv 1604.06174).
+
+    Args:
+        x: the features.
+        recompute: returns them anew, the same to the last bit, and changes nothing by it.
+    """
+    if x.device.type != "cpu" or x.numel() < _WORTH_RECOMPUTING or not x.requires_grad:
+        return F.gelu(x)
+    recompute = torch.no_grad()(recompute)
+    with torch.autograd.graph.saved_tensors_hooks(lambda _: None, lambda _: recompute()):
+        return F.gelu(x)
+
+
+def compute_norm_and_gelu(norm: nn.Module, x: Tensor) -> Tensor:
+    """Return GELU of the batch norm (or nn.Identity) of features [N, D, h, w]."""
+    normed = norm(x)
+    if not (isinstance(norm, nn.BatchNorm2d) and norm.training):
+        return F.gelu(normed)
+
+    def recompute() -> Tensor:
+        # Without the moving averages, which have followed this batch already.
+        return F.batch_norm(x, None, None, norm.weight, norm.bias, training=True, eps=norm.eps)
+
+    return compute_gelu(normed, recompute)
