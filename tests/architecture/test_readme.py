@@ -357,7 +357,7 @@ def write_other_figures() -> list[str]:
     ]
     return [
         f"training starts {startup['seconds_to_training']['median']:.1f} s after the command",
-        f"{startup['peak_mib']['median']:,.0f} MiB",
+        *(f"{peak:,.0f} MiB with `{preset}`" for preset, peak in startup["peak_mib"].items()),
         f"exponent {scaling['images']['exponent']:.2f} from 2,000 to 42,500 images",
         f"{scaling['epochs']['exponent']:.2f} from 1 to 8 epochs",
         *rows,

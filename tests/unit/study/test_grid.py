@@ -99,7 +99,7 @@ def test_the_costs_count_the_images_that_are_trained_on(digits):
     assert images > counts.sum()
     assert balanced.trial.flops == pytest.approx(cell.trial.flops * images / counts.sum())
 
-    bare = replace(digits.test, labels=None)
+    bare = ImageSet(digits.test.images, None, digits.test.class_names, "bare")
     before = [
         pretraining_of(cell)
         for data in (digits, replace(digits, unlabelled=bare))
