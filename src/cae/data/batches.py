@@ -86,12 +86,13 @@ class Batches:
     ) -> None:
         assert features is None or augmentation is None, "changed images have other features"
         assert features is None or low_resolution is None, "small images have other features"
-        # The CPU reads the data set where it lies; another device is sent these images alone.
-        rows = images.rows if runtime.device.type == "cpu" else None
-        stored = images.images if rows is None else images.stored
-        # NHWC, so that a batch of rows is NHWC without a transposition at every step.
-        self._pixels = runtime.tensor(stored.transpose(0, 2, 3, 1))
-        self._rows = None if rows is None else torch.from_numpy(rows)
+        # NHWC, so that a batch of rows is NHWC without a transposition at every step. The CPU reads
+        # the data set where it lies, if torch takes it so; else these images alone are copied.
+        shares = runtime.device.type == "cpu" and images.pixels.flags.writeable
+        rows = images.rows if shares else None
+        pixels = images.pixels if shares else images.images.transpose(0, 2, 3, 1)
+        self._pixels = runtime.tensor(pixels)
+        self._rows = None if rows is None else runtime.tensor(rows)
         self._labels = None if images.labels is None else runtime.tensor(images.labels)
         self._batch_size = batch_size
         self._seed = shuffle_seed

@@ -253,7 +253,8 @@ def _digest(image: NDArray[np.uint8]) -> bytes:
 def _name_source(path: Path, parts: Sequence[ImageSet]) -> str:
     digest = hashlib.sha256()
     for part in parts:
-        shape = (len(part), *part.stored.shape[1:])
+        height, width, channels = part.image_shape
+        shape = (len(part), channels, height, width)
         digest.update(repr((part.class_names, shape)).encode())
         for content in part.dump():
             digest.update(content)

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from cae.errors import DataError
 
-_IMAGES_AT_ONCE = 500
+# Of pixels that are turned into another order some at a time.
+_BYTES_AT_ONCE = 2**21
 
 
 def make_room(count: int, image_shape: tuple[int, int, int]) -> NDArray[np.uint8]:
@@ -29,32 +30,38 @@ def make_room(count: int, image_shape: tuple[int, int, int]) -> NDArray[np.uint8
 
 def copy_images(target: NDArray[np.uint8], source: NDArray[np.uint8]) -> None:
     """Copy images [N, C, H, W] into room for as many, however either lies in memory."""
+    assert target.shape == source.shape
     for channel in range(source.shape[1]):  # in a third of the time that NumPy takes for all
         target[:, channel] = source[:, channel]
 
 
+@dataclass(frozen=True, slots=True, eq=False, init=False, repr=False)
 class ImageSet:
-    """N images of C channels, H x W pixels, with their classes; not to be changed.
+    """N images of C channels, H x W pixels, with their classes.
 
-    What is selected of a set shares its pixels, so that splits take no memory of their own.
+    What is selected of a set shares its pixels: splits take no memory of their own, and keep the
+    pixels of the whole.
 
     Args:
-        images: uint8 [N, C, H, W], N at least 1. Training is spared a copy where they lie NHWC in
-            memory, as `make_room` makes them.
+        images: uint8 [N, C, H, W], N at least 1; copied unless they lie as in `make_room`.
         labels: int64 [N], each an index into `class_names`; None when unlabelled.
         class_names: the K class names, all different.
         name: what the set is called in messages and outputs.
 
     Attributes:
+        pixels: uint8 [M, H, W, C], C-contiguous, of these images and perhaps of others.
+        rows: int64 [N], which of `pixels` are these images, in order; None: all.
         labels, class_names, name: as given.
-        stored: uint8 [M, C, H, W], pixels of these images and perhaps of others.
-        rows: int64 [N], which of `stored` are these images, in order; None: all.
 
     Raises:
         DataError: the parts are not of these types and shapes, or do not fit together.
     """
 
-    __slots__ = ("class_names", "labels", "name", "rows", "stored")
+    pixels: NDArray[np.uint8]
+    rows: NDArray[np.int64] | None
+    labels: NDArray[np.int64] | None
+    class_names: tuple[str, ...]
+    name: str
 
     def __init__(
         self,
@@ -64,57 +71,71 @@ class ImageSet:
         name: str,
     ) -> None:
         _require_array(images, np.uint8, dimensions=4, place=f"{name}: images")
-        self.stored, self.labels, self.class_names, self.name = images, labels, class_names, name
-        self.rows: NDArray[np.int64] | None = None
+        if not images.transpose(0, 2, 3, 1).flags.c_contiguous:
+            count, channels, height, width = images.shape
+            room = make_room(count, (height, width, channels))
+            copy_images(room, images)
+            images = room
+        self._set(pixels=images.transpose(0, 2, 3, 1), rows=None, labels=labels)
+        self._set(class_names=class_names, name=name)
         self._require_consistent()
 
     def __repr__(self) -> str:
         return f"<{self.name}: {len(self)} images of shape {list(self.image_shape)}>"
 
     def __len__(self) -> int:
-        return len(self.stored if self.rows is None else self.rows)
+        return len(self.pixels if self.rows is None else self.rows)
 
     @property
     def images(self) -> NDArray[np.uint8]:
         """The images, uint8 [N, C, H, W]; of a selection they are copied each time."""
-        return self.stored if self.rows is None else self.stored[self.rows]
+        pixels = self.pixels if self.rows is None else self.pixels[self.rows]
+        return pixels.transpose(0, 3, 1, 2)
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """[height, width, channels] of every image, the order the configuration uses."""
-        _, channels, height, width = self.stored.shape
+        _, height, width, channels = self.pixels.shape
         return height, width, channels
 
     def select(self, indices: NDArray[np.int64]) -> ImageSet:
-        """Return the images at `indices` (int64 [M], in that order) as a set of its own.
+        """Return the images at `indices` (int64 [M], in that order) as a set, of shared pixels.
 
         Raises:
-            DataError: no index is given.
+            DataError: no index is given, or not a list of them.
             IndexError: an index lies outside the set.
         """
+        places = np.ascontiguousarray(np.arange(len(self))[indices])
+        if places.ndim != 1:
+            raise DataError(f"{self.name}: select takes a list, found shape {list(places.shape)}")
         selected = copy(self)
-        rows = np.arange(len(self.stored)) if self.rows is None else self.rows
-        selected.rows = rows[indices]
-        selected.labels = None if self.labels is None else self.labels[indices]
+        selected._set(rows=places if self.rows is None else self.rows[places])
+        selected._set(labels=None if self.labels is None else self.labels[places])
         selected._require_consistent()
         return selected
 
     def rename(self, name: str) -> ImageSet:
         """Return the same images under another name."""
         renamed = copy(self)
-        renamed.name = name
+        renamed._set(name=name)
         return renamed
 
     def dump(self) -> Iterator[bytes | memoryview]:
         """Yield the pixels, in the order [N, C, H, W], and then the labels: for a checksum."""
-        for start in range(0, len(self), _IMAGES_AT_ONCE):
-            some = slice(start, start + _IMAGES_AT_ONCE)
-            images = self.stored[some if self.rows is None else self.rows[some]]
-            planes = np.empty(images.shape, np.uint8)
-            copy_images(planes, images)
+        height, width, channels = self.image_shape
+        at_once = max(1, _BYTES_AT_ONCE // (height * width * channels))
+        for start in range(0, len(self), at_once):
+            some = slice(start, start + at_once)
+            pixels = self.pixels[some if self.rows is None else self.rows[some]]
+            planes = np.empty((len(pixels), channels, height, width), np.uint8)
+            copy_images(planes, pixels.transpose(0, 3, 1, 2))
             yield planes.data
         if self.labels is not None:
             yield self.labels.astype("<i8").tobytes()
+
+    def _set(self, **values: object) -> None:
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
 
     def class_counts(self) -> NDArray[np.int64]:
         """Return how many images each class has, int64 [K].
@@ -127,8 +148,9 @@ class ImageSet:
         return np.bincount(self.labels, minlength=len(self.class_names)).astype(np.int64)
 
     def _require_consistent(self) -> None:
-        if not len(self) or 0 in self.stored.shape:
-            shape = [len(self), *self.stored.shape[1:]]
+        height, width, channels = self.image_shape
+        shape = [len(self), channels, height, width]
+        if 0 in shape:
             raise DataError(
                 f"{self.name}: images of shape {shape} hold no pixel; give at least one image"
             )
@@ -225,10 +247,15 @@ class Splits:
         """The images that the autoencoder learns from: `train`, and those without labels."""
         if self.unlabelled is None:
             return self.train
-        count = len(self.train)
-        images = make_room(count + len(self.unlabelled), self.train.image_shape)
-        copy_images(images[:count], self.train.images)
-        copy_images(images[count:], self.unlabelled.images)
+        parts = (self.train, self.unlabelled)
+        images = make_room(sum(map(len, parts)), self.train.image_shape)
+        start = 0
+        for part in parts:
+            rows = np.arange(len(part.pixels)) if part.rows is None else part.rows
+            target = images[start : start + len(part)].transpose(0, 2, 3, 1)
+            # "clip" is the mode that writes in place; all rows are there.
+            np.take(part.pixels, rows, axis=0, out=target, mode="clip")
+            start += len(part)
         return ImageSet(images, None, self.train.class_names, f"{self.train.name} and unlabelled")
 
     @cached_property

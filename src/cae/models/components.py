@@ -8,13 +8,14 @@ from typing import cast
 import torch
 from torch import Tensor
 
-# Of which patches take some megabytes.
-_IMAGES_AT_ONCE = 250
+# Of images at a time, whose patches take some megabytes each.
+_NUMBERS_AT_ONCE = 2**20
 
 
 def split_images(images: Tensor) -> Iterator[Tensor]:
     """Yield images [n, C, H, W] some at a time, as float64."""
-    yield from (some.double() for some in torch.split(images, _IMAGES_AT_ONCE))
+    at_once = max(1, _NUMBERS_AT_ONCE // images[0].numel())
+    yield from (some.double() for some in torch.split(images, at_once))
 
 
 def compute_components(parts: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
@@ -26,6 +27,7 @@ def compute_components(parts: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
     """
     products, count = torch.zeros(()), 0
     for rows in parts:
+        assert rows.ndim == 2
         products = products + rows.T @ rows
         count += len(rows)
     values, vectors = cast("tuple[Tensor, Tensor]", torch.linalg.eigh(products / count))

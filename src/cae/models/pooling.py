@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-# Features of fewer elements are not worth the time that bytes take: 1.5 times the pool's own.
+# Features of fewer elements are not worth the time that bytes take.
 _WORTH_BYTES = 2**23
 # So many maxima at a time, whose int64 indices stay in the processor's cache.
 _CHUNK = 2**17
@@ -18,11 +18,11 @@ _NHWC = torch.channels_last
 
 
 class MaxPool(nn.MaxPool2d):
-    """2x2 max pool, which on the CPU costs less than PyTorch's own and gives the same numbers.
+    """2x2 max pool: PyTorch's numbers, on the CPU in less time or less memory.
 
     PyTorch's always writes an int64 index for each maximum, and keeps it and the whole input for
     the backward pass. Where no gradient is wanted none of that is needed, in a third of the time.
-    Where features are large, one byte says which of the four it was.
+    Where features are large, one byte says which of the four it was, in a tenth more.
     """
 
     def __init__(self) -> None:
@@ -36,9 +36,10 @@ class MaxPool(nn.MaxPool2d):
             height, width = (side // 2 * 2 for side in input.shape[2:])
             rows = torch.maximum(input[:, :, 0:height:2], input[:, :, 1:height:2])
             return torch.maximum(rows[..., 0:width:2], rows[..., 1:width:2])
-        if input.numel() < _WORTH_BYTES or not input.is_contiguous(memory_format=_NHWC):
-            return F.max_pool2d(input, 2)
-        return cast("Tensor", _ByteMaxPool.apply(input))
+        is_large = input.numel() >= _WORTH_BYTES and min(input.shape[2:]) > 1
+        if is_large and input.is_contiguous(memory_format=_NHWC):
+            return cast("Tensor", _ByteMaxPool.apply(input))
+        return F.max_pool2d(input, 2)
 
 
 class _ByteMaxPool(torch.autograd.Function):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import torch
 import torch.nn.functional as F
@@ -10,6 +12,17 @@ from torch import Tensor, nn
 
 # Smaller ones are kept: that takes little memory, and no time.
 _WORTH_RECOMPUTING = 2**23
+_keeps = ContextVar("keeps", default=False)
+
+
+@contextmanager
+def keeping_features() -> Generator[None]:
+    """Keep all features in this context, so that no operation is counted twice."""
+    token = _keeps.set(True)
+    try:
+        yield
+    finally:
+        _keeps.reset(token)
 
 
 def compute_gelu(x: Tensor, recompute: Callable[[], Tensor]) -> Tensor:
@@ -19,8 +32,11 @@ def compute_gelu(x: Tensor, recompute: Callable[[], Tensor]) -> Tensor:
 
     Args:
         x: the features.
-        recompute: returns them anew, the same to the last bit, and changes nothing by it.
+        recompute: returns them anew, the same to the last bit, and changes nothing by it; nor may
+            what it reads be changed before the backward pass.
     """
+    if _keeps.get():
+        return F.gelu(x)
     if x.device.type != "cpu" or x.numel() < _WORTH_RECOMPUTING or not x.requires_grad:
         return F.gelu(x)
     recompute = torch.no_grad()(recompute)

@@ -138,7 +138,7 @@ class WhitenedEncoder(Encoder):
 
     def _recompute_patches(self, images: Tensor, dtype: torch.dtype) -> Tensor:
         # The backward pass, which asks for them, is not under the forward pass's autocast.
-        enabled = dtype != torch.float32
+        enabled = dtype == torch.bfloat16
         with torch.autocast(images.device.type, dtype=torch.bfloat16, enabled=enabled):
             return self.stem(images)
 

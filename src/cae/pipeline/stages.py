@@ -270,7 +270,7 @@ def take_images(train: ImageSet) -> Tensor:
     """Return some images [n, C, H, W], float32 in [0, 1], evenly spread over the set.
 
     There are fewer than twice as many as are needed, and of larger images than CIFAR-10's no more
-    pixels: patches of all of them are made at once.
+    pixels: of each of them many patches are made.
     """
     height, width, _ = train.image_shape
     enough = _IMAGES_TO_BEGIN_FROM * min(1.0, 32 * 32 / (height * width))

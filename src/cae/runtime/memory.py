@@ -1,4 +1,4 @@
-"""The C library's memory: kept for the next step, and given back when a stage has ended."""
+"""The C library's memory: kept for the next step, and given back before steps of another size."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def keep_freed_memory() -> bool:
 
     Every training step frees and allocates the same tensors. The GNU C library gives large ones
     back to the system at once, and each new page is then cleared and mapped again: 2,500 page
-    faults a step, 15% of its time (benchmarks/LOG.md). The memory that the process holds at its
-    peak stays the same; it only is held on to.
+    faults a step, 15% of its time (benchmarks/LOG.md). Its peak is held on to, and where sizes
+    differ much it is higher, for what is free is in pieces.
 
     Returns:
         Whether it was done: not without the GNU C library, whose way this is.

@@ -13,6 +13,7 @@ from cae.config import AutoencoderConfig, ClassifierConfig
 from cae.data.batches import Batch
 from cae.models.autoencoder import make_autoencoder
 from cae.models.classifier import make_classifier
+from cae.models.recomputing import keeping_features
 from cae.runtime.device import Runtime
 from cae.training.objectives import (
     ClassificationObjective,
@@ -136,7 +137,8 @@ def _count_frozen_steps(below: str, stripped: str, num_classes: int) -> tuple[fl
 def _count_step(model: Model, objective: Objective[Model], batch: Batch) -> float:
     """Return the operations of a forward and a backward pass, per image."""
     model.train()
-    with torch.random.fork_rng(devices=[]), FlopCounterMode(display=False) as counter:
+    counter = FlopCounterMode(display=False)
+    with torch.random.fork_rng(devices=[]), keeping_features(), counter:
         objective.measure(model, batch).loss.backward()
     return counter.get_total_flops() / len(batch)
 

@@ -345,3 +345,37 @@ def test_the_first_epochs_serve_small_images(numbered, float32):
         torch.testing.assert_close(
             batch.images.mean(dim=(1, 2, 3)), whole.mean(dim=(1, 2, 3)), atol=0.03, rtol=0
         )
+
+
+def test_a_size_begins_with_the_first_epoch_and_with_the_first_of_full_size(numbered, float32):
+    for low, expected in ((None, [1]), (LowResolution(2, 4), [1, 3])):
+        batches = Batches(
+            numbered(4), runtime=float32, batch_size=2, shuffle_seed=0, low_resolution=low
+        )
+        assert [epoch for epoch in range(1, 6) if batches.begins_a_size(epoch)] == expected
+
+
+@pytest.mark.parametrize("seed", [None, 3])
+@pytest.mark.parametrize("frozen", [False, True])
+def test_a_selection_is_served_as_its_images_are_and_takes_no_memory(
+    numbered, float32, monkeypatch, seed, frozen
+):
+    """Unless its pixels cannot be written to, as those of another process cannot."""
+    everything = numbered(9)
+    chosen = everything.select(np.array([7, 2, 2, 5, 0]))
+    alone = ImageSet(chosen.images, chosen.labels, chosen.class_names, "alone")
+    everything.pixels.flags.writeable = not frozen
+    given = []
+    tensor = Runtime.tensor
+    monkeypatch.setattr(
+        Runtime, "tensor", lambda self, array: given.append(array) or tensor(self, array)
+    )
+    served, expected = (
+        Batches(images, runtime=float32, batch_size=2, shuffle_seed=seed, augmentation=None)
+        for images in (chosen, alone)
+    )
+    assert np.shares_memory(given[0], everything.pixels) is not frozen
+    for batch, other in zip(served.epoch(1), expected.epoch(1), strict=True):
+        assert torch.equal(batch.images, other.images)
+        assert batch.images.is_contiguous(memory_format=torch.channels_last)
+        assert read_labels(batch) == read_labels(other)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+from dataclasses import FrozenInstanceError
 from hashlib import sha256
 
 import numpy as np
@@ -37,7 +39,7 @@ def test_selecting_keeps_the_asked_order_and_shares_the_pixels():
     assert chosen.labels is not None
     assert chosen.labels.tolist() == [1, 2]
     assert (chosen.images == make_images()[[3, 0]]).all()
-    assert chosen.stored is pets.stored
+    assert chosen.pixels is pets.pixels
     assert not np.shares_memory(chosen.images, pets.images)
     assert (chosen.class_names, chosen.name) == (NAMES, "pets")
     assert len(pets) == 4
@@ -53,18 +55,47 @@ def test_of_a_selection_one_can_select_again_and_name_it():
     assert chosen.name == "chosen pets"
 
 
+@pytest.mark.parametrize("indices", [slice(None, None, -2), [3, 1], np.array([0, 1, 0, 1]) > 0])
+def test_what_numpy_takes_as_a_list_of_places_is_one(indices):
+    chosen = make_set().select(indices)
+    assert (chosen.images == make_images()[indices]).all()
+    assert chosen.rows is not None
+    assert chosen.rows.flags.c_contiguous
+
+
+def test_a_set_stays_as_it_is():
+    pets = make_set()
+    with pytest.raises(FrozenInstanceError):
+        pets.labels = None  # pyright: ignore[reportAttributeAccessIssue]
+    again = pickle.loads(pickle.dumps(pets.select(np.array([2, 0]))))
+    assert (again.images == make_images()[[2, 0]]).all()
+    assert again.labels.tolist() == [2, 2]
+
+
+def test_images_are_copied_only_where_they_lie_otherwise():
+    planar = make_images()
+    assert not np.shares_memory(ImageSet(planar, None, NAMES, "pets").pixels, planar)
+    room = make_room(4, (6, 5, 3))
+    copy_images(room, planar)
+    pets = ImageSet(room, None, NAMES, "pets")
+    assert np.shares_memory(pets.pixels, room)
+    assert (pets.images == planar).all()
+
+
 def test_what_cannot_be_selected_is_refused():
     pets = make_set()
     with pytest.raises(IndexError):
         pets.select(np.array([4]))
     with pytest.raises(IndexError):
         pets.select(np.array([1])).select(np.array([1]))
+    with pytest.raises(DataError, match=r"select takes a list, found shape \[1, 1\]"):
+        pets.select(np.array([[0]]))
     with pytest.raises(DataError, match=r"pets: images of shape \[0, 3, 6, 5\] hold no pixel"):
         pets.select(np.array([], dtype=np.int64))
 
 
 def test_a_checksum_is_of_pixels_and_labels_however_they_lie_in_memory(monkeypatch):
-    monkeypatch.setattr("cae.data.images._IMAGES_AT_ONCE", 3)
+    monkeypatch.setattr("cae.data.images._BYTES_AT_ONCE", 3 * 90)
     room = make_room(4, (6, 5, 3))
     copy_images(room, make_images())
     assert (room == make_images()).all()

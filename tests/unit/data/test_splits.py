@@ -156,7 +156,8 @@ def test_class_can_be_removed_whole():
 def test_test_images_are_never_thinned_or_copied():
     dataset = make_dataset()
     splits = make_splits(dataset, DataConfig(remove_fraction=1.0))
-    assert splits.test.images is dataset.test.images
+    assert splits.test.pixels is dataset.test.pixels
+    assert splits.test.rows is None
     assert splits.test.name == "pets test"
 
 

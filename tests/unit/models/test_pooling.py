@@ -59,6 +59,16 @@ def test_with_bytes_output_and_gradient_are_pytorchs_to_the_last_bit(size, dtype
 
 
 @pytest.mark.usefixtures("of_bytes")
+def test_with_bytes_grey_images_have_pytorchs_gradient_and_lines_pytorchs_error():
+    x = draw(5, 1, 6, 4)
+    ours = differentiate(MaxPool(), x, torch.ones(5, 1, 3, 2))
+    theirs = differentiate(lambda x: F.max_pool2d(x, 2), x, torch.ones(5, 1, 3, 2))
+    assert all(torch.equal(*pair) for pair in zip(ours, theirs, strict=True))
+    with pytest.raises(RuntimeError, match="Output size is too small"):
+        MaxPool()(draw(2, 3, 1, 8).requires_grad_())
+
+
+@pytest.mark.usefixtures("of_bytes")
 def test_with_bytes_what_is_not_a_number_stays_so():
     x = draw(1, 2, 4, 4).contiguous(memory_format=NHWC)
     x[0, 1, 2, 3] = float("nan")

@@ -9,7 +9,7 @@ from torch import nn
 from cae.config import AutoencoderConfig
 from cae.models import recomputing
 from cae.models.autoencoder import make_autoencoder
-from cae.models.recomputing import compute_gelu, compute_norm_and_gelu
+from cae.models.recomputing import compute_gelu, compute_norm_and_gelu, keeping_features
 from cae.models.visible import Visible
 
 CONFIG = AutoencoderConfig(
@@ -57,6 +57,16 @@ def test_small_features_are_kept_as_ever(wanted):
     y = compute_gelu(draw(2, 3).requires_grad_(wanted), recompute)
     if wanted:
         y.sum().backward()
+
+
+@pytest.mark.usefixtures("always")
+def test_operations_that_are_counted_are_counted_once():
+    def recompute():
+        raise AssertionError
+
+    with keeping_features():
+        y = compute_gelu(draw(2, 3).requires_grad_(), recompute)
+    y.sum().backward()
 
 
 @pytest.mark.usefixtures("always")

@@ -106,14 +106,14 @@ def test_a_model_that_is_placed_is_left_alone_and_one_that_is_not_is_placed(floa
 
 
 def test_an_array_becomes_a_tensor_without_a_copy_on_the_cpu(float32, make_images):
-    pixels = make_images(2).images
+    pixels = make_images(2).pixels
     tensor = float32.tensor(pixels)
     pixels[0, 0, 0, 0] ^= 255
     assert tensor[0, 0, 0, 0].item() == pixels[0, 0, 0, 0]
 
 
 def test_mirrored_and_read_only_arrays_become_tensors_too(float32, make_images):
-    pixels = make_images(2).images
+    pixels = make_images(2).pixels
     mirrored = pixels[..., ::-1]
     assert (float32.tensor(mirrored).numpy() == mirrored).all()
     read_only = np.frombuffer(pixels.tobytes(), dtype=np.uint8)

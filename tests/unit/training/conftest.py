@@ -83,10 +83,11 @@ class Laboratory:
             checkpoints=checkpoints,
         )
 
-    def pretrain(self, *, checkpoints=None, **keys) -> tuple[Autoencoder, FitResult]:
+    def pretrain(self, *, progress=None, checkpoints=None, **keys) -> tuple[Autoencoder, FitResult]:
         config = make_config(**keys)
         model, objective = make_autoencoder(config), ReconstructionObjective(config)
-        return model, self.fit(model, objective, config, checkpoints=checkpoints)
+        fit = self.fit(model, objective, config, progress=progress, checkpoints=checkpoints)
+        return model, fit
 
     def finetune(self, *, encoder=None, **keys) -> tuple[Classifier, FitResult]:
         below, config = make_config(**(encoder or {})), make_classifier_config(**keys)

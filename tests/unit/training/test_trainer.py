@@ -21,6 +21,7 @@ from cae.models.classifier import make_classifier
 from cae.run_folder import RunFolder
 from cae.runtime.device import Runtime
 from cae.seeding import derive_seed, make_permutation
+from cae.training import trainer
 from cae.training.objectives import Measured, ReconstructionObjective
 from cae.training.progress import SilentProgress
 from cae.training.trainer import Checkpoints, evaluate_objective, fit
@@ -298,6 +299,19 @@ def test_progress_hears_of_every_batch_and_epoch(laboratory, script, counter, au
         ("epoch", 2, 0.5),
         ("ended",),
     ]
+
+
+def test_freed_memory_is_given_back_before_steps_of_another_size(laboratory, monkeypatch):
+    diary = Diary()
+    monkeypatch.setattr(
+        trainer, "give_back_freed_memory", lambda: diary.events.append(("given back",))
+    )
+    monkeypatch.setattr(Batches, "begins_a_size", lambda _, epoch: epoch in (1, 3))
+    laboratory.pretrain(epochs=4, batch_size=5, progress=diary)
+    told = [event for event in diary.events if event[0] in ("given back", "epoch")]
+    assert [event[:2] for event in told] == [
+        ("given back",), ("epoch", 1), ("epoch", 2), ("given back",), ("epoch", 3), ("epoch", 4)
+    ]  # fmt: skip
 
 
 def test_a_training_of_a_few_steps_is_warned_of(laboratory, caplog):
