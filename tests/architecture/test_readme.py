@@ -217,8 +217,9 @@ def test_the_readme_tells_what_masked_pretraining_took_for_the_same_operations()
         if before is not None and row["encoder"] == "origin":
             place = seconds.setdefault(name_place(before["environment"]), {})
             place.setdefault(row["pretraining"], {})[int(row["seed"])] = before["seconds"]
-    assert len(seconds) == 2
-    for of in seconds.values():
+    told_of = [of for of in seconds.values() if {"masked", "plain"} <= of.keys()]
+    assert len(told_of) == 2
+    for of in told_of:
         both = sorted(of["masked"].keys() & of["plain"].keys())
         masked, plain = (mean(of[name][seed] for seed in both) for name in ("masked", "plain"))
         seeds = join([str(seed) for seed in both])
