@@ -62,7 +62,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     measure_run(to_its_end=False)  # Brings the images and the libraries into the page cache.
-    starts = [measure_run(to_its_end=False)[0] for _ in range(options.rounds)]
+    starts = spread([measure_run(to_its_end=False)[0] for _ in range(options.rounds)])
     peaks = {
         preset: round(measure_run("--preset", preset, *short, to_its_end=True)[1], 1)
         for preset, short in SHORT.items()
@@ -71,7 +71,7 @@ def main() -> None:
         RESULTS / "startup.json",
         {
             "measured": f"cae {' '.join(COMMAND)}",
-            "seconds_to_training": spread(starts),
+            "seconds_to_training": starts,
             "peak_mib": peaks,
             "peak_mib_of": {preset: " ".join(short) for preset, short in SHORT.items()},
         },
@@ -79,8 +79,9 @@ def main() -> None:
         environment=describe_environment(choose_runtime()),
     )
     console = Console()
-    least, most = min(starts), max(starts)
-    console.print(f"to training: {spread(starts)['median']:.1f} s ({least:.1f} to {most:.1f})")
+    console.print(
+        f"to training: {starts['median']:.1f} s ({starts['min']:.1f} to {starts['max']:.1f})"
+    )
     for preset, peak in peaks.items():
         console.print(f"peak memory, {preset}: {peak:,.0f} MiB")
 

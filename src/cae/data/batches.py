@@ -100,7 +100,7 @@ class Batches:
         self._features = features
         self._low_resolution = low_resolution
         self._classes: list[Indices] | None = None
-        self._count = self._num_images = len(images)
+        self._count = len(images)
         if balanced:
             assert shuffle_seed is not None and images.labels is not None
             places = (np.flatnonzero(images.labels == label) for label in np.unique(images.labels))
@@ -199,9 +199,9 @@ class Batches:
 
         Then images are mirrored by turns within an epoch, and from one to the next.
         """
-        assert self._classes is not None
+        assert self._classes is not None and self._labels is not None
         each = max(map(len, self._classes))
-        rounds = torch.zeros(self._num_images, dtype=torch.int64)
+        rounds = torch.zeros(len(self._labels), dtype=torch.int64)
         for members in self._classes:
             whole, rest = divmod(each, len(members))
             rounds[torch.from_numpy(members)] = 1 if rest else whole

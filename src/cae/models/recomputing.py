@@ -35,9 +35,8 @@ def compute_gelu(x: Tensor, recompute: Callable[[], Tensor]) -> Tensor:
         recompute: returns them anew, the same to the last bit, and changes nothing by it; nor may
             what it reads be changed before the backward pass.
     """
-    if _keeps.get():
-        return F.gelu(x)
-    if x.device.type != "cpu" or x.numel() < _WORTH_RECOMPUTING or not x.requires_grad:
+    is_large = x.device.type == "cpu" and x.numel() >= _WORTH_RECOMPUTING
+    if not is_large or not x.requires_grad or _keeps.get():
         return F.gelu(x)
     recompute = torch.no_grad()(recompute)
     with torch.autograd.graph.saved_tensors_hooks(lambda _: None, lambda _: recompute()):
