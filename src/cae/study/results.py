@@ -180,27 +180,34 @@ def _describe_pretrainings(rows: Iterable[Row]) -> list[dict[str, Any]]:
 
 
 def _describe_machines(rows: Iterable[Row]) -> list[dict[str, Any]]:
-    """Return for each plan and environment what was trained in it, and when."""
-    trained: dict[tuple[str, str], list[tuple[str, int]]] = {}
-    seeds: dict[tuple[str, str], dict[tuple[str, int | str], set[int]]] = {}
+    """Return for each plan and environment what was trained in it, and when; the first first."""
+    visits: dict[tuple[str, str], list[tuple[str, Row]]] = {}
     for row in rows:
         for date, environment in row["trained"]:
             place = row["plan"], json.dumps(environment, sort_keys=True)
-            trained.setdefault(place, []).append((date, row["seed"]))
-            cell = row["encoder"], row["labels_per_class"]
-            seeds.setdefault(place, {}).setdefault(cell, set()).add(row["seed"])
+            visits.setdefault(place, []).append((date, row))
     return [
         {
             "plan": plan,
-            "cells": [
-                {"encoder": encoder, "labels_per_class": labels, "seeds": sorted(found)}
-                for (encoder, labels), found in seeds[plan, environment].items()
-            ],
-            "first_date": min(seen)[0],
-            "last_date": max(seen)[0],
+            "cells": _list_cells(row for _, row in trained),
+            "first_date": min(date for date, _ in trained),
+            "last_date": max(date for date, _ in trained),
             "environment": json.loads(environment),
         }
-        for (plan, environment), seen in sorted(trained.items(), key=lambda each: min(each[1]))
+        for (plan, environment), trained in sorted(
+            visits.items(), key=lambda each: min((date, row["seed"]) for date, row in each[1])
+        )
+    ]
+
+
+def _list_cells(rows: Iterable[Row]) -> list[dict[str, Any]]:
+    """Return which seeds there are of each encoder and label budget."""
+    seeds: dict[tuple[str, int | str], set[int]] = {}
+    for row in rows:
+        seeds.setdefault((row["encoder"], row["labels_per_class"]), set()).add(row["seed"])
+    return [
+        {"encoder": encoder, "labels_per_class": labels, "seeds": sorted(found)}
+        for (encoder, labels), found in seeds.items()
     ]
 
 
