@@ -5,6 +5,7 @@ from __future__ import annotations
 from cae.report.machines import tell_machines_apart
 from cae.report.networks import read_network
 from cae.report.phrases import capitalise, count_noun, join, write_count
+from cae.report.run_sentences import name_machine
 from cae.report.seeds import Group
 from cae.report.sources import Run
 from cae.report.study_results import CONTROLS, Labels, Study
@@ -57,13 +58,7 @@ def list_limits(group: Group, study: Study | None) -> list[str]:
             f"No control from scratch {there}. How good the classifier is says nothing of what the "
             "autoencoder did for it."
         )
-    precision, device = run.environment["precision"], run.environment["device"]
-    made = "The run was" if seeds == 1 else "The runs were"
-    limits.append(
-        f"One machine. {made} made in {precision} on a {device.upper()}; with another number of "
-        "threads or another processor the last digits of the weights differ, and the figures with "
-        "them. By how much was not measured."
-    )
+    limits.append(_tell_machine(group))
     is_cifar = run.evaluation["data"] == "cifar10"
     if study is not None:
         limits += _list_limits_of_study(study, is_cifar=is_cifar)
@@ -78,6 +73,23 @@ def list_limits(group: Group, study: Study | None) -> list[str]:
             "system's earlier recipes were known, too, when later ones were made."
         )
     return limits
+
+
+def _tell_machine(group: Group) -> str:
+    places = group.by_place
+    if len(places) > 1:
+        machines = join([name_machine(each.first) for each in places])
+        return (
+            f"{capitalise(count_noun(len(places), 'machine'))}. The runs were made on {machines}: "
+            "what the machine does to the figures is not told from what the seed does."
+        )
+    precision, device = (group.first.environment[name] for name in ("precision", "device"))
+    made = "The run was" if len(group.runs) == 1 else "The runs were"
+    return (
+        f"One machine. {made} made in {precision} on a {device.upper()}; with another number of "
+        "threads or another processor the last digits of the weights differ, and the figures with "
+        "them. By how much was not measured."
+    )
 
 
 def _list_limits_of_study(study: Study, *, is_cifar: bool) -> list[str]:

@@ -253,6 +253,7 @@ def describe(material: Material) -> dict[str, Any]:
             "reconstruction": tell_reconstruction(group),
             "beside": tell_beside(group, groups[1:]),
             "table": make_results_table(groups, peers["origin"]),
+            "is_of_many_machines": any(len(each.by_place) > 1 for each in groups),
             "peers_table": make_peers_table(peers, group.accuracy, name=run.name),
         },
         "study": None if material.study is None else describe_study(material.study),

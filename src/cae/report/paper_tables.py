@@ -141,18 +141,22 @@ def _select(peers: Sequence[Mapping[str, Any]], *, is_joint: bool) -> list[Mappi
 
 
 def make_cost_table(groups: Sequence[Group]) -> Table:
-    """Return the seconds of each stage of the first run of each group, and where they passed."""
+    """Return the seconds of each stage, and where they passed, of the first run of each group.
+
+    A group that was made on several machines has the first run of each.
+    """
     rows = [
         [
-            f"`{group.name}`" + (f", seed {group.first.seed}" if len(group.runs) > 1 else ""),
+            f"`{run.name}`" + (f", seed {run.seed}" if len(group.runs) > 1 else ""),
             *(
-                f"{group.first.evaluation['seconds'][stage]:,.0f}"
+                f"{run.evaluation['seconds'][stage]:,.0f}"
                 for stage in ("pretrain", "finetune", "evaluate", "total")
             ),
-            f"{group.first.evaluation['parameters']:,}",
-            f"{name_place(group.first.environment)}, {group.first.environment['date']}",
+            f"{run.evaluation['parameters']:,}",
+            f"{name_place(run.environment)}, {run.environment['date']}",
         ]
         for group in groups
+        for run in (each.first for each in group.by_place)
     ]
     head = ["run", "pretrain", "fine-tune", "evaluate", "in all", "parameters", "machine"]
     return {"head": head, "rows": rows, "strong": []}

@@ -173,12 +173,21 @@ def tell_reconstruction(group: Group) -> str:
 def tell_cost(group: Group) -> str:
     """Say how long a run took, and on what."""
     stages = "pretraining, fine-tuning and evaluation together"
-    took = f"took {group.minutes:.1f} minutes"
-    machine = name_machine(group.first)
-    if len(group.runs) == 1:
-        return f"{capitalise(stages)} {took} on {machine}."
-    runs = write_count(len(group.runs))
-    return f"Each of the {runs} runs, {stages}, {took} on average on {machine}."
+    places = group.by_place
+    took = [f"{each.minutes:.1f} minutes{_tell_average(each)}" for each in places]
+    if len(places) == 1:
+        if len(group.runs) == 1:
+            return f"{capitalise(stages)} took {took[0]}."
+        return f"Each of the {write_count(len(group.runs))} runs, {stages}, took {took[0]}."
+    counted = [
+        f"{words} ({count_noun(len(each.runs), 'run')})"
+        for words, each in zip(took, places, strict=True)
+    ]
+    return f"{capitalise(stages)} took {join(counted)}."
+
+
+def _tell_average(group: Group) -> str:
+    return f"{' on average' if len(group.runs) > 1 else ''} on {name_machine(group.first)}"
 
 
 def name_machine(run: Run) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from cae.inference import compute_student_interval
+from cae.report.names import name_place
 from cae.report.sources import Run
 
 
@@ -59,9 +60,17 @@ class Group:
         return self.mean(lambda run: run.scores["per_class"][class_name]["recall"])
 
     @property
+    def by_place(self) -> list[Group]:
+        """The runs of each machine, precision and version of PyTorch, the first run's first."""
+        places: dict[str, list[Run]] = {}
+        for run in self.runs:
+            places.setdefault(name_place(run.environment), []).append(run)
+        return [Group(tuple(runs)) for runs in places.values()]
+
+    @property
     def minutes(self) -> float:
-        """Mean wall time of a run, evaluation included."""
-        return fmean(run.evaluation["seconds"]["total"] for run in self.runs) / 60
+        """Mean wall time, evaluation included, of the runs that were made where the first was."""
+        return fmean(run.evaluation["seconds"]["total"] for run in self.by_place[0].runs) / 60
 
 
 def group_runs(runs: Sequence[Run]) -> list[Group]:

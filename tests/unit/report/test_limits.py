@@ -41,6 +41,17 @@ def test_the_interval_is_said_to_be_of_what_it_is(make_run: Make):
     assert "within the interval" not in told
 
 
+def test_several_machines_are_named(make_run: Make):
+    runs = [make_run(seed=1), make_run(seed=2)]
+    runs[1].environment["processor"] = "Intel Xeon"
+    told = tell(*runs, study=None)
+    assert (
+        "Two machines. The runs were made on two cores of an AMD EPYC, in bfloat16 and two cores "
+        "of an Intel Xeon, in bfloat16: what the machine does"
+    ) in told
+    assert "One machine." not in told
+
+
 @pytest.mark.parametrize(
     ("keys", "labels", "has"),
     [

@@ -119,6 +119,11 @@ def test_the_cost_of_each_stage_has_its_machine(make_run: Make):
     ]
     (row,) = make_cost_table(group_runs([make_run(seed=7), make_run(seed=8)]))["rows"]
     assert row[0] == "`mine`, seed 7"
+    runs = [make_run(seed=seed) for seed in (7, 8, 9)]
+    runs[2].environment["processor"] = "Intel Xeon"
+    first, other = make_cost_table(group_runs(runs))["rows"]
+    assert [first[0], other[0]] == ["`mine`, seed 7", "`mine`, seed 9"]
+    assert other[-1].startswith("2 cores, Intel Xeon")
 
 
 def test_a_study_has_a_table_for_each_encoder_with_its_own_budgets(make_study: Callable[..., Path]):

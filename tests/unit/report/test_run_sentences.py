@@ -130,6 +130,17 @@ def test_cost_and_reconstruction_are_means_over_seeds(make_run: Make):
     assert "26.6 dB and a structural similarity of 0.912" in tell_reconstruction(one)
 
 
+def test_the_cost_of_each_machine_is_told_by_itself(make_run: Make):
+    runs = [make_run(seed=seed) for seed in (1, 2, 3)]
+    runs[2].environment["processor"] = "Intel Xeon"
+    runs[2].evaluation["seconds"]["total"] *= 2
+    assert tell_cost(group(*runs)) == (
+        "Pretraining, fine-tuning and evaluation together took 3.1 minutes on average on two cores "
+        "of an AMD EPYC, in bfloat16 (two runs) and 6.2 minutes on two cores of an Intel Xeon, in "
+        "bfloat16 (one run)."
+    )
+
+
 def test_an_accelerator_is_the_machine(make_run: Make):
     run = make_run()
     run.environment["accelerator"] = "NVIDIA H100"

@@ -47,3 +47,14 @@ def test_a_figure_that_one_run_lacks_has_no_mean(make_run: Make):
     assert group.mean(lambda run: None if run.seed == 1 else 1.0) is None
     assert group.recall("cat") == pytest.approx(group.first.scores["per_class"]["cat"]["recall"])
     assert group.minutes == pytest.approx(3.1)
+
+
+def test_minutes_of_another_machine_do_not_count(make_run: Make):
+    runs = [make_run(seed=seed) for seed in (1, 2, 3)]
+    runs[1].environment["processor"] = "another one"
+    runs[1].evaluation["seconds"]["total"] *= 10
+    (group,) = group_runs(runs)
+    seeds = [[run.seed for run in each.runs] for each in group.by_place]
+    assert seeds == [[1, 3], [2]]
+    assert group.minutes == pytest.approx(3.1)
+    assert [each.minutes for each in group.by_place] == pytest.approx([3.1, 31])
