@@ -44,7 +44,7 @@ def test_a_file_written_carelessly_would_be_found(monkeypatch):
             file.write(data)
 
     monkeypatch.setattr("cae.files.write_bytes", write_carelessly)
-    tally = fail_every_call(draws=False, names=("EIO",), only="write", stride=3)
+    tally = fail_every_call(draws=False, names=("EIO",), only="write", stride=17)
     assert any("not valid JSON" in problem for problem in tally.problems)
 
 
