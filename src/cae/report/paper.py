@@ -212,12 +212,12 @@ def describe(material: Material) -> dict[str, Any]:
     """Return the data that the template sets, but for the figures: sentences, tables, commands."""
     groups, peers, training = material.groups, material.peers, material.training
     group, run = groups[0], groups[0].first
-    is_cifar = run.evaluation["data"] == "cifar10"
+    is_cifar, thinned = run.evaluation["data"] == "cifar10", run.evaluation["thinned_classes"]
     figure = peers["origin"]["figure"]["test_accuracy"]
     return {
         "data_name": name_data(run.evaluation["data"]),
         "is_cifar": is_cifar,
-        "is_thinned": bool(run.evaluation["thinned_classes"]),
+        "is_thinned": bool(thinned),
         "name": run.name,
         "date": find_latest_date(material),
         "seed": name_seed(group),
@@ -260,8 +260,8 @@ def describe(material: Material) -> dict[str, Any]:
         "regularisations": None
         if material.regularisations is None
         else {
-            "words": tell_regularisations(material.regularisations),
-            "table": make_regularisations_table(material.regularisations),
+            "words": tell_regularisations(material.regularisations, thinned=thinned),
+            "table": make_regularisations_table(material.regularisations, thinned=thinned),
         },
         "study_commands": _list_commands(material.study or material.regularisations),
         "answer": tell_answer(material.study),

@@ -179,14 +179,15 @@ def make_study_tables(study: Study) -> list[dict[str, Any]]:
             cells = [name_arm(arm, pretraining)]
             for labels in budgets:
                 estimate = by_place.get((arm, pretraining, labels))
-                cells.append("" if estimate is None else _write_estimate(estimate.accuracy))
+                cells.append("" if estimate is None else write_estimate(estimate.accuracy))
             rows.append(cells)
         head = ["arm", *(name_labels(labels) for labels in budgets)]
         tables.append({"encoder": encoder, "head": head, "rows": rows, "strong": []})
     return tables
 
 
-def _write_estimate(interval: Interval) -> str:
+def write_estimate(interval: Interval) -> str:
+    """Return a mean in percent, its interval and how many it is of: "65.2 (64.4 to 66.0; 7)"."""
     mean = f"{100 * interval.mean:.1f}"
     if interval.low is None or interval.high is None:
         return f"{mean} (1)"

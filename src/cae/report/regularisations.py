@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from statistics import fmean
 from typing import Any
 
+from cae.report.paper_tables import write_estimate
 from cae.report.phrases import (
     capitalise,
     count_noun,
@@ -12,75 +15,118 @@ from cae.report.phrases import (
     write_percent,
     write_points,
 )
-from cae.report.study_results import Difference, Study, name_arm
+from cae.report.study_results import Difference, Estimate, Study, name_arm
 from cae.report.study_sentences import tell_effect, tell_interval, tell_least_p
 
 _CONTROL, _PRETRAINED = "scratch", "frozen"
+_CHANGES = {
+    "no_augmentation": "without augmentation",
+    "head_dropout": "with dropout",
+    "all_layers": "with all its layers trained",
+}
 
 
-def make_regularisations_table(study: Study) -> dict[str, Any]:
+def make_regularisations_table(study: Study, *, thinned: Sequence[str]) -> dict[str, Any]:
     """Return each arm's test accuracy, and below one another what it was held against.
 
     The highest accuracy comes first.
+
+    Args:
+        study: of the plan "origin".
+        thinned: the classes whose recalls have a column; none: there is no such column.
+
+    Returns:
+        Also `left`, the places of the columns of words.
     """
     rows: list[list[str]] = []
     for estimate in sorted(study.estimates, key=lambda each: -each.accuracy.mean):
-        accuracy = estimate.accuracy
-        interval = (
-            ""
-            if accuracy.low is None or accuracy.high is None
-            else f" ({100 * accuracy.low:.1f} to {100 * accuracy.high:.1f})"
-        )
-        begin = [
-            name_arm(estimate.arm, estimate.pretraining),
-            f"{100 * accuracy.mean:.1f}{interval}",
-            str(accuracy.count),
-        ]
+        begin = [name_arm(estimate.arm, estimate.pretraining), write_estimate(estimate.accuracy)]
+        if thinned:
+            recalls = (estimate.recalls.get(name) for name in thinned)
+            begin.append(" / ".join("" if of is None else f"{of:.2f}" for of in recalls))
         mine = [
             row
             for row in study.differences
             if (row.treatment, row.pretraining) == (estimate.arm, estimate.pretraining)
         ]
         rows += [
-            [*(begin if place == 0 else ("", "", "")), *_write_difference(row)]
+            [*(begin if place == 0 else [""] * len(begin)), *_write_difference(row)]
             for place, row in enumerate(mine)
         ] or [[*begin, "", "", ""]]
-    head = ["arm", "accuracy", "seeds", "against", "points (95% interval)", "p, Holm"]
-    return {"head": head, "rows": rows, "strong": []}
+    head = ["arm", "accuracy"]
+    head += [f"recall of {' / '.join(thinned)}"] if thinned else []
+    left = [0, len(head)]
+    head += ["against", "points (95% interval)", "p, Holm"]
+    return {"head": head, "rows": rows, "strong": [], "left": left}
 
 
-def tell_regularisations(study: Study) -> str:
-    """Say how the frozen encoders stand beside the control, and what balancing classes did."""
+def tell_regularisations(study: Study, *, thinned: Sequence[str]) -> str:
+    """Say how the frozen encoders stand beside the control, and what was changed on top of them.
+
+    Of each change it is said what it does to the accuracy and to the recall of the classes
+    `thinned`.
+    """
     frozen = [
         row for row in study.differences if (row.treatment, row.control) == (_PRETRAINED, _CONTROL)
     ]
-    sentences: list[str] = []
-    if frozen:
-        better, worse = (sum(row.effect == effect for row in frozen) for effect in ("gain", "loss"))
-        sentences.append(
-            f"Of {count_noun(len(frozen), 'frozen encoder')}, each of an autoencoder of its own, "
-            f"{_write_number(better)} {'does' if better < 2 else 'do'} better than training from "
-            f"scratch and {_write_number(worse)} {'does' if worse < 2 else 'do'} worse, as the "
-            "intervals have it."
-        )
-        if not any(row.is_significant for row in frozen):
-            sentences.append(
-                "Corrected for the number of comparisons none of this is significant: the smallest "
-                f"p is {write_p(min(row.p_holm for row in frozen))}."
-            )
-            sentences += tell_least_p(frozen)
+    sentences = _tell_frozen(frozen) if frozen else []
     best = max(study.estimates, key=lambda each: each.accuracy.mean)
     sentences.append(
         f"Highest stands {name_arm(best.arm, best.pretraining)} "
         f"({write_percent(best.accuracy.mean)})."
     )
+    found = {(each.arm, each.pretraining): each for each in study.estimates}
+    changes = [row for row in study.differences if row.control == _PRETRAINED]
     sentences += [
-        f"{capitalise(name_arm(row.treatment))} {tell_effect(row)} against the frozen encoder "
-        "with the origin's own classifier."
-        for row in study.differences
-        if row.control == _PRETRAINED
+        f"{capitalise(_name_change(row.treatment))} the origin's classifier {tell_effect(row)}"
+        + _tell_recall(
+            found[row.treatment, row.pretraining], found[_PRETRAINED, row.pretraining], thinned
+        )
+        for row in changes
     ]
     return " ".join(sentences)
+
+
+def _tell_frozen(rows: Sequence[Difference]) -> list[str]:
+    """Say how many of the frozen encoders do better than the control and how many worse."""
+    intro = f"Of {count_noun(len(rows), 'frozen encoder')}, each of an autoencoder of its own,"
+    effects = [row.effect for row in rows]
+    if "unknown" in effects:  # There is but one seed.
+        above = sum(row.gain.mean > 0 for row in rows)
+        where = "lies" if above == 1 else "lie"
+        return [f"{intro} {_write_number(above)} {where} above training from scratch in one seed."]
+    better, worse = effects.count("gain"), effects.count("loss")
+    told = [
+        f"{intro} {_write_number(better)} {'does' if better < 2 else 'do'} better than training "
+        f"from scratch and {_write_number(worse)} {'does' if worse < 2 else 'do'} worse, as the "
+        "intervals have it."
+    ]
+    if not any(row.is_significant for row in rows):
+        told.append(
+            "Corrected for the number of comparisons none of this is significant: the smallest "
+            f"p is {write_p(min(row.p_holm for row in rows))}."
+        )
+        told += tell_least_p(rows)
+    return told
+
+
+def _name_change(arm: str) -> str:
+    """Return what an arm does otherwise than the origin's classifier ("with class weights")."""
+    return _CHANGES.get(arm, f"with {name_arm(arm)}")
+
+
+def _tell_recall(changed: Estimate, before: Estimate, thinned: Sequence[str]) -> str:
+    """Return the end of a sentence: how often the thinned classes are found, and were."""
+    means: list[float] = []
+    for each in (changed, before):
+        recalls = [each.recalls.get(name) for name in thinned]
+        known = [recall for recall in recalls if recall is not None]
+        if not known or len(known) < len(recalls):
+            return "."
+        means.append(fmean(known))
+    now, then = map(write_percent, means)
+    noun = "class" if len(thinned) == 1 else "classes"
+    return f", and finds the thinned {noun} in {now} of cases in place of {then}."
 
 
 def _write_number(count: int) -> str:

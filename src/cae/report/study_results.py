@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -50,6 +50,7 @@ class Estimate:
         epochs: of the classifier.
         flops: floating-point operations of a trial, pretraining included. Unlike its seconds they
             do not depend on the machine.
+        recalls: mean share of each class's test images that is found; None where it has none.
     """
 
     encoder: str
@@ -59,6 +60,7 @@ class Estimate:
     accuracy: Interval
     epochs: int
     flops: float
+    recalls: Mapping[str, float | None] = field(default_factory=dict[str, float | None])
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +276,10 @@ def _parse_estimate(row: Mapping[str, Any]) -> Estimate:
         _parse_interval(row["test_accuracy"]),
         int(row["epochs"]),
         float(row["flops"]),
+        {
+            str(name): None if recall is None else float(recall)
+            for name, recall in row.get("recalls", {}).items()
+        },
     )
 
 

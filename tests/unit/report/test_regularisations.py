@@ -13,6 +13,12 @@ from cae.report.regularisations import make_regularisations_table, tell_regulari
 from cae.report.study_results import Study, read_study
 from cae.study.summary import summarise
 
+THINNED = ("bird", "deer")
+
+
+def tell(study: Study) -> str:
+    return tell_regularisations(study, thinned=THINNED)
+
 
 def make_rows(arm: str, pretraining: str, accuracies: list[float]) -> list[dict[str, Any]]:
     return [
@@ -30,6 +36,9 @@ def make_rows(arm: str, pretraining: str, accuracies: list[float]) -> list[dict[
             "finetune_seconds": 5.0,
             "finetune_epochs": 3,
             "flops": 1e9,
+            "recall_bird": accuracy - 0.2,
+            "recall_cat": accuracy,
+            "recall_deer": accuracy - 0.1,
         }
         for seed, accuracy in enumerate(accuracies)
     ]
@@ -39,9 +48,11 @@ def make_rows(arm: str, pretraining: str, accuracies: list[float]) -> list[dict[
 def make(tmp_path: Path) -> Callable[..., Study]:
     """A function that summarises six seeds of arms whose accuracies are given."""
 
-    def build(*, scratch: float, plain: float, noise: float, weights: float) -> Study:
+    def build(
+        *, scratch: float, plain: float, noise: float, weights: float, seeds: int = 6
+    ) -> Study:
         def spread(mean: float) -> list[float]:
-            return [mean + step / 1000 for step in (-2, -1, 0, 0, 1, 2)]
+            return [mean + step / 1000 for step in (-2, -1, 0, 0, 1, 2)[:seeds]]
 
         rows = [
             *make_rows("scratch", "none", spread(scratch)),
@@ -58,7 +69,9 @@ def make(tmp_path: Path) -> Callable[..., Study]:
 
 
 def test_every_arm_has_a_row_and_each_control_another(make: Callable[..., Study]):
-    table = make_regularisations_table(make(scratch=0.7, plain=0.72, noise=0.71, weights=0.73))
+    table = make_regularisations_table(
+        make(scratch=0.7, plain=0.72, noise=0.71, weights=0.73), thinned=THINNED
+    )
     assert [row[0] for row in table["rows"]] == [
         "class weights, dropout 0.2",
         "frozen encoder, dropout 0.2",
@@ -67,15 +80,38 @@ def test_every_arm_has_a_row_and_each_control_another(make: Callable[..., Study]
     ]
     weights, frozen, _, scratch = table["rows"]
     assert weights[1].startswith("73.0 (")
+    assert weights[1].endswith("; 6)")
+    assert table["head"][2] == "recall of bird / deer"
+    assert weights[2] == "0.53 / 0.63"
     assert weights[3] == "frozen encoder"
     assert weights[4].startswith("+1.0 (")
     assert frozen[3:5] == ["from scratch", "+2.0 (+2.0 to +2.0)"]
     assert scratch[3:] == ["", "", ""]
+    assert table["left"] == [0, 3]
     assert all(len(row) == len(table["head"]) for row in table["rows"])
 
 
+def test_where_nothing_is_thinned_there_is_no_recall_to_tell(make: Callable[..., Study]):
+    study = make(scratch=0.7, plain=0.72, noise=0.71, weights=0.73)
+    table = make_regularisations_table(study, thinned=())
+    assert table["head"][:3] == ["arm", "accuracy", "against"]
+    assert table["left"] == [0, 2]
+    assert all(len(row) == len(table["head"]) for row in table["rows"])
+    assert "finds" not in tell_regularisations(study, thinned=())
+
+
+def test_of_one_seed_nothing_is_said_of_intervals(make: Callable[..., Study]):
+    study = make(scratch=0.7, plain=0.72, noise=0.69, weights=0.73, seeds=1)
+    assert make_regularisations_table(study, thinned=())["rows"][0][1] == "72.8 (1)"
+    words = tell(study)
+    assert "Of two frozen encoders, each of an autoencoder of its own, one lies above" in words
+    assert "interval" not in words
+    assert "p is" not in words
+    assert "With class weights the origin's classifier lies 1.0 points higher in the one" in words
+
+
 def test_encoders_above_and_below_the_control_are_counted(make: Callable[..., Study]):
-    words = tell_regularisations(make(scratch=0.7, plain=0.72, noise=0.71, weights=0.69))
+    words = tell(make(scratch=0.7, plain=0.72, noise=0.71, weights=0.69))
     assert "Of two frozen encoders" in words
     assert "two do better than training from scratch and none does worse" in words
     # Six seeds give p = 2 / 64 at best, and there are two comparisons.
@@ -83,13 +119,14 @@ def test_encoders_above_and_below_the_control_are_counted(make: Callable[..., St
         "the smallest p is 0.062. Where all six seeds agree, p = 0.062 after Holm: the least that "
         "six seeds at two pretrainings allow."
     ) in words
-    assert "Class weights loses 3.0 points" in words
-    words = tell_regularisations(make(scratch=0.7, plain=0.68, noise=0.71, weights=0.69))
+    assert "With class weights the origin's classifier loses 3.0 points" in words
+    assert "and finds the thinned classes in 54.0% of cases in place of 57.0%." in words
+    words = tell(make(scratch=0.7, plain=0.68, noise=0.71, weights=0.69))
     assert "Of two frozen encoders" in words
     assert "one does better than training from scratch and one does worse" in words
-    assert "Class weights gains 1.0 points" in words
+    assert "With class weights the origin's classifier gains 1.0 points" in words
 
 
 def test_the_highest_arm_is_named(make: Callable[..., Study]):
-    words = tell_regularisations(make(scratch=0.74, plain=0.72, noise=0.71, weights=0.7))
+    words = tell(make(scratch=0.74, plain=0.72, noise=0.71, weights=0.7))
     assert "Highest stands from scratch (74.0%)." in words
