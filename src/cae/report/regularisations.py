@@ -102,11 +102,9 @@ def _tell_frozen(rows: Sequence[Difference]) -> list[str]:
         "intervals have it."
     ]
     if not any(row.is_significant for row in rows):
-        told.append(
-            "Corrected for the number of comparisons none of this is significant: the smallest "
-            f"p is {write_p(min(row.p_holm for row in rows))}."
-        )
-        told += tell_least_p(rows)
+        told.append("Corrected for the number of comparisons none of this is significant.")
+        smallest = min(row.p_holm for row in rows)
+        told += tell_least_p(rows) or [f"The smallest p is {write_p(smallest)}."]
     return told
 
 
