@@ -17,6 +17,7 @@ from cae.report.machines import tell_machines
 from cae.report.names import name_place
 from cae.report.paper_tables import make_results_table, make_study_tables
 from cae.report.phrases import TIMES, join
+from cae.report.run_sentences import tell_cost
 from cae.report.seeds import group_runs
 from cae.report.sources import read_peers, read_run, read_speed
 from cae.report.speed import CASES, index_rows, make_speed_table
@@ -165,6 +166,7 @@ def test_the_readme_tells_what_the_seeds_of_the_best_recipe_reach():
         f"{accuracy.low:.1%} to {accuracy.high:.1%}), and finds bird in {bird}, deer in {deer} and "
         f"truck in {truck} of cases"
     ) in read_words()
+    assert tell_cost(group) in read_words()
 
 
 def test_the_readme_tells_what_a_record_recipe_reaches_in_the_same_time():

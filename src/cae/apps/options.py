@@ -59,9 +59,9 @@ Preset = Annotated[
         "--preset",
         metavar="NAME",
         help="The configuration to start from: quick (made for 10 minutes on two cores with "
-        "bfloat16), optimal (the best known, 40 minutes there), base (the origin's: 50 epochs "
-        "and 100), sharp (for reconstruction) or digits.  [default: quick for CIFAR-10, digits "
-        "for the digits]",
+        "bfloat16), optimal (the best known, 40 to 80 minutes there), base (the origin's: 50 "
+        "epochs and 100), sharp (for reconstruction) or digits.  [default: quick for CIFAR-10, "
+        "digits for the digits]",
     ),
 ]
 Settings = Annotated[
