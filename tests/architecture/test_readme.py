@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -16,7 +16,8 @@ from cae.files import read_sealed_json
 from cae.report.machines import tell_machines
 from cae.report.names import name_place
 from cae.report.paper_tables import make_results_table, make_study_tables
-from cae.report.phrases import TIMES, join
+from cae.report.phrases import TIMES, join, write_size
+from cae.report.regularisations import make_regularisations_table, tell_regularisations
 from cae.report.run_sentences import tell_cost
 from cae.report.seeds import group_runs
 from cae.report.sources import read_peers, read_run, read_speed
@@ -44,6 +45,7 @@ HELD_TABLES = {
     "encoder `origin`: test accuracy, % (95% interval over seeds; how many)",
     "encoder `optimal`: test accuracy, % (95% interval over seeds; how many)",
     "images per second",
+    "plan `origin`: arm",
     "seed",
 }
 PLAIN_TABLES = {"command", "arm"}
@@ -207,6 +209,27 @@ def test_the_readme_shows_the_means_of_the_study():
             name: cells for name, *cells in table["rows"]
         }
         assert len(shown) == 1 + len(table["rows"])
+
+
+def test_the_studys_page_tells_the_origins_comparison_as_the_report_does():
+    study, words = read_study(STUDY, plan="origin"), read_words()
+    assert study is not None
+    thinned = read_json(ROOT / "evaluation.json")["thinned_classes"]
+    assert tell_regularisations(study, thinned=thinned) in words
+    assert tell_machines(study) in words
+    losses = sorted(-row.gain.mean for row in study.differences if row.treatment == "frozen")
+    least, most = write_size(losses[0]), write_size(losses[-1])
+    assert f"its classifier lies {least} to {most} points below training from scratch" in words
+    table = make_regularisations_table(study, thinned=thinned)
+    _, *head = table["head"]
+    lines = (ROOT / "docs" / "study.md").read_text(encoding="utf-8").splitlines()
+    start = lines.index(write_row(["plan `origin`: arm", *head]))
+    shown = list(takewhile(lambda line: line.startswith("|"), lines[start + 2 :]))
+    assert shown == [write_row(row) for row in table["rows"]]
+
+
+def write_row(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def test_the_readme_tells_what_masked_pretraining_took_for_the_same_operations():

@@ -8,12 +8,12 @@ from typing import Any
 
 from cae.report.paper_tables import write_estimate
 from cae.report.phrases import (
-    capitalise,
     count_noun,
     write_count,
     write_p,
     write_percent,
     write_points,
+    write_size,
 )
 from cae.report.study_results import Difference, Estimate, Study, name_arm
 from cae.report.study_sentences import tell_effect, tell_interval, tell_least_p
@@ -75,16 +75,7 @@ def tell_regularisations(study: Study, *, thinned: Sequence[str]) -> str:
         f"Highest stands {name_arm(best.arm, best.pretraining)} "
         f"({write_percent(best.accuracy.mean)})."
     )
-    found = {(each.arm, each.pretraining): each for each in study.estimates}
-    changes = [row for row in study.differences if row.control == _PRETRAINED]
-    sentences += [
-        f"{capitalise(_name_change(row.treatment))} the origin's classifier {tell_effect(row)}"
-        + _tell_recall(
-            found[row.treatment, row.pretraining], found[_PRETRAINED, row.pretraining], thinned
-        )
-        for row in changes
-    ]
-    return " ".join(sentences)
+    return " ".join([*sentences, *_tell_changes(study, thinned)])
 
 
 def _tell_frozen(rows: Sequence[Difference]) -> list[str]:
@@ -92,9 +83,13 @@ def _tell_frozen(rows: Sequence[Difference]) -> list[str]:
     intro = f"Of {count_noun(len(rows), 'frozen encoder')}, each of an autoencoder of its own,"
     effects = [row.effect for row in rows]
     if "unknown" in effects:  # There is but one seed.
-        above = sum(row.gain.mean > 0 for row in rows)
-        where = "lies" if above == 1 else "lie"
-        return [f"{intro} {_write_number(above)} {where} above training from scratch in one seed."]
+        gains = sorted(row.gain.mean for row in rows)
+        above = sum(gain > 0 for gain in gains)
+        return [
+            f"{intro} {_write_number(above)} {'lie' if above > 1 else 'lies'} above training from "
+            f"scratch in the one seed there is ({write_points(gains[0])} to "
+            f"{write_points(gains[-1])} points)."
+        ]
     better, worse = effects.count("gain"), effects.count("loss")
     told = [
         f"{intro} {_write_number(better)} {'does' if better < 2 else 'do'} better than training "
@@ -113,18 +108,42 @@ def _name_change(arm: str) -> str:
     return _CHANGES.get(arm, f"with {name_arm(arm)}")
 
 
-def _tell_recall(changed: Estimate, before: Estimate, thinned: Sequence[str]) -> str:
-    """Return the end of a sentence: how often the thinned classes are found, and were."""
-    means: list[float] = []
-    for each in (changed, before):
-        recalls = [each.recalls.get(name) for name in thinned]
-        known = [recall for recall in recalls if recall is not None]
-        if not known or len(known) < len(recalls):
-            return "."
-        means.append(fmean(known))
-    now, then = map(write_percent, means)
-    noun = "class" if len(thinned) == 1 else "classes"
-    return f", and finds the thinned {noun} in {now} of cases in place of {then}."
+def _tell_changes(study: Study, thinned: Sequence[str]) -> list[str]:
+    """Say what the origin's classifier reaches on an encoder, and what each change does to it."""
+    changes: dict[str, list[Difference]] = {}
+    for row in study.differences:
+        if row.control == _PRETRAINED:
+            changes.setdefault(row.pretraining, []).append(row)
+    found = {(each.arm, each.pretraining): each for each in study.estimates}
+    noun = "thinned class" if len(thinned) == 1 else "thinned classes"
+    sentences: list[str] = []
+    for pretraining, rows in changes.items():
+        base = found[_PRETRAINED, pretraining]
+        recall = _write_recall(base, thinned, f" and finds the {noun} in {{}} of cases")
+        told = [
+            f"{_name_change(row.treatment)} it {_tell_change(row)}"
+            + _write_recall(found[row.treatment, pretraining], thinned, " and finds them in {}")
+            for row in rows
+        ]
+        sentences.append(
+            f"After {pretraining.replace('_', ' ')} the origin's classifier reaches "
+            f"{write_percent(base.accuracy.mean)}{recall}: {'; '.join(told)}."
+        )
+    return sentences
+
+
+def _tell_change(row: Difference) -> str:
+    """Return what a change does; that there is but one seed is said of the encoders before."""
+    if row.effect != "unknown":
+        return tell_effect(row)
+    return f"lies {write_size(row.gain.mean)} points {'higher' if row.gain.mean > 0 else 'lower'}"
+
+
+def _write_recall(estimate: Estimate, thinned: Sequence[str], words: str) -> str:
+    """Return words with the mean recall of the thinned classes; "" where there are none."""
+    recalls = [estimate.recalls.get(name) for name in thinned]
+    known = [recall for recall in recalls if recall is not None]
+    return words.format(write_percent(fmean(known))) if known else ""
 
 
 def _write_number(count: int) -> str:
