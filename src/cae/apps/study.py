@@ -164,8 +164,8 @@ def _require_all(outcomes: Sequence[Outcome], cells: Sequence[Cell]) -> None:
     elsewhere = [outcome for outcome in outcomes if outcome.state == "elsewhere"]
     if elsewhere:
         tell(
-            f"{len(elsewhere)} trials wait for another process that is at work in the same folder; "
-            "once it is done, the same command completes the results"
+            "another process is at work in the same folder; once it is done, the same command "
+            f"completes the results: {len(elsewhere)} of {len(outcomes)} trials wait for it"
         )
     failed = [outcome for outcome in outcomes if outcome.state == "failed"]
     if failed:

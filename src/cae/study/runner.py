@@ -153,7 +153,7 @@ def run_study(
             outcomes[trial.key] = outcome
             progress.trial_ended(trial, outcome)
             write_results(folder)
-    return list(outcomes.values())
+    return [_look_again(trial, outcomes[trial.key], folder) for trial in trials]
 
 
 def make_waves(
@@ -283,6 +283,13 @@ def _leave_out_orphans(
         error = None if before.error is None else f"its pretraining failed: {before.error}"
         outcomes[trial.key] = Outcome(trial.key, before.state, error)
         progress.trial_ended(trial, outcomes[trial.key])
+
+
+def _look_again(trial: Trial, outcome: Outcome, folder: StudyFolder) -> Outcome:
+    """Return the outcome, as finished if another process has finished the trial meanwhile."""
+    if outcome.state == "elsewhere" and is_finished(trial, folder):
+        return Outcome(trial.key, "finished")
+    return outcome
 
 
 def _count_trials(cells: Iterable[Cell]) -> int:

@@ -15,6 +15,7 @@ from cae.files import read_json, read_sealed_json
 from cae.run_folder import StudyFolder
 from cae.study.results import read_rows
 from cae.study.runner import ALONE, Outcome, SilentStudy, Workers, make_waves, run_study
+from cae.study.training import run_trial
 
 
 class Record(SilentStudy):
@@ -164,6 +165,35 @@ def test_what_another_process_is_at_work_on_is_left_to_it(study, folder, make_ce
     }
     assert [row["arm"] for row in read_rows(folder)] == ["scratch"]
     assert {outcome.state for outcome in study([scratch, tuned])} == {"finished"}
+
+
+def test_what_another_process_finished_meanwhile_waits_no_more(
+    study, dataset, folder, float32, make_cells
+):
+    first, second = (cell for cell in make_cells(2) if cell.arm == "scratch")
+
+    class Meanwhile(SilentStudy):
+        """At the end of the second trial the other process has come to the end of the first."""
+
+        def trial_ended(self, trial, outcome) -> None:
+            if trial.key == second.trial.key:
+                lock.release()
+                run_trial(
+                    first.trial,
+                    dataset,
+                    folder,
+                    runtime=float32,
+                    progress=SilentStudy(),
+                    keeping=cae.Keeping(1e9),
+                )
+
+    run = folder.trial(first.trial.key)
+    run.make()
+    lock = FileLock(run.root.resolve() / ".lock", is_singleton=False)
+    lock.acquire()
+    outcomes = study([first, second], progress=Meanwhile())
+    assert [outcome.state for outcome in outcomes] == ["finished", "finished"]
+    assert len(read_rows(folder)) == 2
 
 
 @pytest.mark.parametrize("steps", [3, 9, 25])
