@@ -162,7 +162,7 @@ def test_the_readme_tells_what_the_seeds_of_the_best_recipe_reach():
     (group,) = group_runs([read_run(folder) for folder in folders])
     accuracy = group.accuracy
     seeds = " and ".join(", ".join(str(run.seed) for run in group.runs).rsplit(", ", 1))
-    bird, deer, truck = (f"{group.recall(name):.0%}" for name in ("bird", "deer", "truck"))
+    bird, deer, truck = (f"{group.recall(name):.1%}" for name in ("bird", "deer", "truck"))
     assert (
         f"Over the seeds {seeds} it reaches {accuracy.mean:.1%} on average (95% interval "
         f"{accuracy.low:.1%} to {accuracy.high:.1%}), and finds bird in {bird}, deer in {deer} and "

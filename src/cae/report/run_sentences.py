@@ -141,7 +141,7 @@ def _tell_thinned(group: Group) -> str:
     known = {name: recall for name, recall in recalls.items() if recall is not None}
     if not known:
         return ""
-    shares = [f"{name} in {write_percent(recall, 0)}" for name, recall in known.items()]
+    shares = [f"{name} in {write_percent(recall)}" for name, recall in known.items()]
     shares[0] += " of cases"
     classes = "class" if len(known) == 1 else "classes"
     return f"Of the thinned {classes}, it finds {join(shares)}."

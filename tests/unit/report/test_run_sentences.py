@@ -41,7 +41,7 @@ def group(*runs: Run) -> Group:
 def test_the_headline_compares_the_interval_with_the_origin(make_run: Make, right: int, side: str):
     words = tell_headline(group(make_run(right=right)), ORIGIN)
     assert f", which is {side} the 71% of the system it follows." in words
-    assert f"bird in {right}% of cases, deer in {right}% and truck in {right}%." in words
+    assert f"bird in {right}.0% of cases, deer in {right}.0% and truck in {right}.0%." in words
 
 
 def test_other_data_are_not_compared_with_the_origin(make_run: Make):
