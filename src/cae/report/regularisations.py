@@ -13,10 +13,9 @@ from cae.report.phrases import (
     write_p,
     write_percent,
     write_points,
-    write_size,
 )
 from cae.report.study_results import Difference, Estimate, Study, name_arm
-from cae.report.study_sentences import tell_effect, tell_interval, tell_least_p
+from cae.report.study_sentences import tell_direction, tell_effect, tell_interval, tell_least_p
 
 _CONTROL, _PRETRAINED = "scratch", "frozen"
 _CHANGES = {
@@ -134,9 +133,7 @@ def _tell_changes(study: Study, thinned: Sequence[str]) -> list[str]:
 
 def _tell_change(row: Difference) -> str:
     """Return what a change does; that there is but one seed is said of the encoders before."""
-    if row.effect != "unknown":
-        return tell_effect(row)
-    return f"lies {write_size(row.gain.mean)} points {'higher' if row.gain.mean > 0 else 'lower'}"
+    return tell_direction(row) if row.effect == "unknown" else tell_effect(row)
 
 
 def _write_recall(estimate: Estimate, thinned: Sequence[str], words: str) -> str:

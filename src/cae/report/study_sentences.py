@@ -178,16 +178,15 @@ def tell_effect(row: Difference) -> str:
     A significant one is gained or lost. Where no p of so few seeds could be below 0.05, that is
     said in place of its not being significant.
     """
-    interval, size = tell_interval(row.gain), write_size(row.gain.mean)
-    where = "higher" if row.gain.mean > 0 else "lower"
+    interval = tell_interval(row.gain)
     if row.effect == "unknown":
-        return f"lies {size} points {where} in the one seed there is"
+        return f"{tell_direction(row)} in the one seed there is"
     if row.effect == "none":
         return f"makes no difference that can be told ({interval})"
     p = f"p = {write_p(row.p_holm)} after Holm"
     if row.is_significant:
         verb = "gains" if row.effect == "gain" else "loses"
-        return f"{verb} {size} points ({interval}; significant, {p})"
+        return f"{verb} {write_size(row.gain.mean)} points ({interval}; significant, {p})"
     if not row.has_too_few_seeds:
         doubt = f"{p}, not significant"
     elif row.is_one_sided:
@@ -199,7 +198,13 @@ def tell_effect(row: Difference) -> str:
     else:
         seeds = count_noun(row.gain.count, "seed")
         doubt = f"{p}, and {seeds} allow none below {write_p(row.least_p)}"
-    return f"lies {size} points {where} ({interval}; {doubt})"
+    return f"{tell_direction(row)} ({interval}; {doubt})"
+
+
+def tell_direction(row: Difference) -> str:
+    """Return which way a difference goes and how far, without a verdict."""
+    where = "higher" if row.gain.mean > 0 else "lower"
+    return f"lies {write_size(row.gain.mean)} points {where}"
 
 
 def _name_all(row: Difference) -> str:
