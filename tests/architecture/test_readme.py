@@ -13,17 +13,24 @@ from typing import Any
 import pytest
 
 from cae.files import read_sealed_json
-from cae.report.machines import tell_machines
+from cae.report.machines import make_machines_table, tell_machines
 from cae.report.names import name_place
 from cae.report.paper_tables import make_results_table, make_study_tables
-from cae.report.phrases import TIMES, join, write_size
+from cae.report.phrases import TIMES, join, write_p, write_size
 from cae.report.regularisations import make_regularisations_table, tell_regularisations
 from cae.report.run_sentences import tell_cost
 from cae.report.seeds import group_runs
 from cae.report.sources import read_peers, read_run, read_speed
 from cae.report.speed import CASES, index_rows, make_speed_table
 from cae.report.study_results import read_study
-from cae.report.study_sentences import tell_answer, tell_effects_elsewhere, tell_extent
+from cae.report.study_sentences import (
+    find_drawn_differences,
+    tell_answer,
+    tell_effects_elsewhere,
+    tell_equal_epochs,
+    tell_in_short,
+)
+from cae.report.study_setup import tell_extent, tell_recipe
 
 ROOT = Path(__file__).parents[2]
 RUNS = {
@@ -47,6 +54,7 @@ HELD_TABLES = {
     "images per second",
     "plan `origin`: arm",
     "seed",
+    "study: trained on",
 }
 PLAIN_TABLES = {"command", "arm"}
 STAGES = ("autoencoder", "classifier")
@@ -190,12 +198,29 @@ def test_the_readme_tells_what_a_record_recipe_reaches_in_the_same_time():
 def test_the_readme_answers_as_the_report_does():
     study, words = read_study(STUDY), read_words()
     assert study is not None
-    assert tell_extent(study) in words
-    assert tell_answer(study) in words
-    assert tell_effects_elsewhere(study) in words
-    assert study.machines
-    assert tell_machines(study) in words
+    for tell in (
+        tell_extent,
+        tell_in_short,
+        tell_answer,
+        tell_equal_epochs,
+        tell_effects_elsewhere,
+        tell_recipe,
+    ):
+        assert tell(study) in words
     assert f"`{study.commands[-1]}`" in words
+    (p,) = {write_p(row.p_holm) for row in find_drawn_differences(study) if row.is_significant}
+    assert f"are significant (p = {p} after Holm's correction" in words
+
+
+def test_the_studys_page_tells_where_it_was_trained():
+    study = read_study(STUDY)
+    assert study is not None
+    assert study.machines
+    table = make_machines_table(study)
+    shown = read_table("study: trained on")
+    shown.pop("---")
+    _, *rows = shown.items()
+    assert [[place, *cells] for place, cells in rows] == table["rows"]
 
 
 def test_the_readme_shows_the_means_of_the_study():

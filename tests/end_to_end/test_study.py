@@ -42,5 +42,5 @@ def test_the_whole_plan_on_the_digits(cae):
     assert "[2/2]" in more.stderr
     again = cae(*WHOLE)
     assert again.returncode == 0
-    assert "20 labels a class" in again.stdout
+    assert "20 labels per class" in again.stdout
     assert not [path for path in cae.folder.rglob(".*") if path.is_file()]

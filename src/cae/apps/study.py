@@ -97,7 +97,7 @@ def study(request: StudyRequest, *, dry_run: bool, as_json: bool) -> None:
 
 
 def parse_budgets(labels: Iterable[str]) -> tuple[int | None, ...]:
-    """Return the label budgets that words name: numbers of labels a class, or "all" (None).
+    """Return the label budgets that words name: numbers of labels per class, or "all" (None).
 
     Raises:
         ConfigError: one is neither.
@@ -105,7 +105,7 @@ def parse_budgets(labels: Iterable[str]) -> tuple[int | None, ...]:
     budgets: list[int | None] = []
     for word in labels:
         if word != "all" and not (word.isascii() and word.isdigit() and 0 < int(word) < 10**9):
-            raise ConfigError(f"--labels {word}: expected a number of labels a class, or all")
+            raise ConfigError(f"--labels {word}: expected a number of labels per class, or all")
         budgets.append(None if word == "all" else int(word))
     return tuple(budgets)
 

@@ -61,7 +61,7 @@ def name_trials(cells: Iterable[Cell]) -> dict[str, str]:
 
 
 def name_cell(cell: Mapping[str, Any]) -> str:
-    """Return "fine_tuned after masked, 100 labels a class" for a row or cell of results."""
+    """Return "fine_tuned after masked, 100 labels per class" for a row or cell of results."""
     arm = name_arm(cell["arm"], cell["pretraining"])
     return f"{arm}, {name_budget(cell['labels_per_class'])}"
 
@@ -72,8 +72,8 @@ def name_arm(arm: str, pretraining: str) -> str:
 
 
 def name_budget(labels: int | str) -> str:
-    """Return "100 labels a class" or "all labels"."""
-    return "all labels" if labels == "all" else f"{labels} label{'s' * (labels != 1)} a class"
+    """Return "100 labels per class" or "all labels"."""
+    return "all labels" if labels == "all" else f"{labels} label{'s' * (labels != 1)} per class"
 
 
 def make_grid_table(planned: Sequence[Planned], *, jobs: int) -> RenderableType:
@@ -85,7 +85,7 @@ def make_grid_table(planned: Sequence[Planned], *, jobs: int) -> RenderableType:
     for name, group in groups.items():
         left = [each for each in group if not each.is_finished]
         table.add_row(
-            name.removesuffix(" a class"),
+            name.removesuffix(" per class"),
             f"{len(left)} of {len(group)}",
             str(group[0].epochs),
             write_duration(group[0].seconds),

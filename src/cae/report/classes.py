@@ -184,15 +184,8 @@ def draw_recall(
     for place, name in enumerate(ascending):
         recall = recalls[name]
         words = "no images" if recall is None else f"{recall:.1%}"
-        # The white ground interrupts the line of the mean behind the words.
-        axes.annotate(
-            words,
-            (widths[place], place),
-            (5, 0),
-            textcoords="offset points",
-            va="center",
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
-        )
+        # Behind the longest bar there can be, clear of the line of the mean.
+        axes.annotate(words, (1, place), (5, 0), textcoords="offset points", va="center")
     axes.set_xlim(0, 1.08)
     axes.set_ylim(-0.6, len(ascending) - 0.4)
     axes.set_xticks(np.linspace(0, 1, 6))

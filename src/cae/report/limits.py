@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from cae.report.machines import tell_machines_apart
+from collections.abc import Mapping
+from typing import Any
+
+from cae.config import dump
+from cae.presets import load_preset
+from cae.report.machines import tell_crossings, tell_precisions_apart
 from cae.report.networks import read_network
-from cae.report.phrases import capitalise, count_noun, join, write_count
+from cae.report.phrases import capitalise, count_noun, join, write_count, write_p
+from cae.report.recipe import is_of_preset
 from cae.report.run_sentences import name_machine
 from cae.report.seeds import Group
 from cae.report.sources import Run
 from cae.report.study_results import CONTROLS, Labels, Study
-from cae.report.study_sentences import find_confounded, find_longer_pretraining
+from cae.report.study_sentences import find_key_differences
+from cae.report.study_setup import find_confounded, find_longer_pretraining
 
 
 def tell_control(group: Group, study: Study | None) -> str:
@@ -69,8 +76,13 @@ def list_limits(group: Group, study: Study | None) -> list[str]:
         )
         limits.append(
             "CIFAR-10 has been looked at for many years. What is known to work on it was found "
-            "with the help of its test images, by whoever found it. The test figures of this "
-            "system's earlier recipes were known, too, when later ones were made."
+            "with the help of its test images, by whoever found it."
+            + (
+                " The test figures of this system's earlier recipes were known, too, when later "
+                "ones were made."
+                if is_of_preset(run)
+                else ""
+            )
         )
     return limits
 
@@ -111,14 +123,60 @@ def _list_limits_of_study(study: Study, *, is_cifar: bool) -> list[str]:
             f"epochs, the origin's {count_noun(theirs, 'epoch')}. What longer ones would give is "
             "not known."
         )
-    if is_cifar and ("origin", "masked") in {
-        (each.encoder, each.name) for each in study.pretrainings
-    }:
+    if is_cifar and any(
+        (each.encoder, each.name) == ("origin", "masked") and _has_chosen_mask(each.config)
+        for each in study.pretrainings
+    ):
         limits.append(
             "A study that favours masked pretraining. What its autoencoder predicts of hidden "
             "patches, and of what size these are, had been chosen with the labels of all "
             "training and validation images; the controls have the same recipe as the "
             "fine-tuned classifiers, and no search of their own."
         )
-    limits += tell_machines_apart(study)
-    return limits
+    return [
+        *limits,
+        *_tell_short_training(study),
+        *_tell_many_comparisons(study),
+        *tell_precisions_apart(study),
+        *tell_crossings(study),
+    ]
+
+
+def _has_chosen_mask(config: Mapping[str, Any]) -> bool:
+    """Return whether a mask is the one that was chosen on CIFAR-10, which `optimal` has too."""
+    chosen = dump(load_preset("optimal"))["autoencoder"]
+    keys = ("mask_ratio", "mask_patch_size", "target")
+    return all(config.get(key) == chosen[key] for key in keys)
+
+
+def _tell_short_training(study: Study) -> list[str]:
+    """Say that with all labels nobody knows what longer training would leave of a difference."""
+    matched, encoder = CONTROLS[-1], study.encoders[0]
+    epochs = {
+        each.arm: each.epochs
+        for each in study.estimates
+        if (each.encoder, each.labels) == (encoder, "all")
+    }
+    if "fine_tuned" not in epochs or matched not in epochs:
+        return []
+    return [
+        "Short classifier training. With all labels the classifier had "
+        f"{count_noun(epochs['fine_tuned'], 'epoch')} after pretraining and "
+        f"{write_count(epochs[matched])} from scratch; whether their difference stays once both "
+        "have nothing left to learn was not tried."
+    ]
+
+
+def _tell_many_comparisons(study: Study) -> list[str]:
+    """Say that p-values are corrected within a comparison only, where there are several."""
+    rows = [row for row in find_key_differences(study) if row.treatment == "fine_tuned"]
+    rows = [row for row in rows if row.encoder == study.encoders[0]]
+    if not any(row.is_significant and row.comparisons < len(rows) for row in rows):
+        return []
+    most = max(row.gain.count for row in rows)
+    least = write_p(min(1.0, len(rows) * 2.0 ** (1 - most)))
+    return [
+        "Many comparisons. Holm's correction covers the label budgets of one pretraining; over "
+        f"all {write_count(len(rows))} comparisons the smallest p that "
+        f"{count_noun(most, 'seed')} allow would be {least}. Intervals are not corrected."
+    ]

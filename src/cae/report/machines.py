@@ -1,9 +1,10 @@
-"""Where a study was trained, and what each of several machines found by itself."""
+"""Where a study was trained, and what of its figures hangs on that."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from statistics import fmean
+from typing import Any
 
 from cae.report.phrases import capitalise, count_noun, join, write_points
 from cae.report.study_results import (
@@ -11,6 +12,7 @@ from cae.report.study_results import (
     Labels,
     Machine,
     Study,
+    name_arm,
     name_budgets,
     name_labels,
     name_pretraining,
@@ -22,22 +24,11 @@ def tell_machines(study: Study) -> str:
     """Say what was trained where and when; "" if that is not known."""
     if not study.machines:
         return ""
-    told = f"{capitalise('; '.join(map(_tell_machine, study.machines)))}."
-    trials = [
-        (cell, seed)
-        for machine in study.machines
-        for cell, seeds in machine.cells.items()
-        for seed in seeds
-    ]
-    is_apart = len(study.machines) > 1 and len(set(trials)) == len(trials)
-    one = "Differences are taken within a seed and label budget, so on one machine each."
-    return f"{told} {one}" if is_apart else told
+    return f"{capitalise('; '.join(map(_tell_machine, study.machines)))}."
 
 
 def _tell_machine(machine: Machine) -> str:
-    groups: dict[tuple[int, ...], list[tuple[str, Labels]]] = {}
-    for cell, seeds in machine.cells.items():
-        groups.setdefault(seeds, []).append(cell)
+    groups = _group_cells(machine)
     parts = [
         _name_seeds(seeds) + (f" ({_name_cells(cells)})" if len(groups) > 1 else "")
         for seeds, cells in groups.items()
@@ -46,6 +37,14 @@ def _tell_machine(machine: Machine) -> str:
     first, last = machine.first_date, machine.last_date
     date = first if first == last else f"{first} to {last}"
     return f"{join(parts)} {verb} trained on {machine.place}, {date}"
+
+
+def _group_cells(machine: Machine) -> dict[tuple[int, ...], list[tuple[str, Labels]]]:
+    """Return the cells that a machine trained, by the seeds of each."""
+    groups: dict[tuple[int, ...], list[tuple[str, Labels]]] = {}
+    for cell, seeds in machine.cells.items():
+        groups.setdefault(seeds, []).append(cell)
+    return groups
 
 
 def _name_cells(cells: Sequence[tuple[str, Labels]]) -> str:
@@ -62,35 +61,70 @@ def _name_seeds(seeds: Sequence[int]) -> str:
     return f"{'seed' if len(seeds) == 1 else 'seeds'} {join([str(seed) for seed in seeds])}"
 
 
-def tell_machines_apart(study: Study) -> list[str]:
-    """Say what each machine found by itself, where seeds were trained on several."""
-    machines = study.machines
-    if len(machines) < 2:
-        return []
-    effects = [
-        f"{name_pretraining(row.pretraining)} {found} with {name_labels(row.labels)}"
+def make_machines_table(study: Study) -> dict[str, Any]:
+    """Return what was trained where and when, a row for each machine."""
+    rows = [
+        [
+            machine.place,
+            machine.first_date
+            if machine.first_date == machine.last_date
+            else f"{machine.first_date} to {machine.last_date}",
+            "; ".join(
+                f"{_name_seeds(seeds)}: {_name_cells(cells)}"
+                for seeds, cells in _group_cells(machine).items()
+            ),
+        ]
+        for machine in study.machines
+    ]
+    return {"head": ["trained on", "when", "what"], "rows": rows, "strong": []}
+
+
+def tell_precisions_apart(study: Study) -> list[str]:
+    """Say what was found in each precision by itself, where seeds were trained in several."""
+    rows = [
+        row
         for row in find_key_differences(study)
         if (row.encoder, row.treatment) == (study.encoders[0], "fine_tuned")
-        and (found := _split_effect(row, machines))
     ]
-    if not effects:
+    precisions = sorted({precision for row in rows for precision in row.precisions.values()})
+    parts = [(row, part) for row in rows if (part := _split_effect(row, precisions))]
+    if len(precisions) < 2 or not parts:
         return []
-    places = [f"{_name_seeds(machine.seeds)} in {machine.precision}" for machine in machines]
+    seeds: dict[str, set[int]] = {precision: set() for precision in precisions}
+    for row, _ in parts:
+        for seed, precision in row.precisions.items():
+            seeds[precision].add(seed)
+    trained = [f"{_name_seeds(sorted(of))} in {precision}" for precision, of in seeds.items()]
+    effects = [
+        f"{name_pretraining(row.pretraining)} {join(part)} with {name_labels(row.labels)}"
+        for row, part in parts
+    ]
     return [
-        f"{capitalise(count_noun(len(machines), 'machine'))} in the study. "
-        f"{capitalise(join(places))} were trained on machines of different kinds. Each by itself, "
-        f"in this order, the mean differences are {join(effects)}."
+        f"{capitalise(count_noun(len(seeds), 'precision'))} in the study. It trained "
+        f"{join(trained)}. By itself each gives, in this order, mean differences of "
+        f"{join(effects)}."
     ]
 
 
-def _split_effect(row: Difference, machines: tuple[Machine, ...]) -> str:
-    """Return a difference's mean on each machine; "" where one of them has no seed of it."""
+def _split_effect(row: Difference, precisions: Sequence[str]) -> list[str]:
+    """Return a difference's mean in each precision; [] where one of them has no seed of it."""
     parts = [
-        [
-            row.gains[seed]
-            for seed in machine.cells.get((row.encoder, row.labels), ())
-            if seed in row.gains
-        ]
-        for machine in machines
+        [gain for seed, gain in row.gains.items() if row.precisions.get(seed) == precision]
+        for precision in precisions
     ]
-    return join([write_points(fmean(part)) for part in parts]) if all(parts) else ""
+    return [write_points(fmean(part)) for part in parts] if all(parts) else []
+
+
+def tell_crossings(study: Study) -> list[str]:
+    """Say which differences are taken between trials of different processors or precisions."""
+    crossed: dict[str, dict[tuple[int, ...], dict[Labels, str]]] = {}
+    for row in find_key_differences(study):
+        if row.encoder == study.encoders[0] and row.crossed:
+            arm = name_arm(row.treatment, row.pretraining)
+            crossed.setdefault(arm, {}).setdefault(row.crossed, {})[row.labels] = ""
+    told = [
+        f"{arm}, and its control ran on different processors at "
+        + join([f"{_name_seeds(of)} with {name_budgets(budgets)}" for of, budgets in by.items()])
+        for arm, by in crossed.items()
+    ]
+    return [f"Pairs across processors. {capitalise('; '.join(told))}."] if told else []

@@ -14,7 +14,7 @@ from cae.errors import ConfigError
 from cae.files import write_bytes, write_json
 from cae.report.architecture_plot import plot_architecture
 from cae.report.limits import list_limits, tell_control
-from cae.report.machines import tell_machines
+from cae.report.machines import make_machines_table, tell_machines
 from cae.report.names import name_data, name_reconstructions
 from cae.report.paper_plots import crop_to_pictures, plot_classes, plot_training
 from cae.report.paper_tables import (
@@ -26,6 +26,7 @@ from cae.report.paper_tables import (
 )
 from cae.report.phrases import write_cores, write_percent
 from cae.report.recipe import (
+    find_followed,
     list_commands,
     make_changes_tables,
     make_config_tables,
@@ -36,6 +37,7 @@ from cae.report.run_sentences import (
     name_seed,
     tell_beside,
     tell_classes,
+    tell_conclusion,
     tell_cost,
     tell_data,
     tell_finetuning,
@@ -51,17 +53,16 @@ from cae.report.speed import make_speed_table, tell_precision, tell_speed
 from cae.report.study_plots import plot_accuracy_against_labels, plot_cost, plot_differences
 from cae.report.study_results import Study, read_study
 from cae.report.study_sentences import (
+    find_drawn_differences,
     find_key_differences,
-    list_verdicts,
     tell_answer,
-    tell_best,
-    tell_effects,
     tell_effects_elsewhere,
-    tell_extent,
-    tell_least_p_of_few,
-    tell_recipe,
-    tell_shares_of_cost,
+    tell_equal_epochs,
+    tell_in_short,
+    tell_least_p,
 )
+from cae.report.study_setup import tell_extent, tell_recipe
+from cae.report.study_verdicts import make_verdicts_table, tell_best, tell_shares_of_cost
 from cae.report.tasks import TARGETS, name_output
 from cae.report.typesetting import require_typesetter, typeset
 from cae.run_folder import StudyFolder
@@ -196,7 +197,7 @@ def draw(material: Material, folder: Path) -> dict[str, str]:
         study = material.study
         paths["accuracy"] = plot_accuracy_against_labels(study, folder / "accuracy.svg")
         paths["cost"] = plot_cost(study, folder / "cost.svg")
-        rows = find_key_differences(study)[:_MOST_DIFFERENCES]
+        rows = find_drawn_differences(study)[:_MOST_DIFFERENCES]
         if rows:
             paths["differences"] = plot_differences(rows, folder / "differences.svg")
     return {name: path.name for name, path in paths.items()}
@@ -229,9 +230,8 @@ def describe(material: Material) -> dict[str, Any]:
                     tell_headline(group, peers["origin"]),
                     # The error of a target that is no picture has no scale that a reader knows.
                     tell_reconstruction(group) if "psnr" in run.quality else "",
-                    tell_cost(group),
                     tell_control(group, material.study),
-                    tell_effects(material.study),
+                    tell_in_short(material.study),
                 ),
             )
         ),
@@ -239,9 +239,9 @@ def describe(material: Material) -> dict[str, Any]:
         "split": run.evaluation["split"]["fingerprint"][:_SHOWN_DIGITS],
         "pretraining": tell_pretraining(run),
         "finetuning": tell_finetuning(run),
+        "follows": find_followed([run.config, *_list_configs(material.study)]),
         "reconstructions": name_reconstructions(run.quality),
         "target": TARGETS[run.config["autoencoder"]["target"]],
-        "is_validated": any("val_loss" in of["metrics"] for of in training.drawn.values()),
         "is_augmented": run.config["classifier"]["data_augmentation"],
         "parameters": f"{run.evaluation['parameters']:,}",
         "config": make_config_tables(run.config),
@@ -253,6 +253,8 @@ def describe(material: Material) -> dict[str, Any]:
             "reconstruction": tell_reconstruction(group),
             "beside": tell_beside(group, groups[1:]),
             "table": make_results_table(groups, peers["origin"]),
+            "conclusion": tell_conclusion(group),
+            "is_of_seeds": any(each.accuracy.seeds > 1 for each in groups),
             "is_of_many_machines": any(len(each.by_place) > 1 for each in groups),
             "peers_table": make_peers_table(peers, group.accuracy, name=run.name),
         },
@@ -261,11 +263,13 @@ def describe(material: Material) -> dict[str, Any]:
         if material.regularisations is None
         else {
             "words": tell_regularisations(material.regularisations, thinned=thinned),
+            "machines": tell_machines(material.regularisations),
             "table": make_regularisations_table(material.regularisations, thinned=thinned),
         },
         "study_commands": _list_commands(material.study or material.regularisations),
         "answer": tell_answer(material.study),
-        "verdicts": list_verdicts(material.study),
+        "control": tell_control(group, material.study),
+        "in_short": tell_in_short(material.study),
         "shares_of_cost": tell_shares_of_cost(material.study),
         "changes": make_changes_tables([each.first for each in groups]),
         "cost": {
@@ -307,21 +311,27 @@ def find_latest_date(material: Material) -> str:
     return max([*dates, *([] if material.speed is None else [material.speed["date"]])])
 
 
+def _list_configs(study: Study | None) -> list[dict[str, Any]]:
+    return [] if study is None else [{"autoencoder": each.config} for each in study.pretrainings]
+
+
 def _list_commands(study: Study | None) -> list[str]:
     return [] if study is None else list(map(wrap_command, study.commands or ["cae study"]))
 
 
 def describe_study(study: Study) -> dict[str, Any]:
     """Return what the template sets of a study."""
-    rows = find_key_differences(study)
+    rows = find_drawn_differences(study)
     return {
         "extent": tell_extent(study),
         "recipe": tell_recipe(study),
-        "machines": tell_machines(study),
+        "machines": make_machines_table(study),
+        "equal_epochs": tell_equal_epochs(study),
+        "verdicts": make_verdicts_table(study),
         "best": tell_best(study),
         "elsewhere": tell_effects_elsewhere(study),
-        "least_p": tell_least_p_of_few(rows[:_MOST_DIFFERENCES]),
+        "least_p": tell_least_p(rows[:_MOST_DIFFERENCES]),
         "tables": make_study_tables(study),
-        "left_out": max(0, len(rows) - _MOST_DIFFERENCES),
+        "left_out": len(find_key_differences(study)) - len(rows[:_MOST_DIFFERENCES]),
         "cost_encoder": study.encoders[0],
     }

@@ -82,6 +82,41 @@ def acts(key: str, values: Mapping[str, Any]) -> bool:
     return find_reason_without_effect(key, values) is None
 
 
+def find_followed(configs: Sequence[Config]) -> dict[str, bool]:
+    """Return whose ideas are in any of several configurations, for them to be named.
+
+    Returns:
+        Whether the `network` is airbench94's, the `target` of a masked autoencoder MaskFeat's, and
+        there is an `adjustment` of logits as by Menon et al.
+    """
+    classifiers = [config.get("classifier", {}) for config in configs]
+    autoencoders = [config["autoencoder"] for config in configs]
+    return {
+        "network": any(each.get("encoder") == "whitened" for each in autoencoders),
+        "target": any(
+            each.get("mask_ratio", 0) and each.get("target") == "gradient_histograms"
+            for each in autoencoders
+        ),
+        "adjustment": any(
+            each.get("posthoc_logit_adjustment") or each.get("class_balance") == "logit_adjustment"
+            for each in classifiers
+        ),
+    }
+
+
+def is_of_preset(run: Run) -> bool:
+    """Return whether a run on CIFAR-10 has the recipe of a preset, seeds aside."""
+    return run.evaluation["data"] == "cifar10" and any(
+        all(
+            value == preset[section].get(key)
+            for section in _SECTIONS
+            for key, value in run.config[section].items()
+            if key != "seed"
+        )
+        for preset in (dump(load_preset(name)) for name in preset_names())
+    )
+
+
 def list_commands(runs: Sequence[Run]) -> list[str]:
     """Return the commands that make the runs again, each into a folder of its own.
 

@@ -20,6 +20,7 @@ from cae.report.phrases import (
     write_share,
     write_size,
 )
+from cae.report.recipe import is_of_preset
 from cae.report.seeds import Accuracy, Group
 from cae.report.sources import Run, Training
 from cae.report.tasks import TARGETS, name_task
@@ -52,7 +53,7 @@ def tell_data(run: Run) -> str:
         chosen = (
             ": every choice was made before, on runs that set images aside for validation; the "
             "test figures of earlier recipes were known then (see Limits)"
-            if run.evaluation["data"] == "cifar10"
+            if is_of_preset(run)
             else ", none validates"
         )
         sentences.append(f"{whole} are trained on{chosen}.")
@@ -114,10 +115,10 @@ def tell_accuracy(accuracy: Accuracy) -> str:
 
 
 def tell_against(accuracy: Accuracy, figure: float) -> str:
-    """Return on which side of `figure` the interval lies: "above" and so on."""
-    if accuracy.low > figure:
+    """Return on which side of others' `figure` the widest interval lies: "above" and so on."""
+    if accuracy.lowest > figure:
         return "above"
-    return "below" if accuracy.high < figure else "not to be told from"
+    return "below" if accuracy.highest < figure else "indistinguishable from"
 
 
 def tell_headline(group: Group, origin: Mapping[str, Any]) -> str:
@@ -133,6 +134,12 @@ def tell_headline(group: Group, origin: Mapping[str, Any]) -> str:
         side = tell_against(group.accuracy, figure)
         words += f", which is {side} the {write_percent(figure, 0)} of the system it follows"
     return f"{words}. {_tell_thinned(group)}".strip()
+
+
+def tell_conclusion(group: Group) -> str:
+    """Say in a sentence how far the recipe was brought."""
+    data = name_data(group.first.evaluation["data"])
+    return f"On {data} the recipe reaches {tell_accuracy(group.accuracy)}."
 
 
 def _tell_thinned(group: Group) -> str:
@@ -172,18 +179,17 @@ def tell_reconstruction(group: Group) -> str:
 
 def tell_cost(group: Group) -> str:
     """Say how long a run took, and on what."""
-    stages = "pretraining, fine-tuning and evaluation together"
     places = group.by_place
     took = [f"{each.minutes:.1f} minutes{_tell_average(each)}" for each in places]
     if len(places) == 1:
         if len(group.runs) == 1:
-            return f"{capitalise(stages)} took {took[0]}."
-        return f"Each of the {write_count(len(group.runs))} runs, {stages}, took {took[0]}."
+            return f"In all the run took {took[0]}."
+        return f"In all each of the {write_count(len(group.runs))} runs took {took[0]}."
     counted = [
         f"{words} ({count_noun(len(each.runs), 'run')})"
         for words, each in zip(took, places, strict=True)
     ]
-    return f"{capitalise(stages)} took {join(counted)}."
+    return f"In all a run took {join(counted)}."
 
 
 def _tell_average(group: Group) -> str:
@@ -217,6 +223,8 @@ def tell_classes(group: Group) -> str:
         f"{_tell_which(group)} class found least often is {worst} "
         f"({write_percent(known[worst])}), the one found most often {best} "
         f"({write_percent(known[best])})."
+        if known[worst] < known[best]
+        else f"Every class is found in {write_percent(known[best])} of cases."
     ]
     mistakes = np.array(run.scores["confusion_matrix"])
     support = mistakes.sum(axis=1)
@@ -294,7 +302,7 @@ def tell_peers(group: Group, peers: Sequence[Mapping[str, Any]]) -> str:
     told = {0: "none", count: "all"}.get(below, write_count(below))
     return (
         f"Peers on this task report {write_range(min(figures), max(figures))}; {told} of their "
-        f"{write_count(count)} figures {'lies' if below <= 1 else 'lie'} below our interval."
+        f"{write_count(count)} figures {'lies' if below <= 1 else 'lie'} below ours."
     )
 
 
@@ -302,19 +310,8 @@ def tell_beside(group: Group, others: Sequence[Group]) -> str:
     """Say how far other runs lie from this one, on the same test images; "" if there are none."""
     if not others:
         return ""
-    ours, places = group.accuracy, [_tell_place(group, other) for other in others]
-    near = [
-        f"`{other.name}`"
-        for other in others
-        if other.accuracy.low <= ours.high and other.accuracy.high >= ours.low
-    ]
-    if not near:
-        overlap = "no interval overlaps"
-    elif len(near) == 1:
-        overlap = f"the interval of {near[0]} overlaps"
-    else:
-        overlap = f"the intervals of {join(near)} overlap"
-    return f"Against `{group.name}`, {join(places)}; {overlap} that of `{group.name}`."
+    places = [_tell_place(group, other) for other in others]
+    return f"Against `{group.name}`, {join(places)}."
 
 
 def _tell_place(group: Group, other: Group) -> str:

@@ -18,12 +18,24 @@ class Accuracy:
     Attributes:
         seeds: of one run the interval is that of its test images (Wilson's), of several that of
             the mean over their seeds (Student's).
+        images: the ends of the first run's interval over the test images, whatever the seeds say.
     """
 
     mean: float
     low: float
     high: float
     seeds: int
+    images: tuple[float, float]
+
+    @property
+    def lowest(self) -> float:
+        """Where the interval begins that covers seeds and test images, each by itself."""
+        return min(self.low, self.images[0])
+
+    @property
+    def highest(self) -> float:
+        """Where that interval ends."""
+        return max(self.high, self.images[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +55,12 @@ class Group:
     @property
     def accuracy(self) -> Accuracy:
         values = [run.scores["accuracy"] for run in self.runs]
+        low, high = self.first.scores["accuracy_interval"]
+        images = float(low), float(high)
         if len(values) == 1:
-            low, high = self.first.scores["accuracy_interval"]
-            return Accuracy(values[0], low, high, 1)
-        low, high = compute_student_interval(values, within=(0.0, 1.0))
-        return Accuracy(fmean(values), low, high, len(values))
+            return Accuracy(values[0], *images, 1, images)
+        of_seeds = compute_student_interval(values, within=(0.0, 1.0))
+        return Accuracy(fmean(values), *of_seeds, len(values), images)
 
     def mean(self, read: Callable[[Run], float | None]) -> float | None:
         """Return the mean over the runs of what `read` reads, None where a run has none."""

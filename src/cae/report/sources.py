@@ -76,11 +76,15 @@ class Training:
 
     @property
     def drawn(self) -> dict[str, dict[str, Any]]:
-        """The histories of enough epochs for a curve; fewer values are better told in words."""
+        """The histories of enough epochs for a curve; fewer values are better told in words.
+
+        So is a loss on training images alone, which says little of the classifier.
+        """
         return {
             stage: history
             for stage, history in self.histories.items()
             if len(history["metrics"]["loss"]) >= _FEWEST_DRAWN_EPOCHS
+            and "val_loss" in history["metrics"]
         }
 
     @property

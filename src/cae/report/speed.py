@@ -66,10 +66,10 @@ def tell_speed(result: Mapping[str, Any]) -> str:
     ]
     alike = [_compare_steps(found, _OURS_IN_FLOAT32, name) for name in told]
     if tell_precision(result) and all(alike):
+        parts = [f"{join(each)} ({name})" for name, each in zip(told, alike, strict=True)]
         sentences.append(
-            "The peers compute in float32, as they do unless told otherwise. In float32 too "
-            f"(`{_OURS_IN_FLOAT32}`), which is what the code alone does, ours is "
-            f"{'; '.join(map(join, alike))} times theirs, in that order."
+            "The peers compute in float32, as they do unless told otherwise. With ours in float32 "
+            f"too (`{_OURS_IN_FLOAT32}`) the ratios are {join(parts)}."
         )
     sentences += _tell_faster_peers(found, peers)
     return " ".join(sentences)

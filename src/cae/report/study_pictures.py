@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter
 from cae.report.page import BLUE, INK, VERMILION, write_tick_percent
 from cae.report.study_plots import plot_accuracy_against_labels, plot_cost, plot_differences
 from cae.report.study_results import Estimate, name_arm, read_study
-from cae.report.study_sentences import find_key_differences
+from cae.report.study_sentences import find_drawn_differences
 from cae.report.vector import open_figure_or_page
 from cae.run_folder import StudyFolder
 
@@ -32,7 +32,7 @@ def draw_study(folder: StudyFolder) -> list[Path]:
     labels = read_study(folder.results)
     if labels is not None:
         paths.append(plot_accuracy_against_labels(labels, folder.plot("accuracy")))
-        differences = find_key_differences(labels)
+        differences = find_drawn_differences(labels)
         if differences:
             paths.append(plot_differences(differences, folder.plot("differences")))
         paths.append(plot_cost(labels, folder.plot("cost")))
@@ -53,7 +53,8 @@ def plot_regularisations(estimates: Sequence[Estimate], path: Path) -> Path:
     with open_figure_or_page(
         path,
         title="The origin's autoencoders under one head",
-        subtitle="test accuracy, mean and 95% interval over seeds; black: the control from scratch",
+        subtitle="black: the control from scratch; blue: a classifier on a frozen encoder; "
+        "vermilion: that classifier changed",
         height_cm=_FRAME_CM + _ROW_CM * len(ordered),
     ) as figure:
         axes = figure.add_subplot()
@@ -65,7 +66,10 @@ def plot_regularisations(estimates: Sequence[Estimate], path: Path) -> Path:
         names = [name_arm(each.arm, each.pretraining) for each in ordered]
         axes.set_yticks(range(len(ordered)), names)
         axes.set_ylim(-0.6, len(ordered) - 0.4)
-        axes.set_xlabel("test accuracy, mean and 95% interval over seeds")
+        several = any(each.accuracy.count > 1 for each in ordered)
+        axes.set_xlabel(
+            f"test accuracy, {'mean and 95% interval over seeds' if several else 'one seed'}"
+        )
         axes.xaxis.set_major_formatter(FuncFormatter(write_tick_percent))
         axes.grid(visible=True, axis="x")
         axes.tick_params(length=0)

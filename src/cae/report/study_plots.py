@@ -79,7 +79,8 @@ def plot_accuracy_against_labels(study: Study, path: Path) -> Path:
             handles=[_make_key(arm, pretraining) for arm, pretraining in arms],
             loc="outside lower center",
             ncols=3,
-            handlelength=4.6,
+            handlelength=3.4,
+            columnspacing=1.2,
             fontsize=8,
         )
     return path
@@ -101,10 +102,12 @@ def plot_differences(differences: Sequence[Difference], path: Path) -> Path:
         reverse=True,
     )
     controls = {row.control for row in rows}
+    arms = {row.treatment for row in rows}
     against = f" against {name_control(*controls)}" if len(controls) == 1 else ""
+    what = f", {name_arm(*arms)}" if len(arms) == 1 else ""
     with open_figure_or_page(
         path,
-        title="Paired differences of test accuracy",
+        title=f"Paired differences of test accuracy{what}",
         subtitle="in points; filled: significant after Holm's correction; grey: the 95% interval "
         "includes zero",
         height_cm=1.8 + _ROW_CM * len(rows),
@@ -123,7 +126,7 @@ def plot_differences(differences: Sequence[Difference], path: Path) -> Path:
                 axes.axhline(place - 0.5, color=PALE, lw=0.8)
             _write_beside(axes, _write_difference(row), place=place)
         axes.axvline(0, color=INK, lw=0.8)
-        names = [_name_difference(row, controls, encoders) for row in rows]
+        names = [_name_difference(row, arms, controls, encoders) for row in rows]
         axes.set_yticks(range(len(rows)), names)
         axes.set_ylim(-0.6, len(rows) - 0.4)
         axes.grid(axis="x")
@@ -196,7 +199,7 @@ def _draw_budgets(axes: Axes, estimates: Sequence[Estimate], budgets: Sequence[L
         axes.vlines(x, lows, highs, color=look["color"], lw=1.4)
     axes.set_xticks(range(len(budgets)), [_write_budget(budget) for budget in budgets])
     axes.set_xlim(-0.25, len(budgets) - 0.75)
-    axes.set_xlabel("labels a class")
+    axes.set_xlabel("labels per class")
     axes.grid(axis="y")
     axes.tick_params(length=0)
     _set_percent(axes)
@@ -244,9 +247,16 @@ def _block(row: Difference) -> tuple[str, ...]:
     return row.encoder, row.treatment, row.pretraining, row.control
 
 
-def _name_difference(row: Difference, controls: set[str], encoders: Sequence[str]) -> str:
+def _name_difference(
+    row: Difference, arms: set[str], controls: set[str], encoders: Sequence[str]
+) -> str:
+    """Return what tells a row from the others; what all share is left out."""
     encoder = f"{row.encoder}: " if len(encoders) > 1 else ""
-    treatment = name_arm(row.treatment, row.pretraining)
+    treatment = (
+        name_arm(row.treatment, row.pretraining)
+        if len(arms) > 1 or len(controls) > 1
+        else row.pretraining.replace("_", " ")
+    )
     control = f" {MINUS} {name_arm(row.control)}" if len(controls) > 1 else ""
     return f"{encoder}{treatment}{control}, {name_labels(row.labels)}"
 

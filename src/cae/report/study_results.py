@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +21,7 @@ NO_PRETRAINING = "none"
 SIGNIFICANT = 0.05
 _ARM_WORDS = {
     "scratch": "from scratch",
-    "scratch_whole_budget": "from scratch, whole budget",
+    "scratch_whole_budget": "from scratch, equal computation",
     "linear_probe": "linear probe",
     "frozen": "frozen encoder",
     "fine_tuned": "fine-tuned",
@@ -74,6 +73,8 @@ class Difference:
         least_p: the smallest that it could be, with so many seeds and comparisons.
         over: what it is corrected over, "labels_per_class" or "pretraining".
         comparisons: how many those are.
+        precisions: in which the arm was trained, by seed, as far as that is known.
+        crossed: the seeds whose arm and control ran on different processors or precisions.
     """
 
     encoder: str
@@ -88,11 +89,13 @@ class Difference:
     least_p: float
     over: str
     comparisons: int
+    precisions: Mapping[int, str] = field(default_factory=dict[int, str])
+    crossed: tuple[int, ...] = ()
 
     @property
     def is_significant(self) -> bool:
-        """Whether the corrected p-value is below 0.05."""
-        return self.p_holm < SIGNIFICANT
+        """Whether the corrected p-value is below 0.05 and the interval lies off zero."""
+        return self.p_holm < SIGNIFICANT and self.effect in ("gain", "loss")
 
     @property
     def has_too_few_seeds(self) -> bool:
@@ -104,11 +107,6 @@ class Difference:
         """Whether every seed lies on the same side of zero."""
         sides = {value > 0 for value in self.gains.values() if value}
         return all(self.gains.values()) and len(sides) == 1
-
-    @property
-    def has_least_p(self) -> bool:
-        """Whether every seed lies on the same side, and p is as low as so many seeds allow."""
-        return self.is_one_sided and math.isclose(self.p_holm, self.least_p)
 
     @property
     def effect(self) -> Literal["gain", "loss", "none", "unknown"]:
@@ -234,28 +232,30 @@ def name_pretraining(pretraining: str) -> str:
 
 def name_labels(labels: Labels) -> str:
     """Return how the report calls a label budget."""
-    return "all labels" if labels == "all" else f"{labels:,} labels a class"
+    return "all labels" if labels == "all" else f"{labels:,} labels per class"
 
 
 def name_control(control: str) -> str:
-    """Return what a treatment is compared with ("training from scratch for the whole budget")."""
+    """Return what a treatment is compared with ("training from scratch with equal computation")."""
     return {
         "scratch": "training from scratch",
-        "scratch_whole_budget": "training from scratch for the whole budget",
+        "scratch_whole_budget": "training from scratch with equal computation",
     }.get(control, f"the arm {name_arm(control)}")
 
 
 def name_budgets(budgets: Mapping[Labels, str]) -> str:
     """Return label budgets, each with words behind it, as one list.
 
-    For example "10 (+3.0) and 50 (+2.1) labels a class, and all labels (+0.1)".
+    For example "10 (+3.0), 50 (+2.1) and all (+0.1) labels per class".
     """
-    few = [f"{labels:,} {words}".strip() for labels, words in budgets.items() if labels != "all"]
-    # What stands behind the last number stands behind what the number counts, too.
-    told = f"{join(few)} labels a class" if few else ""
-    if "all" not in budgets:
-        return told
-    return ", and ".join(filter(None, (told, f"all labels {budgets['all']}".strip())))
+    told = join([f"{_write_number(labels)} {words}".strip() for labels, words in budgets.items()])
+    if [*budgets] == ["all"]:
+        return f"all labels {budgets['all']}".strip()
+    return f"{told} labels per class"
+
+
+def _write_number(labels: Labels) -> str:
+    return "all" if labels == "all" else f"{labels:,}"
 
 
 def rank_labels(labels: Labels) -> float:
@@ -297,6 +297,11 @@ def _parse_difference(row: Mapping[str, Any]) -> Difference:
         float(row["p_holm_least"]),
         str(row["corrected_over"]),
         int(row["comparisons"]),
+        {
+            int(seed): str(precision)
+            for seed, precision in zip(row["seeds"], row.get("precisions", ()), strict=False)
+        },
+        tuple(map(int, row.get("crossed_seeds", ()))),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cae.config import AutoencoderConfig
+from cae.report.phrases import TIMES
 
 TARGETS = {
     "pixels": "pixels",
@@ -46,13 +47,14 @@ def name_output(config: Mapping[str, Any]) -> str:
 
 
 def _tell_mask(config: Mapping[str, Any]) -> str:
-    """Return how much of an image is hidden, in whole squares: seldom the very share asked for."""
-    keys = ("image_shape", "mask_ratio", "mask_patch_size")
-    mask = AutoencoderConfig.model_validate({key: config[key] for key in keys})
+    """Return how much of an image is hidden, in whole squares."""
+    # The keys of an older version or of a later one that are no keys here say nothing of a mask.
+    known = {key: config[key] for key in config.keys() & AutoencoderConfig.model_fields.keys()}
+    mask = AutoencoderConfig.model_validate(known)
     height, width, _ = mask.image_shape
     hidden, squares = mask.count_hidden(height, width), mask.count_patches(height, width)
-    share, asked = (f"{100 * each:.3g}%" for each in (hidden / squares, mask.mask_ratio))
-    told = share if share == asked else f"{share}; {asked} asked for"
+    side = mask.mask_patch_size
     return (
-        f"{hidden} of the {squares} squares of {mask.mask_patch_size} pixels in an image ({told})"
+        f"{hidden} of the {squares} squares of {side} {TIMES} {side} pixels in an image "
+        f"({100 * hidden / squares:.3g}%)"
     )

@@ -144,7 +144,7 @@ class _Maker:
         return [*few, *([None] if None in budgets else [])]
 
     def make_cell(self, arm: str, pretraining: str, budget: int | None, seed: int) -> Cell:
-        """Return the cell of an arm after a pretraining, with so many labels a class."""
+        """Return the cell of an arm after a pretraining, with so many labels per class."""
         classifier = self._make_classifier(self._plan.arms[arm], budget, seed)
         trial = Trial(
             source=self._source,

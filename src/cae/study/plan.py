@@ -36,7 +36,7 @@ class Plan:
         masked: those of them that the recipe's mask is laid on; their own keys come after its.
         whole: every pair of an arm and a pretraining; "none" is none.
         usual: the pairs that are trained unless others are asked for: what two cores can do.
-        whole_budgets: labels a class; None: all.
+        whole_budgets: labels per class; None: all.
         usual_budgets: those of them that are trained unless others are asked for.
         corrects_over: what the p-values of one comparison are corrected for: the "labels_per_class"
             or the "pretraining" that it is made at.

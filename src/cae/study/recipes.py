@@ -29,7 +29,7 @@ class Schedule:
     Attributes:
         pretrain_epochs: of the plain autoencoder. The other pretrainings get as many epochs as
             cost the same computation.
-        lessons: by the least number of labels a class that they are for; under None all labels.
+        lessons: by the least number of labels per class that they are for; under None all labels.
     """
 
     pretrain_epochs: int

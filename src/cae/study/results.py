@@ -116,6 +116,7 @@ def _read_row(folder: StudyFolder, cell: Mapping[str, Any]) -> Row | None:
         return {
             **row,
             "state": "finished",
+            "environment": found["environment"],
             "val_accuracy": found["validation"]["accuracy"],
             "test_accuracy": test["accuracy"],
             "macro_f1": test["macro_f1"],

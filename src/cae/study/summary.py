@@ -32,7 +32,9 @@ def summarise(rows: Sequence[Row]) -> dict[str, Any]:
             with the p-value of the exact sign-flip test (p), that p-value corrected by Holm's
             method (p_holm) over the label budgets (plan "labels") or the pretrainings (plan
             "origin"; corrected_over), which are so many comparisons, and the smallest that p_holm
-            could be with so many seeds and comparisons (p_holm_least).
+            could be with so many seeds and comparisons (p_holm_least). Also the precision of the
+            arm's classifier, by seed, and the seeds whose control was trained on another processor
+            or in another precision (crossed_seeds).
     """
     finished = [row for row in rows if row["state"] == "finished"]
     groups: dict[tuple[Any, ...], Group] = {}
@@ -94,7 +96,18 @@ def _compare(groups: Mapping[tuple[Any, ...], Group]) -> Iterator[dict[str, Any]
                 "seeds": seeds,
                 **_describe_mean(values, (*cell, control), (-1, 1)),
                 "p": compute_sign_flip_p(values),
+                "precisions": [group[seed]["environment"]["precision"] for seed in seeds],
+                "crossed_seeds": [
+                    seed for seed in seeds if _find_place(group[seed]) != _find_place(other[seed])
+                ],
             }
+
+
+def _find_place(trial: Row) -> tuple[str, str]:
+    """Return what of a trial's environment its figures hang on most."""
+    environment = trial["environment"]
+    processor = environment.get("accelerator") or environment["processor"]
+    return processor, environment["precision"]
 
 
 def _correct(differences: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:

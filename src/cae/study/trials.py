@@ -96,7 +96,7 @@ class Cell:
 
 
 def write_budget(labels_per_class: int | None) -> int | str:
-    """Return a label budget as results name it: a number of labels a class, or "all"."""
+    """Return a label budget as results name it: a number of labels per class, or "all"."""
     return "all" if labels_per_class is None else labels_per_class
 
 

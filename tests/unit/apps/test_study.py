@@ -26,9 +26,9 @@ def test_a_study_is_trained_and_told(train_tiny, tmp_path: Path):
     assert answer.code == 0, answer.err
     assert "digits on cpu in float32, into out" in answer.err
     assert "[1/6] pretraining plain, seed 0: done" in answer.err
-    assert "[6/6] fine_tuned after plain, 10 labels a class, seed 1:" in answer.err
+    assert "[6/6] fine_tuned after plain, 10 labels per class, seed 1:" in answer.err
     assert "of the validation images" in answer.err
-    assert "10 labels a class, the origin's encoder, plan labels" in answer.out
+    assert "10 labels per class, the origin's encoder, plan labels" in answer.out
     assert "fine_tuned after plain" in answer.out
     out = tmp_path / "out"
     assert len(read_table(out)) == 4
@@ -78,7 +78,9 @@ def test_a_failed_trial_is_told_and_decides_the_exit_code(train_tiny, tmp_path: 
     answer = train_tiny("study", *GRID, *SHORT, *bad)
     assert answer.code == 1
     assert "failed: pretraining plain, seed 0: autoencoder: " in answer.err
-    assert "fine_tuned after plain, 10 labels a class, seed 0: its pretraining failed" in answer.err
+    assert (
+        "fine_tuned after plain, 10 labels per class, seed 0: its pretraining failed" in answer.err
+    )
     assert answer.err.endswith("error: 4 of 6 trials failed; the same command tries them again\n")
     states = {row["arm"]: row["state"] for row in read_table(tmp_path / "out")}
     assert states == {"scratch": "finished", "fine_tuned": "failed"}
@@ -90,7 +92,7 @@ def test_calls_with_one_out_add_up_and_another_recipe_is_refused(train_tiny, tmp
     assert first.code == second.code == 0
     budgets = [row["labels_per_class"] for row in read_table(tmp_path / "out")]
     assert budgets == ["10", "10", "20", "20"]
-    assert "10 labels a class" in second.out
+    assert "10 labels per class" in second.out
     other = train_tiny("study", "--arm", "scratch", "--labels", "10", *SHORT, "--set", "lr=0.5")
     assert other.code == 2
     assert "out: holds 2 of this grid's 2 cells trained with other settings" in other.err
@@ -115,7 +117,7 @@ def test_without_out_a_study_of_the_digits_has_a_folder_of_its_own(train_tiny, t
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--labels", "some"), "--labels some: expected a number of labels a class, or all"),
+        (("--labels", "some"), "--labels some: expected a number of labels per class, or all"),
         (("--labels", "0"), "--labels 0"),
         (("--seeds", "x"), "--seeds x: expected how many, such as 6"),
         (("--seeds", "0"), "--seeds 0"),

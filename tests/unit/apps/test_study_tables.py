@@ -65,7 +65,7 @@ def test_means_and_differences_stand_under_their_budget():
     }
     lines = read(make_study_table(summary))
     assert lines == [
-        "100 labels a class, the origin's encoder, plan labels",
+        "100 labels per class, the origin's encoder, plan labels",
         "test accuracy mean 95% interval seeds time each",
         "fine_tuned after masked 62.1% 61.0% to 63.4% 6 6:40 min",
         "paired difference points 95% interval p, Holm",
@@ -87,9 +87,9 @@ def test_encoders_and_plans_have_tables_of_their_own():
     estimates = [make_estimate(), make_estimate(encoder="optimal"), make_estimate(plan="origin")]
     lines = read(make_study_table({"estimates": estimates, "differences": []}))
     assert [line for line in lines if "encoder" in line] == [
-        "100 labels a class, the origin's encoder, plan labels",
-        "100 labels a class, the optimal encoder, plan labels",
-        "100 labels a class, the origin's encoder, plan origin",
+        "100 labels per class, the origin's encoder, plan labels",
+        "100 labels per class, the optimal encoder, plan labels",
+        "100 labels per class, the origin's encoder, plan origin",
     ]
 
 
@@ -126,14 +126,15 @@ def test_trials_are_named_for_people():
     cell = Cell("labels", "origin", "masked", "fine_tuned", 100, 3, trial)
     assert name_trials([cell]) == {
         before.key: "pretraining masked, seed 3",
-        trial.key: "fine_tuned after masked, 100 labels a class, seed 3",
+        trial.key: "fine_tuned after masked, 100 labels per class, seed 3",
     }
     scratch = Cell("labels", "origin", "none", "scratch", None, 3, make_trial(seed=3))
     assert name_cell(scratch.describe()) == "scratch, all labels"
 
 
 @pytest.mark.parametrize(
-    ("labels", "words"), [(1, "1 label a class"), (10, "10 labels a class"), ("all", "all labels")]
+    ("labels", "words"),
+    [(1, "1 label per class"), (10, "10 labels per class"), ("all", "all labels")],
 )
 def test_budgets_are_named_for_people(labels, words: str):
     assert name_budget(labels) == words

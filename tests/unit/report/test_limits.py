@@ -135,3 +135,37 @@ def test_shorter_pretrainings_than_the_origins_are_a_limit(make_run: Make, study
     long = replace(first, config={**first.config, "epochs": 50})
     told = tell(make_run(), study=replace(study, pretrainings=(long, *others)))
     assert "Short pretraining" not in told
+
+
+def test_a_mask_of_somebodys_own_choice_was_not_chosen_here(make_run: Make, study: Study):
+    own = tuple(
+        replace(each, config={**each.config, "mask_ratio": 0.4}) for each in study.pretrainings
+    )
+    assert "favours masked" not in tell(make_run(), study=replace(study, pretrainings=own))
+
+
+def test_a_recipe_of_somebodys_own_has_no_earlier_ones_here(make_run: Make):
+    words = "test figures of this system's earlier recipes"
+    assert words in tell(make_run(), study=None)
+    assert words not in tell(make_run(lr=0.123), study=None)
+
+
+def test_short_training_with_all_labels_is_a_limit(
+    make_run: Make, study: Study, make_study: Callable[..., Path]
+):
+    words = (
+        "With all labels the classifier had 60 epochs after pretraining and 349 from scratch; "
+        "whether their difference stays once both have nothing left to learn was not tried."
+    )
+    assert words in tell(make_run(), study=study)
+    few = read_study(make_study(budgets=(100, 400)))
+    assert "Short classifier training" not in tell(make_run(), study=few)
+
+
+def test_comparisons_that_are_not_corrected_for_are_a_limit(
+    make_run: Make, study: Study, make_study: Callable[..., Path]
+):
+    told = tell(make_run(), study=study)
+    assert "over all six comparisons the smallest p that eight seeds allow would be 0.047." in told
+    one = read_study(make_study(gains={"masked": 0.03}))
+    assert "Many comparisons" not in tell(make_run(), study=one)

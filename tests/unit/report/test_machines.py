@@ -8,7 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from cae.report.machines import tell_machines, tell_machines_apart
+from cae.report.machines import (
+    make_machines_table,
+    tell_crossings,
+    tell_machines,
+    tell_precisions_apart,
+)
 from cae.report.phrases import MINUS
 from cae.report.study_results import Labels, Machine, Study, read_study
 
@@ -36,7 +41,6 @@ def make_machine(
 
 
 FIRST = make_machine(make_cells((0, 1)))
-APART = "Differences are taken within a seed and label budget, so on one machine each."
 
 
 @pytest.mark.parametrize(
@@ -47,7 +51,7 @@ APART = "Differences are taken within a seed and label budget, so on one machine
         (
             [FIRST, replace(make_machine(make_cells((2,)), "a GPU"), last_date="2026-11-29")],
             f"Seeds 0 and 1 were trained on {PLACE}, 2026-11-25; seed 2 was trained on a GPU, "
-            f"2026-11-25 to 2026-11-29. {APART}",
+            f"2026-11-25 to 2026-11-29.",
         ),
         # Seed 1 on both: nothing is said of where differences were taken.
         (
@@ -61,14 +65,14 @@ APART = "Differences are taken within a seed and label budget, so on one machine
                 make_machine({**make_cells((0, 1), (100, 400)), **make_cells((0, 1, 2), ("all",))}),
                 make_machine(make_cells((2, 3), (100, 400)), "a GPU"),
             ],
-            "Seeds 0 and 1 (`origin` with 100 and 400 labels a class) and seeds 0, 1 and 2 "
+            "Seeds 0 and 1 (`origin` with 100 and 400 labels per class) and seeds 0, 1 and 2 "
             f"(`origin` with all labels) were trained on {PLACE}, 2026-11-25; seeds 2 and 3 were "
-            f"trained on a GPU, 2026-11-25. {APART}",
+            f"trained on a GPU, 2026-11-25.",
         ),
         (
             [make_machine({**make_cells((0, 1)), **make_cells((0,), (400,), "optimal")})],
-            "Seeds 0 and 1 (`origin` with 100 and 400 labels a class, and all labels) and seed 0 "
-            f"(`optimal` with 400 labels a class) were trained on {PLACE}, 2026-11-25.",
+            "Seeds 0 and 1 (`origin` with 100, 400 and all labels per class) and seed 0 "
+            f"(`optimal` with 400 labels per class) were trained on {PLACE}, 2026-11-25.",
         ),
     ],
     ids=["unknown", "one", "two", "overlapping", "by budget", "by encoder"],
@@ -79,34 +83,61 @@ def test_machines_are_told_with_what_they_trained(
     assert tell_machines(replace(study, machines=tuple(machines))) == words
 
 
-def test_what_each_machine_found_is_told_apart(study: Study):
-    assert tell_machines_apart(study) == []
+def test_machines_have_a_row_each(study: Study):
     machines = (
-        make_machine(make_cells((0, 2))),
-        replace(make_machine(make_cells((1, 3, 4)), "another"), precision="float32"),
+        make_machine({**make_cells((0, 1), (100,)), **make_cells((0, 1, 2), ("all",))}),
+        replace(make_machine(make_cells((2,), (100,)), "a GPU"), last_date="2026-11-29"),
     )
-    (told,) = tell_machines_apart(replace(study, machines=machines))
+    table = make_machines_table(replace(study, machines=machines))
+    assert table["rows"] == [
+        [
+            PLACE,
+            "2026-11-25",
+            "seeds 0 and 1: `origin` with 100 labels per class; seeds 0, 1 and 2: `origin` with "
+            "all labels",
+        ],
+        ["a GPU", "2026-11-25 to 2026-11-29", "seed 2: `origin` with 100 labels per class"],
+    ]
+    assert make_machines_table(replace(study, machines=()))["rows"] == []
+
+
+def change(study: Study, **changes: object) -> Study:
+    rows = tuple(
+        replace(row, **{name: of(row) if callable(of) else of for name, of in changes.items()})
+        for row in study.differences
+    )
+    return replace(study, differences=rows)
+
+
+def test_what_was_found_in_each_precision_is_told_apart(study: Study):
+    assert tell_precisions_apart(study) == []
+    (told,) = tell_precisions_apart(
+        change(
+            study,
+            precisions=lambda row: {
+                seed: "float32" if seed % 2 or row.labels == "all" else "bfloat16"
+                for seed in row.gains
+            },
+        )
+    )
     assert told.startswith(
-        "Two machines in the study. Seeds 0 and 2 in bfloat16 and seeds 1, 3 and 4 in float32 were "
-        "trained on machines of different kinds."
+        "Two precisions in the study. It trained seeds 0, 2, 4 and 6 in bfloat16 and seeds 1, 3, 5 "
+        "and 7 in float32."
     )
     # Even seeds lie half a point above the mean, odd ones below.
-    assert f"plain pretraining {MINUS}1.5 and {MINUS}2.2 with 100 labels a class" in told
-    assert "masked pretraining +3.5 and +2.8 with 400 labels a class" in told
-    # With all labels there are seeds 0 to 2 alone, of which both machines had some.
-    assert "masked pretraining +3.5 and +2.5 with all labels" in told
+    assert f"plain pretraining {MINUS}1.5 and {MINUS}2.5 with 100 labels per class" in told
+    assert "masked pretraining +3.5 and +2.5 with 400 labels per class" in told
+    # With all labels everything was trained in one precision.
+    assert "all labels" not in told
 
 
-def test_a_machine_is_told_apart_only_where_both_have_seeds(study: Study):
-    first = make_machine(make_cells((0, 2)))
-    # The other one trained seed 1, but not with all labels.
-    other = make_machine(make_cells((1, 3), (100, 400)), "another")
-    (told,) = tell_machines_apart(replace(study, machines=(first, other)))
-    assert "with 400 labels a class" in told
-    assert "with all labels" not in told
-    # Seed 2 counts where it was trained.
-    here, there = make_machine(make_cells((0, 1), (100,))), make_machine(make_cells((2,), (400,)))
-    assert tell_machines_apart(replace(study, machines=(here, there))) == []
+def test_pairs_across_processors_are_told(study: Study):
+    assert tell_crossings(study) == []
+    crossed = change(study, crossed=lambda row: (1, 2) if row.pretraining == "plain" else ())
+    assert tell_crossings(crossed) == [
+        "Pairs across processors. Fine-tuned, plain, and its control ran on different processors "
+        "at seeds 1 and 2 with 100, 400 and all labels per class."
+    ]
 
 
 def test_places_that_are_told_alike_are_one(make_study: Callable[..., Path]):

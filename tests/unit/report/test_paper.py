@@ -65,12 +65,6 @@ def test_unusual_runs_are_set_too(make_run: Make, tmp_path: Path, options: dict[
     assert make_report(make_run(**options).folder.root, tmp_path / "r.pdf").exists()
 
 
-def test_the_curves_are_said_to_be_validated_where_they_are(make_run: Make):
-    for validates in (True, False):
-        data = describe(gather_plainly(make_run(validates=validates).folder.root))
-        assert data["is_validated"] is validates
-
-
 def test_a_partial_study_is_set(make_run: Make, make_study: Callable[..., Path], tmp_path: Path):
     study = make_study(budgets=(100,), gains={})
     assert make_report(make_run().folder.root, tmp_path / "r.pdf", study=study).exists()

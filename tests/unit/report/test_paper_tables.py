@@ -73,7 +73,9 @@ def test_a_column_without_a_figure_is_left_out(make_run: Make):
 
 
 def test_peers_keep_the_digits_that_they_reported():
-    table = make_peers_table(read_peers(), Accuracy(0.9412, 0.94, 0.95, 3), name="optimal")
+    table = make_peers_table(
+        read_peers(), Accuracy(0.9412, 0.94, 0.95, 3, (0.93, 0.95)), name="optimal"
+    )
     cells = {row[0]: row[1] for row in table["rows"]}
     assert cells["`optimal`"] == "94.1%"
     assert cells["the origin"] == "71%"
@@ -84,7 +86,9 @@ def test_peers_keep_the_digits_that_they_reported():
 
 
 def test_peers_that_trained_both_at_once_stand_under_no_heading_of_an_autoencoder_first():
-    table = make_peers_table(read_peers(), Accuracy(0.9412, 0.94, 0.95, 3), name="optimal")
+    table = make_peers_table(
+        read_peers(), Accuracy(0.9412, 0.94, 0.95, 3, (0.93, 0.95)), name="optimal"
+    )
     headings: dict[str, str] = {}
     heading = ""
     for place, (name, *_) in enumerate(table["rows"]):
@@ -93,14 +97,14 @@ def test_peers_that_trained_both_at_once_stand_under_no_heading_of_an_autoencode
         headings[name] = heading
     first = "The same task, on the split each chose: an autoencoder first"
     assert headings["`optimal`"] == headings["the origin"] == headings["sen99"] == first
-    for name in ("SWWAE", "a public repository, unnamed"):
+    for name in ("SWWAE", "a public repository, name not recorded"):
         assert headings[name].endswith("both at once")
     assert headings["FixMatch"] == "Few labels"
 
 
 def test_a_heading_without_peers_is_left_out():
     peers = read_peers() | {"few_labels": []}
-    table = make_peers_table(peers, Accuracy(0.9412, 0.94, 0.95, 3), name="optimal")
+    table = make_peers_table(peers, Accuracy(0.9412, 0.94, 0.95, 3, (0.93, 0.95)), name="optimal")
     assert "Few labels" not in {row[0] for row in table["rows"]}
 
 
@@ -131,6 +135,6 @@ def test_a_study_has_a_table_for_each_encoder_with_its_own_budgets(make_study: C
     assert study is not None
     first, second = make_study_tables(study)
     assert first["encoder"] == "origin"
-    assert first["head"] == ["arm", "400 labels a class", "all labels"]
+    assert first["head"] == ["arm", "400 labels per class", "all labels"]
     assert ["from scratch", "49.0 (48.4 to 49.6; 8)", "61.0 (60.4 to 61.6; 3)"] in first["rows"]
     assert second["rows"] == first["rows"]

@@ -13,6 +13,8 @@ from cae.config import RunConfig, dump
 from cae.presets import load_preset, override
 from cae.report.recipe import (
     acts,
+    find_followed,
+    is_of_preset,
     list_commands,
     make_changes_tables,
     make_config_tables,
@@ -178,3 +180,23 @@ def test_a_command_is_broken_before_options_and_never_within_one():
 )
 def test_values_are_written_in_words(value: object, text: str):
     assert write_value(value) == text
+
+
+def test_whose_ideas_a_recipe_has_is_found():
+    base, optimal = (dump(load_preset(name)) for name in ("base", "optimal"))
+    nothing = dict.fromkeys(("network", "target", "adjustment"), False)
+    assert find_followed([base]) == nothing
+    assert find_followed([base, optimal]) == dict.fromkeys(nothing, True)
+    # Of a pretraining alone there is no classifier.
+    masked = {"mask_ratio": 0.6, "target": "gradient_histograms"}
+    assert find_followed([{"autoencoder": masked}]) == {**nothing, "target": True}
+    # Without a mask nothing is predicted.
+    assert find_followed([{"autoencoder": {**masked, "mask_ratio": 0}}]) == nothing
+    balanced = dump(override(RunConfig(), ["classifier.class_balance=logit_adjustment"]))
+    assert find_followed([balanced])["adjustment"]
+
+
+def test_a_run_is_of_a_preset_whatever_its_seeds(make_run: Callable[..., Run]):
+    assert is_of_preset(make_run(seed=7))
+    assert not is_of_preset(make_run(lr=0.5))
+    assert not is_of_preset(make_run(data="digits"))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cae.report.phrases import TIMES
 from cae.report.run_sentences import (
     name_machine,
     name_seed,
@@ -36,7 +37,7 @@ def group(*runs: Run) -> Group:
 
 @pytest.mark.parametrize(
     ("right", "side"),
-    [(97, "above"), (70, "not to be told from"), (40, "below")],
+    [(97, "above"), (70, "indistinguishable from"), (40, "below")],
 )
 def test_the_headline_compares_the_interval_with_the_origin(make_run: Make, right: int, side: str):
     words = tell_headline(group(make_run(right=right)), ORIGIN)
@@ -56,10 +57,10 @@ def test_several_seeds_are_named_with_the_interval(make_run: Make):
 
 
 @pytest.mark.parametrize(
-    ("figure", "side"), [(0.69, "above"), (0.7, "not to be told from"), (0.73, "below")]
+    ("figure", "side"), [(0.69, "above"), (0.7, "indistinguishable from"), (0.73, "below")]
 )
 def test_a_figure_within_the_interval_cannot_be_told_from_it(figure: float, side: str):
-    assert tell_against(Accuracy(0.71, 0.7, 0.72, 1), figure) == side
+    assert tell_against(Accuracy(0.71, 0.7, 0.72, 1, (0.7, 0.72)), figure) == side
 
 
 def test_the_data_are_told_with_their_counts(make_run: Make):
@@ -114,18 +115,18 @@ def test_noise_and_masks_are_told_of(make_run: Make):
     run = set_keys(make_run(), "autoencoder", gaussian_noise_input=True)
     assert "noise of standard deviation 0.1" in tell_pretraining(run)
     set_keys(run, "autoencoder", mask_ratio=0.625, mask_patch_size=4)
-    assert "40 of the 64 squares of 4 pixels in an image (62.5%)." in tell_pretraining(run)
+    assert f"40 of the 64 squares of 4 {TIMES} 4 pixels in an image (62.5%)." in tell_pretraining(
+        run
+    )
 
 
 def test_cost_and_reconstruction_are_means_over_seeds(make_run: Make):
     one = group(make_run())
     assert tell_cost(one) == (
-        "Pretraining, fine-tuning and evaluation together took 3.1 minutes on two cores of an AMD "
-        "EPYC, in bfloat16."
+        "In all the run took 3.1 minutes on two cores of an AMD EPYC, in bfloat16."
     )
     assert tell_cost(group(make_run(seed=1), make_run(seed=2))).startswith(
-        "Each of the two runs, pretraining, fine-tuning and evaluation together, took 3.1 minutes "
-        "on average on two cores"
+        "In all each of the two runs took 3.1 minutes on average on two cores"
     )
     assert "26.6 dB and a structural similarity of 0.912" in tell_reconstruction(one)
 
@@ -135,9 +136,8 @@ def test_the_cost_of_each_machine_is_told_by_itself(make_run: Make):
     runs[2].environment["processor"] = "Intel Xeon"
     runs[2].evaluation["seconds"]["total"] *= 2
     assert tell_cost(group(*runs)) == (
-        "Pretraining, fine-tuning and evaluation together took 3.1 minutes on average on two cores "
-        "of an AMD EPYC, in bfloat16 (two runs) and 6.2 minutes on two cores of an Intel Xeon, in "
-        "bfloat16 (one run)."
+        "In all a run took 3.1 minutes on average on two cores of an AMD EPYC, in bfloat16 (two "
+        "runs) and 6.2 minutes on two cores of an Intel Xeon, in bfloat16 (one run)."
     )
 
 
@@ -159,6 +159,7 @@ def test_the_worst_class_and_the_commonest_mistake_are_named(make_run: Make):
 
 def test_what_is_shown_of_one_seed_of_several_says_which(make_run: Make):
     several = group(make_run(seed=7), make_run(seed=2))
+    several.first.scores["per_class"]["deer"]["recall"] = 0.2
     assert name_seed(several) == "seed 7"
     assert tell_classes(several).startswith("With seed 7, the class found least often")
     assert name_seed(group(make_run(seed=7))) == ""
@@ -169,7 +170,9 @@ def test_a_training_too_short_for_a_curve_is_told_in_words(make_run: Make):
     assert (
         "The autoencoder's loss was 0.5 in the first and 0.25 in the last of two epochs." in words
     )
-    assert "loss was" not in tell_training(read_training(make_run(validates=False)))
+    # Nor is there a figure of a loss on training images alone.
+    assert "last of six epochs" in tell_training(read_training(make_run(validates=False)))
+    assert "loss was 0" not in tell_training(read_training(make_run()))
     one = read_training(make_run(epochs=2))
     for history in one.histories.values():
         history["metrics"] = {"loss": [0.5]}
@@ -191,6 +194,24 @@ def test_the_hidden_share_is_told_to_its_digits(make_run: Make):
         "With 62.5% of each test image hidden, the autoencoder predicts the histograms of gradient "
         "directions there with a mean squared error of 0.597."
     )
+
+
+def test_classes_that_are_found_equally_often_have_no_first_and_last(make_run: Make):
+    told = tell_classes(group(make_run(right=73)))
+    assert told.startswith("Every class is found in 73.0% of cases.")
+
+
+def test_how_a_recipe_was_chosen_is_told_of_those_of_the_project_alone(make_run: Make):
+    run = make_run(validates=False)
+    assert "every choice was made before" in tell_data(run)
+    set_keys(run, "classifier", lr=0.123)
+    assert "are trained on, none validates." in tell_data(run)
+
+
+def test_others_are_held_against_the_wider_of_both_intervals():
+    seeds = Accuracy(0.945, 0.944, 0.947, 3, (0.941, 0.95))
+    assert tell_against(seeds, 0.943) == tell_against(seeds, 0.949) == "indistinguishable from"
+    assert tell_against(seeds, 0.94) == "above"
 
 
 def test_a_perfect_classifier_has_no_commonest_mistake(make_run: Make):
@@ -227,17 +248,10 @@ def test_peers_below_the_interval_are_counted(make_run: Make, right: int, words:
     ("rights", "words"),
     [
         ([], ""),
-        ([76], "Against `a`, `1` scores 3.0 points more; no interval overlaps that of `a`."),
-        ([73], "Against `a`, `1` is level; the interval of `1` overlaps that of `a`."),
+        ([76], "Against `a`, `1` scores 3.0 points more."),
         (
             [70, 73, 76],
-            "Against `a`, `1` scores 3.0 points less, `2` is level and `3` scores 3.0 points more; "
-            "the interval of `2` overlaps that of `a`.",
-        ),
-        (
-            [73, 73],
-            "Against `a`, `1` is level and `2` is level; the intervals of `1` and `2` overlap "
-            "that of `a`.",
+            "Against `a`, `1` scores 3.0 points less, `2` is level and `3` scores 3.0 points more.",
         ),
     ],
 )

@@ -58,9 +58,8 @@ def test_the_sentence_on_speed_names_peers_and_not_the_floor():
 
 def test_the_codes_own_share_is_told_in_the_precision_of_the_peers():
     assert (
-        "The peers compute in float32, as they do unless told otherwise. In float32 too "
-        "(`cae, float32`), which is what the code alone does, ours is 1.2 and 1.2; 2.5 and 2.5 "
-        "times theirs, in that order."
+        "The peers compute in float32, as they do unless told otherwise. With ours in float32 too "
+        "(`cae, float32`) the ratios are 1.2 and 1.2 (Keras 3) and 2.5 and 2.5 (plain PyTorch)."
     ) in tell_speed(make_speed())
     assert "hold them against `cae, float32`" in tell_precision(make_speed())
     alike = make_speed(precision="float32")

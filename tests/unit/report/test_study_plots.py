@@ -32,7 +32,7 @@ def test_each_arm_is_a_line_over_the_budgets(study: Study, tmp_path: Path, drawn
     (axes,) = drawn[-1].axes
     lines = {tuple(np.round(np.asarray(line.get_ydata(), dtype=float), 3)) for line in axes.lines}
     assert (0.53, 0.65, 0.77) in lines  # fine-tuned, masked
-    assert (0.5, 0.62, 0.74) in lines  # from scratch, whole budget
+    assert (0.5, 0.62, 0.74) in lines  # from scratch, equal computation
     assert len(axes.lines) == 5
     assert [label.get_text() for label in axes.get_xticklabels()] == ["100", "400", "all"]
     assert len(axes.collections) == 5  # the intervals
@@ -77,9 +77,9 @@ def test_differences_stand_at_their_means_coloured_by_the_side_of_zero(
     assert len(hollow) == 2  # all labels, not significant
     texts = read_texts()
     # A single encoder is not named in every row.
-    assert "fine-tuned, masked, 400 labels a class" in texts
+    assert "masked, 400 labels per class" in texts
     assert "+3.0 (+2.0 to +4.0), 8, 0.023" in texts
-    assert "points of test accuracy against training from scratch for the whole budget" in texts
+    assert "points of test accuracy against training from scratch with equal computation" in texts
 
 
 def test_differences_against_several_controls_name_them(
@@ -113,7 +113,7 @@ def test_cost_has_a_panel_for_each_budget_with_a_point_for_each_arm(
         100.0,
     }  # 10¹² operations
     assert len(points) == 5
-    assert "100 labels a class" in read_texts()
+    assert "100 labels per class" in read_texts()
     # One scale, so that heights compare.
     assert len({axes.get_ylim() for axes in drawn[-1].axes}) == 1
 

@@ -107,10 +107,25 @@ def test_the_interval_tells_the_effect(low: float | None, high: float | None, ef
     assert make_difference(gain).effect == effect
 
 
-@pytest.mark.parametrize(("p", "is_significant"), [(0.04, True), (0.05, False)])
-def test_significance_is_that_of_the_corrected_p_value(p: float, *, is_significant: bool):
-    gain = Interval(0, 0, 0, 3)
+@pytest.mark.parametrize(
+    ("p", "low", "is_significant"), [(0.04, 0.01, True), (0.05, 0.01, False), (0.04, -0.01, False)]
+)
+def test_significance_takes_the_corrected_p_value_and_the_interval(
+    p: float, low: float, *, is_significant: bool
+):
+    gain = Interval(0.02, low, 0.03, 3)
     assert make_difference(gain, p_holm=p).is_significant is is_significant
+
+
+@pytest.mark.parametrize(
+    ("values", "is_one_sided"),
+    [([0.1, 0.2], True), ([-0.1, -0.2], True), ([-0.1, 0.2], False), ([0.0, 0.2], False)],
+)
+def test_a_difference_is_one_sided_where_every_seed_points_one_way(
+    values: list[float], *, is_one_sided: bool
+):
+    row = make_difference(Interval(0.1, 0, 0.2, 2), dict(enumerate(values)))
+    assert row.is_one_sided is is_one_sided
 
 
 def test_what_p_could_be_and_what_it_was_corrected_for_is_read(make_study: Callable[..., Path]):
@@ -119,35 +134,16 @@ def test_what_p_could_be_and_what_it_was_corrected_for_is_read(make_study: Calla
     for row in study.differences:
         assert (row.over, row.comparisons) == ("labels_per_class", 3)
         assert row.least_p == row.p_holm
-        assert row.has_least_p  # as the seeds of the made-up study agree
+        assert row.is_one_sided  # as the seeds of the made-up study agree
         assert row.has_too_few_seeds is (row.labels == "all")
-
-
-@pytest.mark.parametrize(
-    ("values", "p_holm", "has_least"),
-    [
-        ([0.1, 0.2, 0.3], 0.25, True),
-        ([-0.1, -0.2, -0.3], 0.25, True),
-        # Another comparison of the family may have made p no lower than this one's best.
-        ([-0.1, 0.2, 0.3], 0.25, False),
-        ([0.0, 0.2, 0.3], 0.25, False),
-        ([0.1, 0.2, 0.3], 0.5, False),
-    ],
-)
-def test_p_is_the_least_only_where_every_seed_points_one_way(
-    values: list[float], p_holm: float, *, has_least: bool
-):
-    gain = Interval(0.2, 0.1, 0.3, 3)
-    row = make_difference(gain, dict(enumerate(values)), p_holm=p_holm)
-    assert row.has_least_p is has_least
 
 
 def test_arms_controls_and_budgets_have_names():
     assert name_arm("fine_tuned", "masked") == "fine-tuned, masked"
     assert name_arm("scratch", "masked") == "from scratch"
     assert name_arm("hidden_noise") == "hidden noise"
-    assert name_control("scratch_whole_budget") == "training from scratch for the whole budget"
+    assert name_control("scratch_whole_budget") == "training from scratch with equal computation"
     assert name_control("plain") == "the arm plain"
-    assert name_budgets({100: "(a)", 400: "(b)"}) == "100 (a) and 400 (b) labels a class"
-    assert name_budgets({100: "", "all": ""}) == "100 labels a class, and all labels"
+    assert name_budgets({100: "(a)", 400: "(b)"}) == "100 (a) and 400 (b) labels per class"
+    assert name_budgets({100: "", "all": ""}) == "100 and all labels per class"
     assert name_budgets({"all": "(c)"}) == "all labels (c)"

@@ -43,7 +43,7 @@ COLUMNS = [
 
 
 def describe(trial, **more) -> dict[str, Any]:
-    environment = {"threads": 2, "processor": "a"}
+    environment = {"threads": 2, "processor": "a", "precision": "float32"}
     described = {"seconds": 3.0, "epochs": 2, "flops": trial.flops}
     return {**described, "date": "2026-11-25", "environment": environment, **more}
 
@@ -211,7 +211,7 @@ def test_the_summary_holds_conditions_and_figures_as_plain_json(folder, make_cel
                 "plan": "labels",
                 "cells": [{"encoder": "origin", "labels_per_class": "all", "seeds": [0, 1]}],
                 "first_date": "2026-11-25",
-                "environment": {"threads": 2, "processor": "a"},
+                "environment": {"threads": 2, "processor": "a", "precision": "float32"},
                 "last_date": "2026-11-25",
             }
         ],

@@ -36,6 +36,7 @@ def make_row(
         "finetune_seconds": 5.0,
         "finetune_epochs": 3,
         "flops": 1e9,
+        "environment": {"processor": "AMD EPYC", "precision": "bfloat16"},
         **more,
     }
 
@@ -66,6 +67,18 @@ def test_a_cell_is_estimated_over_its_seeds():
     assert estimate["recalls"] == {"cat": pytest.approx(2.2 / 3), "dog": None}
     assert estimate["seconds_mean"] == 15.0
     assert (estimate["arm"], estimate["pretraining"]) == ("fine_tuned", "masked")
+
+
+def test_pairs_across_processors_or_precisions_are_known():
+    def place(rows: list[dict[str, Any]], *where: tuple[str, str]) -> list[dict[str, Any]]:
+        places = [{"processor": name, "precision": precision} for name, precision in where]
+        return [{**row, "environment": of} for row, of in zip(rows, places, strict=True)]
+
+    tuned = place(TUNED, ("a", "bfloat16"), ("a", "bfloat16"), ("a", "float32"))
+    scratch = place(SCRATCH, ("a", "bfloat16"), ("b", "bfloat16"), ("a", "bfloat16"))
+    (difference,) = summarise([*tuned, *scratch])["differences"]
+    assert difference["precisions"] == ["bfloat16", "bfloat16", "float32"]
+    assert difference["crossed_seeds"] == [1, 2]
 
 
 def test_a_difference_is_paired_by_seed():
