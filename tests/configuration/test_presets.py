@@ -105,6 +105,18 @@ def test_every_preset_has_the_origins_keys_first_and_none_without_effect(name):
         assert found == found | values
 
 
+@pytest.mark.parametrize("name", preset_names())
+def test_a_preset_makes_up_for_thinned_classes_only_where_there_are_some(name):
+    thinned, whole = load_preset(name), load_preset(name, is_thinned=False)
+    assert (whole.classifier.class_balance, whole.classifier.posthoc_logit_adjustment) == (
+        "none",
+        0,
+    )
+    changes = {"class_balance": "none", "posthoc_logit_adjustment": 0.0}
+    expected = thinned.classifier.model_copy(update=changes)
+    assert whole == thinned.model_copy(update={"classifier": expected})
+
+
 def test_the_presets_are_found():
     assert {"base", "quick"} <= set(preset_names())
     assert list(preset_names()) == sorted(preset_names())

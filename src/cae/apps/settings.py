@@ -11,6 +11,7 @@ import cae
 from cae.apps.progress import Loading
 from cae.apps.screen import tell_loudly
 from cae.config import dump, parse_section
+from cae.data.splits import find_thinned_classes
 from cae.errors import ConfigError
 from cae.presets import split_setting
 from cae.run_folder import require_run_name
@@ -101,24 +102,29 @@ def make_plan(request: Request) -> Plan:
     preset = request.preset or (_DIGITS_PRESET if dataset.source == "digits" else _DEFAULT_PRESET)
     if preset in refused:
         raise refused[preset]
+    config = configs[preset]
+    if not find_thinned_classes(dataset, config.data):
+        config = read_config(request, preset, is_thinned=False)
     out = request.out or RUNS / f"{dataset.source}-{preset}{request.out_ending}"
     return Plan(
-        config=configs[preset],
+        config=config,
         dataset=dataset,
         folder=cae.RunFolder(out, request.name or preset),
         runtime=runtime,
     )
 
 
-def read_config(request: Request, preset: str) -> cae.RunConfig:
-    """Return `preset` with the request's seed and settings applied.
+def read_config(request: Request, preset: str, *, is_thinned: bool = True) -> cae.RunConfig:
+    """Return `preset`, for data whose classes are thinned or not, with seed and settings applied.
 
     Raises:
         ConfigError: there is no such preset, or a setting is unknown, not allowed or of a section
             that the command does not use.
     """
     seed = [] if request.seed is None else [f"seed={request.seed}"]
-    config = cae.override(cae.load_preset(preset), [*request.fixed, *seed, *request.settings])
+    config = cae.override(
+        cae.load_preset(preset, is_thinned=is_thinned), [*request.fixed, *seed, *request.settings]
+    )
     if cae.override(config, request.fixed) != config:
         raise ConfigError(
             f"--set: cae {request.command} as asked for needs {', '.join(request.fixed)}; leave "

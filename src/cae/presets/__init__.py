@@ -39,15 +39,29 @@ def preset_names() -> tuple[str, ...]:
     return tuple(sorted(name[len(stem) : -len(".json")] for name in names if name.startswith(stem)))
 
 
-def load_preset(name: str) -> RunConfig:
+# What makes up for classes that are scarcer in training than where they are predicted.
+_FOR_THINNED = ("class_balance", "posthoc_logit_adjustment")
+
+
+def load_preset(name: str, *, is_thinned: bool = True) -> RunConfig:
     """Return the preset called `name`.
+
+    Args:
+        name: one of `preset_names`.
+        is_thinned: whether training images of some classes are removed, as of CIFAR-10; where they
+            are not, classes are as frequent in training as elsewhere, and the keys that make up
+            for the removal are left at their defaults.
 
     Raises:
         ConfigError: there is no such preset; the message lists those there are.
     """
     if name not in preset_names():
         raise ConfigError(f"no preset {name!r}{suggest(name, preset_names())}")
-    return parse_section(RunConfig, _read_preset(name), place=f"preset {name}")
+    values = _read_preset(name)
+    if not is_thinned:
+        kept = values["classifier"].keys() - set(_FOR_THINNED)
+        values["classifier"] = {key: values["classifier"][key] for key in kept}
+    return parse_section(RunConfig, values, place=f"preset {name}")
 
 
 def preset_keys(name: str) -> dict[str, tuple[str, ...]]:

@@ -14,6 +14,8 @@ from cae.report.phrases import TIMES
 # Of `encoder.blocks.0.units.1.conv`, the part is `encoder.blocks.0`.
 _NUMBERED = re.compile(r"^(\w+\.\w+\.\d+)(\.|$)")
 _CALL = re.compile(r"^(\w+)\((.*)\)$")
+# Of the residual encoder and its decoder: a path past all blocks.
+_BESIDE = "linear"
 Size = tuple[int, int]
 
 _WORDS = {
@@ -54,7 +56,8 @@ def make_parts(
     """Return the parts of `stage` ("encoder", "decoder" or "head") of a model, in order.
 
     Sizes are followed through convolutions, pools and the rearranging of pixels into channels;
-    where they cannot be followed, the parts from there on have none.
+    where they cannot be followed, the parts from there on have none. A linear path past all others
+    is told of in the last part.
 
     Args:
         layers: a model's layers, each with name, layer (as PyTorch writes it) and parameters.
@@ -66,6 +69,7 @@ def make_parts(
     for layer in layers:
         if layer["name"].partition(".")[0] == stage:
             grouped.setdefault(_name_part(layer["name"]), []).append(layer)
+    beside = grouped.pop(f"{stage}.{_BESIDE}", None)
     parts: list[Part] = []
     for name, members in grouped.items():
         words: Counter[str] = Counter()
@@ -87,6 +91,11 @@ def make_parts(
         else:
             part = Part(name, told, width, size, parameters)
         parts.append(part)
+    if beside and parts:  # From what goes in to what comes out, where it is added.
+        last = parts.pop()
+        more = sum(member["parameters"] for member in beside)
+        layers = (*last.layers, "+ linear path")
+        parts.append(replace(last, layers=layers, parameters=last.parameters + more))
     return parts
 
 

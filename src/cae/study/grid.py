@@ -124,7 +124,9 @@ class _Maker:
         self._dataset, train = dataset, make_splits(dataset, _make_data(None, seed=0)).train
         self._class_counts, self._images = train.class_counts(), len(train)
         self._pretraining_images = self._images + _count_unlabelled(dataset)
-        epochs = choice.pretrain_epochs or self._schedule.pretrain_epochs
+        epochs = choice.pretrain_epochs or self._schedule.choose_pretrain_epochs(
+            self._pretraining_images
+        )
         plain = set_epochs(self._recipe.autoencoder, epochs)
         self._pretraining_flops = count_pretraining(plain, images=self._pretraining_images)
         self._pretrainings: dict[str, tuple[AutoencoderConfig, float]] = {}
@@ -188,7 +190,8 @@ class _Maker:
         return config, flops
 
     def _make_classifier(self, arm: Arm, budget: int | None, seed: int) -> ClassifierConfig:
-        lesson = self._schedule.choose_lesson(budget)
+        images_per_class = int(self._class_counts.mean())
+        lesson = self._schedule.choose_lesson(budget, images_per_class=images_per_class)
         batch_size = self._recipe.classifier.batch_size
         settings = map(split_setting, self._choice.settings)
         if not {("", "batch_size"), ("classifier", "batch_size")} & set(settings):

@@ -14,6 +14,11 @@ from cae.wording import show, suggest
 Config = TypeVar("Config", AutoencoderConfig, ClassifierConfig)
 
 
+_CIFAR10_IMAGES = 33_150  # to train on, of the origin's split
+_MANY_LABELS = 1_000
+_MOST_PRETRAIN_EPOCHS = 400
+
+
 @dataclass(frozen=True, slots=True)
 class Lesson:
     """How a classifier is trained at some number of labels; no batch size: the recipe's."""
@@ -30,15 +35,29 @@ class Schedule:
         pretrain_epochs: of the plain autoencoder. The other pretrainings get as many epochs as
             cost the same computation.
         lessons: by the least number of labels per class that they are for; under None all labels.
+        images: how many the epochs of pretraining are for.
     """
 
     pretrain_epochs: int
     lessons: Mapping[int | None, Lesson]
+    images: int = _CIFAR10_IMAGES
 
-    def choose_lesson(self, labels_per_class: int | None) -> Lesson:
-        """Return the lesson for a budget: that of the nearest number below it, or the smallest."""
+    def choose_pretrain_epochs(self, images: int) -> int:
+        """Return the epochs that make as many steps of fewer images, if not too many of them."""
+        enough = min(round(self.pretrain_epochs * self.images / images), _MOST_PRETRAIN_EPOCHS)
+        return max(self.pretrain_epochs, enough)
+
+    def choose_lesson(self, labels_per_class: int | None, *, images_per_class: int) -> Lesson:
+        """Return the lesson for a budget: that of the nearest number below it, or the smallest.
+
+        Args:
+            labels_per_class: None: all. Of a small data set all labels are few.
+            images_per_class: that are labelled in all, on average.
+        """
         if labels_per_class is None:
-            return self.lessons[None]
+            if images_per_class >= _MANY_LABELS or len(self.lessons) == 1:
+                return self.lessons[None]
+            labels_per_class = images_per_class
         numbers = sorted(number for number in self.lessons if number is not None)
         below = [number for number in numbers if number <= labels_per_class] or numbers[:1]
         return self.lessons[below[-1] if below else None]
@@ -77,7 +96,7 @@ _SCHEDULES: dict[tuple[str, str, str], Schedule] = {
     # The origin's own epochs.
     ("gpu", "origin", "origin"): Schedule(50, {None: Lesson(20)}),
 }
-_DIGITS = Schedule(4, {None: Lesson(8)})
+_DIGITS = Schedule(4, {None: Lesson(8)}, images=0)
 SCHEDULES = ("two-cores", "gpu")
 ENCODERS = ("origin", "optimal")
 
@@ -88,11 +107,11 @@ _SHORT_ORIGIN = (
     "classifier.lr=0.003",
     "classifier.lr_schedule=one_cycle",
     "classifier.dropout=true",
-    "classifier.class_weights=true",
     "classifier.freeze_encoder=false",
     "classifier.augmentation_rotation_degrees=0",
     "classifier.augmentation_zoom=0",
 )
+_FOR_THINNED = ("classifier.class_weights=true",)
 # What is hidden from the origin's encoder; chosen on validation images (benchmarks/LOG.md).
 _ORIGIN_MASK: dict[str, Any] = {
     "mask_ratio": 0.6,
@@ -138,12 +157,16 @@ def make_recipe(encoder: str, *, plan: str, source: str, settings: Sequence[str]
     Raises:
         ConfigError: a setting that cannot be used, or of the data.
     """
+    is_thinned = source == "cifar10"
     if encoder == "optimal":
-        config = load_preset("optimal")
+        config = load_preset("optimal", is_thinned=is_thinned)
     elif source == "digits":
         config = load_preset("digits")
+    elif plan == "labels":
+        for_thinned = _FOR_THINNED if is_thinned else ()
+        config = override(load_preset("base"), [*_SHORT_ORIGIN, *for_thinned])
     else:
-        config = override(load_preset("base"), _SHORT_ORIGIN if plan == "labels" else ())
+        config = load_preset("base")
     for setting in settings:
         section, key = split_setting(setting)
         if section != "data" and key in _OWN_OPTIONS:

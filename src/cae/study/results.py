@@ -15,6 +15,7 @@ from cae.files import read_sealed_json, write_json, write_sealed_json, write_tex
 from cae.run_folder import StudyFolder
 from cae.study.plan import PLANS
 from cae.study.recipes import ENCODERS
+from cae.study.shared_recipe import describe_shared_recipe, tell_other_recipe
 from cae.study.summary import RECALL, summarise
 from cae.study.trials import NO_PRETRAINING, Cell
 
@@ -40,13 +41,15 @@ def enter_grid(folder: StudyFolder, cells: Sequence[Cell], *, command: str) -> N
     and the trials of several folders may be put into one.
 
     Raises:
-        ConfigError: the folder holds another trial in one of the cells, or other data.
+        ConfigError: the folder holds another trial in one of the cells, other data, or trials
+            whose recipe differs in more than a study varies.
         CheckpointError: what it holds is damaged, or the grid cannot be written.
     """
     described = [cell.describe() for cell in cells]
-    source = cells[0].trial.source
-    there = {_name_cell(cell): cell["key"] for grid in read_grids(folder) for cell in grid["cells"]}
-    sources = {str(grid["data"]) for grid in read_grids(folder)} - {source}
+    source, recipe = cells[0].trial.source, describe_shared_recipe(cells)
+    grids = read_grids(folder)
+    there = {_name_cell(cell): cell["key"] for grid in grids for cell in grid["cells"]}
+    sources = {str(grid["data"]) for grid in grids} - {source}
     other = [cell for cell in described if there.get(_name_cell(cell), cell["key"]) != cell["key"]]
     if sources or other:
         what = (
@@ -58,11 +61,25 @@ def enter_grid(folder: StudyFolder, cells: Sequence[Cell], *, command: str) -> N
         raise ConfigError(
             f"{folder.root}: holds {what}; a study has one recipe: give another --out"
         )
+    _require_same_recipe(folder, grids, recipe)
     grid = {"data": source, "cells": described}
     text = json.dumps(grid, sort_keys=True, separators=(",", ":"))
     path = folder.grid(hashlib.sha256(text.encode()).hexdigest()[:16])
     if not path.exists():
-        write_sealed_json(path, {**grid, "command": command, "date": _today()})
+        write_sealed_json(path, {**grid, "recipe": recipe, "command": command, "date": _today()})
+
+
+def _require_same_recipe(
+    folder: StudyFolder, grids: Sequence[Mapping[str, Any]], recipe: Mapping[str, Any]
+) -> None:
+    """Refuse trials that would be told together with others of another recipe."""
+    for grid in grids:
+        # Older grids have none.
+        if differences := tell_other_recipe(grid.get("recipe", {}), recipe):
+            raise ConfigError(
+                f"{folder.root}: holds trials of another recipe ({differences}); a study has one, "
+                "for its differences to be those of its arms: give another --out"
+            )
 
 
 def read_grids(folder: StudyFolder) -> list[dict[str, Any]]:
@@ -79,8 +96,19 @@ def read_rows(folder: StudyFolder) -> list[Row]:
 
     Raises:
         CheckpointError: a file of a trial is damaged.
+        ConfigError: the grids are of several studies, put into one folder.
     """
-    cells = {_name_cell(cell): cell for grid in read_grids(folder) for cell in grid["cells"]}
+    grids = read_grids(folder)
+    cells: dict[str, Mapping[str, Any]] = {}
+    for place, grid in enumerate(grids):
+        _require_same_recipe(folder, grids[:place], grid.get("recipe", {}))
+        for cell in grid["cells"]:
+            name = _name_cell(cell)
+            if cells.setdefault(name, cell)["key"] != cell["key"]:
+                raise ConfigError(
+                    f"{folder.root}: its grids have two trials for {name}, {cells[name]['key']} "
+                    f"and {cell['key']}; a study has one recipe: take the trials of one of them out"
+                )
     rows = (_read_row(folder, cell) for cell in cells.values())
     return sorted((row for row in rows if row is not None), key=_order)
 

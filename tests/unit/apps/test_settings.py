@@ -58,6 +58,18 @@ def test_cifar10_gets_the_quick_preset(cifar10_folder: Path):
     assert (plan.folder.root, plan.folder.name) == (Path("runs/cifar10-quick"), "quick")
 
 
+def test_only_thinned_classes_are_made_up_for(tmp_path: Path):
+    def plan(*settings: str) -> cae.ClassifierConfig:
+        request = replace(REQUEST, preset="quick", settings=settings)
+        return make_plan(request).config.classifier
+
+    thinned, whole = plan(), plan("remove_fraction=0")
+    assert (thinned.class_balance, thinned.posthoc_logit_adjustment) == ("sampling", 1)
+    assert (whole.class_balance, whole.posthoc_logit_adjustment) == ("none", 0)
+    asked = plan("remove_fraction=0", "class_balance=sampling")
+    assert asked.class_balance == "sampling"
+
+
 def test_the_seed_is_that_of_every_section_and_a_setting_can_refine_it():
     config = read_config(replace(REQUEST, seed=7, settings=["classifier.seed=8"]), "quick")
     assert (config.data.seed, config.autoencoder.seed, config.classifier.seed) == (7, 7, 8)

@@ -295,6 +295,32 @@ def test_label_smoothing_and_logit_adjustment_change_the_training_loss_as_publis
     assert plain == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("changes", "rare", "is_told"),
+    [
+        ({"class_balance": "sampling", "posthoc_logit_adjustment": 1.0}, 4, True),
+        ({"class_weights": True, "posthoc_logit_adjustment": 1.0}, 4, True),
+        # Thinned to a half, as CIFAR-10's classes are.
+        ({"class_balance": "sampling", "posthoc_logit_adjustment": 1.0}, 20, False),
+        ({"class_balance": "sampling"}, 4, False),
+        ({"posthoc_logit_adjustment": 1.0}, 4, False),
+    ],
+)
+def test_classes_that_are_balanced_twice_are_told(
+    dataset, float32, caplog, changes, rare: int, *, is_told: bool
+):
+    config = CLASSIFIER.model_copy(update=changes)
+    labels = dataset.train.labels
+    places = [*np.flatnonzero(labels == 0)[:40], *np.flatnonzero(labels == 1)[:rare]]
+    images = dataset.train.select(np.array(places))
+    stages.finetune(
+        images, dataset.train, AUTOENCODER, config, encoder_weights=None, runtime=float32
+    )
+    told = [text for text in caplog.messages if "both make up for scarce classes" in text]
+    assert bool(told) is is_told
+    assert not told or "times as many training images as another: it will hardly" in told[0]
+
+
 def test_predictions_are_adjusted_by_the_training_images_classes(dataset, float32):
     config = CLASSIFIER.model_copy(update={"posthoc_logit_adjustment": 0.5})
     images = dataset.train.select(np.flatnonzero(dataset.train.labels <= 1)[:40])

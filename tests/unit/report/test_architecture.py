@@ -123,3 +123,19 @@ def test_a_whitened_encoder_and_a_linear_head_have_the_sizes_that_they_compute()
     assert [part.size for part in blocks] == [(15, 15), (7, 7), (3, 3)]
     head = make_parts(layers, stage="head", size=(3, 3), width=16)
     assert [part.layers for part in head if part.width == 10] == [("dense",)]
+
+
+def test_a_linear_path_past_all_blocks_is_no_block_before_them():
+    model = make_autoencoder(cae.load_preset("sharp").autoencoder)
+    layers = describe_layers(model)
+    encoder = make_parts(layers, stage="encoder", size=(32, 32), width=3)
+    decoder = make_parts(layers, stage="decoder", size=encoder[-1].size, width=encoder[-1].width)
+    assert [part.size for part in encoder] == [(16, 16), (8, 8), (8, 8)]
+    assert decoder[-1].size == (16, 16)  # and spread out into the image's, twice as large
+    for parts in (encoder, decoder):
+        assert [part.layers[-1] == "+ linear path" for part in parts] == [
+            *[False] * (len(parts) - 1),
+            True,
+        ]
+    counted = sum(part.parameters for part in (*encoder, *decoder))
+    assert counted == sum(layer["parameters"] for layer in layers)

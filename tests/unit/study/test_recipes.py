@@ -83,7 +83,7 @@ def test_what_a_study_has_options_for_is_no_setting(setting: str):
 )
 def test_a_budget_gets_the_lesson_of_the_nearest_number_below_it(labels, epochs):
     schedule = Schedule(1, {10: Lesson(30), 100: Lesson(20), None: Lesson(5)})
-    assert schedule.choose_lesson(labels).epochs == epochs
+    assert schedule.choose_lesson(labels, images_per_class=3_000).epochs == epochs
 
 
 def test_there_is_a_schedule_for_every_plan_and_encoder():
@@ -91,7 +91,7 @@ def test_there_is_a_schedule_for_every_plan_and_encoder():
         for encoder in ENCODERS:
             schedule = choose_schedule(name, plan="labels", encoder=encoder, source="cifar10")
             for budget in PLANS["labels"].whole_budgets:
-                assert schedule.choose_lesson(budget).epochs > 0
+                assert schedule.choose_lesson(budget, images_per_class=3_000).epochs > 0
         assert choose_schedule(name, plan="origin", encoder="origin", source="cifar10")
     with pytest.raises(ConfigError, match="--schedule gpus: unknown; did you mean 'gpu'"):
         choose_schedule("gpus", plan="labels", encoder="origin", source="cifar10")
@@ -100,7 +100,36 @@ def test_there_is_a_schedule_for_every_plan_and_encoder():
 def test_on_a_gpu_the_origin_s_own_epochs_are_trained():
     schedule = choose_schedule("gpu", plan="origin", encoder="origin", source="cifar10")
     assert schedule.pretrain_epochs == AutoencoderConfig().epochs == 50
-    assert schedule.choose_lesson(None).epochs == 20
+    assert schedule.choose_lesson(None, images_per_class=3_000).epochs == 20
+
+
+def test_all_labels_of_a_small_data_set_are_few():
+    schedule = Schedule(6, {10: Lesson(150), 100: Lesson(60), None: Lesson(8)})
+    found = [schedule.choose_lesson(None, images_per_class=n).epochs for n in (5, 25, 999, 1_000)]
+    assert found == [150, 150, 60, 8]
+
+
+@pytest.mark.parametrize(
+    ("images", "epochs"), [(33_150, 6), (100_000, 6), (16_575, 12), (120, 400)]
+)
+def test_fewer_images_are_pretrained_on_for_as_many_steps(images: int, epochs: int):
+    assert Schedule(6, {None: Lesson(8)}).choose_pretrain_epochs(images) == epochs
+
+
+def test_the_digits_keep_their_short_trainings():
+    schedule = choose_schedule("two-cores", plan="labels", encoder="origin", source="digits")
+    assert schedule.choose_pretrain_epochs(1_000) == 4
+    assert schedule.choose_lesson(None, images_per_class=100).epochs == 8
+
+
+def test_classes_that_are_not_thinned_are_not_weighted():
+    found = {
+        source: make_recipe("origin", plan="labels", source=source).classifier.class_weights
+        for source in ("cifar10", "flowers-0123abcd")
+    }
+    assert found == {"cifar10": True, "flowers-0123abcd": False}
+    optimal = make_recipe("optimal", plan="labels", source="flowers-0123abcd").classifier
+    assert (optimal.class_balance, optimal.posthoc_logit_adjustment) == ("none", 0)
 
 
 def test_more_epochs_keep_the_share_of_those_with_small_images():

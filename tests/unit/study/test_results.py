@@ -18,6 +18,7 @@ from cae.errors import CheckpointError, ConfigError
 from cae.files import read_json, read_sealed_json, write_sealed_json
 from cae.run_folder import StudyFolder
 from cae.study.results import enter_grid, read_grids, read_rows, write_results
+from cae.study.trials import Cell
 
 COLUMNS = [
     "plan",
@@ -186,6 +187,46 @@ def test_another_trial_in_the_same_cell_is_refused(folder, make_cells):
     with pytest.raises(ConfigError, match=r"1 of this grid's 1 cells trained with other .*--out"):
         enter_grid(folder, make_cells(2, epochs=5)[:1], command="cae study")
     assert len(read_grids(folder)) == 1
+
+
+def change_classifier(cell: Cell, **changes: Any) -> Cell:
+    assert cell.trial.classifier is not None
+    classifier = cell.trial.classifier.model_copy(update=changes)
+    return replace(cell, trial=replace(cell.trial, classifier=classifier))
+
+
+def test_trials_of_another_recipe_are_refused_whatever_their_cells(folder, make_cells):
+    cells = make_cells(2)
+    mine = [cell for cell in cells if cell.seed == 0]
+    enter_grid(folder, mine, command="cae study --seeds 1")
+    others = [cell for cell in cells if cell.seed == 1]
+    for key, value in (("lr", 0.5), ("optimizer", "sgd")):
+        other = [change_classifier(cell, **{key: value}) for cell in others]
+        with pytest.raises(ConfigError, match=rf"another recipe .*{key} is .*--out"):
+            enter_grid(folder, other, command="cae study")
+    # One arm alone with another length, too.
+    longer = [change_classifier(others[0], epochs=99), *others[1:]]
+    with pytest.raises(ConfigError, match=r"epochs is .* there and 99 now"):
+        enter_grid(folder, longer, command="cae study")
+    enter_grid(folder, others, command="cae study")
+    assert len(read_grids(folder)) == 2
+
+
+def test_folders_of_different_studies_cannot_be_put_into_one(folder, make_cells, tmp_path: Path):
+    cells = make_cells(1)
+    enter_grid(folder, cells, command="cae study")
+    other = StudyFolder(tmp_path / "other")
+    enter_grid(other, [change_classifier(cell, lr=0.5) for cell in cells], command="cae study")
+    (path,) = other.find_grids()
+    (folder.root / "trials" / path.name).write_bytes(path.read_bytes())
+    with pytest.raises(ConfigError, match=r"another recipe|two trials"):
+        read_rows(folder)
+    # Grids of before the recipe was written down are known by their trials' keys.
+    for each in folder.find_grids():
+        grid = read_sealed_json(each)
+        write_sealed_json(each, {key: grid[key] for key in grid.keys() - {"recipe", "sha256"}})
+    with pytest.raises(ConfigError, match=r"two trials for labels/.*one recipe"):
+        read_rows(folder)
 
 
 def test_other_data_are_refused(folder, make_cells):
