@@ -94,8 +94,8 @@ def make_parts(
     if beside and parts:  # From what goes in to what comes out, where it is added.
         last = parts.pop()
         more = sum(member["parameters"] for member in beside)
-        layers = (*last.layers, "+ linear path")
-        parts.append(replace(last, layers=layers, parameters=last.parameters + more))
+        all_layers = (*last.layers, "+ linear path")
+        parts.append(replace(last, layers=all_layers, parameters=last.parameters + more))
     return parts
 
 
