@@ -13,12 +13,8 @@ from rich.text import Text
 
 from cae.apps.screen import write_duration
 from cae.report.names import name_data
+from cae.report.sources import read_peers
 from cae.run_folder import RunFolder
-
-# The origin's published figures on the test set (November 2019): one run on a Tesla K80.
-ORIGIN_ACCURACY = 0.71
-ORIGIN_MACRO_F1 = 0.71
-ORIGIN_RECALL = {"bird": 0.54, "deer": 0.61, "truck": 0.65}
 
 _SHOWN_CLASSES = 3
 
@@ -41,6 +37,7 @@ def make_results_table(evaluation: Mapping[str, Any]) -> RenderableType:
     scores, quality = evaluation["test"]["classifier"], evaluation["test"]["autoencoder"]
     seconds, thinned = evaluation["seconds"], evaluation["thinned_classes"]
     has_origin = data == "cifar10"
+    theirs = read_peers()["origin"]["figure"]
     table = _make_table()
     table.add_column()
     table.add_column("this run", justify="right")
@@ -56,11 +53,11 @@ def make_results_table(evaluation: Mapping[str, Any]) -> RenderableType:
 
     low, high = scores["accuracy_interval"]
     accuracy = f"{scores['accuracy']:.1%}"
-    add("accuracy", accuracy, interval=f"{low:.1%} to {high:.1%}", origin=ORIGIN_ACCURACY)
-    add("macro F1", f"{scores['macro_f1']:.1%}", origin=ORIGIN_MACRO_F1)
+    add("accuracy", accuracy, interval=f"{low:.1%} to {high:.1%}", origin=theirs["test_accuracy"])
+    add("macro F1", f"{scores['macro_f1']:.1%}", origin=theirs["macro_f1"])
     for name in thinned:
         recall = _write_share(scores["per_class"][name]["recall"])
-        add(f"recall of {name} (thinned)", recall, origin=ORIGIN_RECALL.get(name))
+        add(f"recall of {name} (thinned)", recall, origin=theirs["recall"].get(name))
     table.add_section()
     for label, value in _list_reconstruction(quality):
         add(label, value)

@@ -17,7 +17,7 @@ from cae.pipeline.kept import KEEPING, Keeping
 from cae.run_folder import StudyFolder
 from cae.runtime.device import Runtime
 from cae.study.results import enter_grid, write_results
-from cae.study.training import is_finished, run_trial
+from cae.study.training import is_finished, run_trial, tidy_up
 from cae.study.trials import Cell, Trial
 from cae.training.progress import Progress, SilentProgress
 
@@ -140,9 +140,10 @@ def run_study(
     progress = progress or SilentStudy()
     folder.make()
     enter_grid(folder, cells, command=command)
+    tidy_up(_list_trials(cells), folder)
     waves = list(make_waves(cells, folder, at_once=workers.jobs > 1))
     trials = [trial for wave in waves for trial in wave]
-    progress.study_started(trials, finished=_count_trials(cells) - len(trials))
+    progress.study_started(trials, finished=len(_list_trials(cells)) - len(trials))
     outcomes: dict[str, Outcome] = {}
     write_results(folder)
     for wave in waves:
@@ -292,8 +293,8 @@ def _look_again(trial: Trial, outcome: Outcome, folder: StudyFolder) -> Outcome:
     return outcome
 
 
-def _count_trials(cells: Iterable[Cell]) -> int:
-    """Return how many trials a grid has, pretrainings included, each once."""
+def _list_trials(cells: Iterable[Cell]) -> list[Trial]:
+    """Return the trials of a grid, pretrainings included, each once."""
     trials = [cell.trial for cell in cells]
     before = [trial.pretraining for trial in trials if trial.pretraining is not None]
-    return len({trial.key for trial in (*trials, *before)})
+    return list({trial.key: trial for trial in (*before, *trials)}.values())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -12,13 +13,14 @@ from cae.config import AutoencoderConfig, dump
 from cae.data.batches import EVALUATION_BATCH_SIZE, Batches
 from cae.data.images import Dataset, ImageSet, Splits
 from cae.data.splits import make_splits
+from cae.errors import OccupiedError
 from cae.evaluation.metrics import evaluate_classification
 from cae.evaluation.predict import predict_probabilities
 from cae.files import read_sealed_json, remove, write_sealed_json
 from cae.models.autoencoder import Autoencoder
 from cae.models.classifier import Classifier
 from cae.pipeline.kept import Keeping, finetune_into, pretrain_into
-from cae.run_folder import StudyFolder
+from cae.run_folder import RunFolder, StudyFolder
 from cae.runtime.device import Runtime, describe_environment
 from cae.study.trials import Trial
 from cae.training.history import History
@@ -205,7 +207,21 @@ def _measure_reconstruction(
     return evaluate_objective(model, ReconstructionObjective(config), batches, runtime=runtime)
 
 
+def tidy_up(trials: Iterable[Trial], folder: StudyFolder) -> None:
+    """Remove the weights that processes left of finished trials, killed before they could."""
+    for trial in trials:
+        run = folder.trial(trial.key)
+        if run.model(_name_model(trial, run)).json.exists() and is_finished(trial, folder):
+            with suppress(OccupiedError), run.lock():
+                _tidy(trial, folder)
+
+
 def _tidy(trial: Trial, folder: StudyFolder) -> None:
     """Remove what nobody needs of a finished trial: all weights but a pretraining's encoder."""
     run = folder.trial(trial.key)
-    run.drop_weights(run.autoencoder if trial.classifier is None else run.classifier)
+    run.drop_weights(_name_model(trial, run))
+
+
+def _name_model(trial: Trial, run: RunFolder) -> str:
+    """Return the name of the model that a trial trains and does not keep."""
+    return run.autoencoder if trial.classifier is None else run.classifier

@@ -99,6 +99,29 @@ def test_what_is_finished_is_not_made_again(study, make_cells):
     assert study(make_cells(2)) == []
 
 
+def test_weights_that_a_kill_left_of_finished_trials_are_removed(
+    study, folder, make_cells, monkeypatch
+):
+    cells = make_cells(1)
+    with monkeypatch.context() as patch:
+        patch.setattr("cae.study.training._tidy", lambda trial, folder: None)
+        study(cells)
+    pretraining = cells[1].trial.pretraining
+    assert len(list(folder.root.rglob("*.safetensors"))) > 1
+    # Another process is at work on one of them: its own affair.
+    busy = folder.trial(cells[0].trial.key).root.resolve() / ".lock"
+    with FileLock(busy, is_singleton=False):
+        study(cells)
+    assert {path.parent.parent.name for path in folder.root.rglob("*.safetensors")} == {
+        pretraining.key,
+        cells[0].trial.key,
+    }
+    study(cells)
+    (left,) = folder.root.rglob("*.safetensors")
+    assert left.name.startswith("encoder")
+    assert left.parent.parent.name == pretraining.key
+
+
 def test_a_trial_that_fails_does_not_end_the_study_and_is_tried_again(
     study, folder, make_cells, make_trial
 ):
