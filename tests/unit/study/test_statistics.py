@@ -93,6 +93,26 @@ def test_the_p_value_is_that_of_all_signs_written_out():
         assert compute_sign_flip_p(values.tolist()) == pytest.approx(share)
 
 
+def test_sums_that_are_equal_but_for_rounding_are_tied():
+    """Accuracies of 10,000 images as they are stored; the reference counts in whole images."""
+    random = np.random.default_rng(7)
+    wholes = [np.array([22, 10, 6, 24, -6, 20, 2]), *random.integers(-30, 31, size=(60, 7))]
+    for whole in wholes:
+        sums = [np.sum(whole * signs) for signs in itertools.product((1, -1), repeat=7)]
+        tails = np.mean(sums >= whole.sum()), np.mean(sums <= whole.sum())
+        before = random.integers(5_000, 9_000, size=7)
+        found = [after / 1e4 - old / 1e4 for after, old in zip(before + whole, before, strict=True)]
+        assert compute_sign_flip_p(found) == min(2 * min(tails), 1)
+    assert compute_sign_flip_p([each / 1e4 for each in (22, 10, 6, 24, -6, 20, 2)]) == 0.0625
+
+
+def test_ties_among_drawn_signs_are_counted_too():
+    """With 17 differences of one size, the number of those turned around is binomial."""
+    values = [0.6 - 0.5, 0.7 - 0.6, 0.8 - 0.7, 0.9 - 0.8] * 4 + [0.5 - 0.6]
+    expected = 2 * stats.binom.cdf(1, 17, 0.5)
+    assert compute_sign_flip_p(values) == pytest.approx(expected, abs=2e-4)
+
+
 def test_many_pairs_have_a_p_value_too():
     values = np.random.default_rng(6).normal(0.1, 1, 200).tolist()
     found = compute_sign_flip_p(values)
