@@ -17,7 +17,8 @@ from cae.errors import CheckpointError, ConfigError
 from cae.files import read_sealed_json, write_sealed_json
 from cae.models.autoencoder import Autoencoder
 from cae.models.classifier import Classifier
-from cae.pipeline.stages import SILENT, finetune, pretrain, require_fitting
+from cae.pipeline.requirements import require_finetunable, require_pretrainable
+from cae.pipeline.stages import SILENT, finetune, pretrain
 from cae.run_folder import RunFolder
 from cae.runtime.device import Runtime, describe_environment
 from cae.training.finished import find_autoencoder, find_classifier, identify
@@ -74,7 +75,8 @@ def pretrain_into(
         StoppedError: `keeping.stop_requested` returned true; the state is saved.
         CaeError: see also `cae.pretrain`.
     """
-    require_fitting(config, splits.train, splits.val, section="autoencoder")
+    # Refused before `fresh` drops what is there.
+    require_pretrainable(config, splits.train, splits.val)
     about = describe_images(splits)
 
     def train(checkpoints: Checkpoints) -> Trained[Autoencoder]:
@@ -129,7 +131,9 @@ def finetune_into(
     Raises:
         CaeError: as `pretrain_into` and `cae.finetune`.
     """
-    require_fitting(config, splits.labelled, splits.val, section="classifier")
+    require_finetunable(
+        autoencoder_config, config, splits.labelled, splits.val, encoder_weights=encoder_weights
+    )
     about = describe_labelled(splits, encoder_sha256)
 
     def train(checkpoints: Checkpoints) -> Trained[Classifier]:

@@ -36,7 +36,8 @@ from cae.pipeline.kept import (
     require_no_other_training,
     start_over,
 )
-from cae.pipeline.stages import SILENT, require_fitting
+from cae.pipeline.requirements import require_finetunable, require_pretrainable
+from cae.pipeline.stages import SILENT
 from cae.run_folder import RunFolder
 from cae.runtime.device import Runtime
 from cae.training.progress import Progress
@@ -97,8 +98,8 @@ def run(
     folder = RunFolder(out, name)
     splits = make_splits(dataset, config.data)
     # What will be refused is refused before anything is written or dropped.
-    require_fitting(config.autoencoder, splits.train, splits.val, section="autoencoder")
-    require_fitting(config.classifier, splits.labelled, splits.val, section="classifier")
+    require_pretrainable(config.autoencoder, splits.train, splits.val)
+    require_finetunable(config.autoencoder, config.classifier, splits.labelled, splits.val)
     about = describe_splits(splits)
     description = describe_run(config, source=splits.source, name=name)
     with folder.lock():

@@ -14,11 +14,11 @@ from cae.config import AutoencoderConfig, ClassifierConfig, find_ineffective_key
 from cae.data.augment import make_augmentation
 from cae.data.batches import EVALUATION_BATCH_SIZE, Batches, LowResolution
 from cae.data.images import ImageSet
-from cae.errors import ConfigError, DataError
 from cae.evaluation.predict import encode
 from cae.models.autoencoder import Autoencoder, make_autoencoder
 from cae.models.classifier import Classifier, make_classifier
 from cae.models.encoder import Encoder
+from cae.pipeline.requirements import require_finetunable, require_pretrainable
 from cae.runtime.device import Runtime
 from cae.training.objectives import (
     ClassificationObjective,
@@ -65,7 +65,8 @@ def pretrain(
         DataError: there is only one image, and batch norm needs two.
         DivergedError, StoppedError, CheckpointError: see `cae.training.trainer.fit`.
     """
-    _prepare(config, train, val, section="autoencoder")
+    require_pretrainable(config, train, val)
+    _tell_ineffective(config, section="autoencoder")
     model = make_autoencoder(config)
     if model.encoder.begins_from_images:
         model.begin_from(take_images(train))
@@ -129,14 +130,9 @@ def finetune(
         CheckpointError: `encoder_weights` do not fit the encoder.
         DivergedError, StoppedError: see `cae.training.trainer.fit`.
     """
-    _prepare(config, train, val, section="classifier")
-    if train.labels is None or (val is not None and val.labels is None):
-        raise DataError(f"{train.name}: training a classifier needs labels")
-    if val is not None and train.class_names != val.class_names:
-        raise DataError(
-            f"{val.name}: its classes {list(val.class_names)} are not those of {train.name}, "
-            f"{list(train.class_names)}"
-        )
+    require_finetunable(autoencoder_config, config, train, val, encoder_weights=encoder_weights)
+    assert train.labels is not None
+    _tell_ineffective(config, section="classifier")
     num_classes = len(train.class_names)
     augmentation = make_augmentation(config)
     model = make_classifier(autoencoder_config, config, num_classes=num_classes)
@@ -236,43 +232,7 @@ def make_low_resolution(config: AutoencoderConfig | ClassifierConfig) -> LowReso
     return LowResolution(config.low_resolution_epochs, config.low_resolution_side)
 
 
-def require_fitting(
-    config: AutoencoderConfig | ClassifierConfig,
-    train: ImageSet,
-    val: ImageSet | None,
-    *,
-    section: str,
-) -> None:
-    """Refuse images that a stage, whose `section` of the configuration is `config`, cannot take.
-
-    Raises:
-        ConfigError: their shape is not the configured one.
-        DataError: there is only one, and batch norm needs two.
-    """
-    for part in (train, *([] if val is None else [val])):
-        if part.image_shape != config.image_shape:
-            raise ConfigError(
-                f"{section}.image_shape is {list(config.image_shape)}, but the images of "
-                f"{part.name} are {list(part.image_shape)} (height, width, channels); set "
-                f"image_shape={list(part.image_shape)}"
-            )
-    if len(train) == 1 and config.batch_norm:
-        raise DataError(f"{train.name}: 1 image to train on; batch_norm needs at least 2")
-
-
-def _prepare(
-    config: AutoencoderConfig | ClassifierConfig,
-    train: ImageSet,
-    val: ImageSet | None,
-    *,
-    section: str,
-) -> None:
-    if val is None and config.callbacks:
-        raise ConfigError(
-            f"{section}.callbacks: watch the loss on validation images, and there are none; set "
-            "callbacks to false, or data.val_size above 0"
-        )
-    require_fitting(config, train, val, section=section)
+def _tell_ineffective(config: AutoencoderConfig | ClassifierConfig, *, section: str) -> None:
     for sentence in find_ineffective_keys(config):
         logger.warning("%s: %s", section, sentence)
 

@@ -11,9 +11,9 @@ import pytest
 
 from cae.checkpoints.weights import read_model
 from cae.config import AutoencoderConfig, ClassifierConfig, DataConfig
-from cae.data.images import ImageSet
+from cae.data.images import ImageSet, Splits
 from cae.data.splits import make_splits
-from cae.errors import ConfigError, OccupiedError, StoppedError
+from cae.errors import CaeError, ConfigError, OccupiedError, StoppedError
 from cae.files import read_sealed_json, write_sealed_json
 from cae.pipeline.kept import Keeping, finetune_into, pretrain_into
 from cae.run_folder import RunFolder
@@ -163,11 +163,32 @@ def test_fresh_starts_over_and_replaces(bench: Bench, stage: str):
     assert [done for _, done in bench.diary.events] == [0, 0, 0]
 
 
-def test_images_that_do_not_fit_are_refused_before_fresh_drops_anything(bench: Bench):
-    bench.pretrain()
+def drop_labels(splits: Splits) -> Splits:
+    images = splits.train
+    bare = ImageSet(images.images, None, images.class_names, images.name)
+    return replace(splits, train=bare, labelled=bare)
+
+
+@pytest.mark.parametrize(
+    ("stage", "change", "keys", "alter", "message"),
+    [
+        ("pretrain", {"image_shape": (16, 16, 3)}, {}, None, "image_shape"),
+        ("pretrain", {"callbacks": True}, {}, lambda of: replace(of, val=None), "there are none"),
+        ("finetune", {"image_shape": (16, 16, 3)}, {}, None, "image_shape"),
+        ("finetune", {"callbacks": True}, {}, lambda of: replace(of, val=None), "there are none"),
+        ("finetune", {}, {"encoder_weights": {}}, None, "encoder weights: .* is missing"),
+        ("finetune", {}, {}, drop_labels, "needs labels"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_before_fresh_drops_anything(
+    bench: Bench, stage, change, keys, alter, message
+):
+    getattr(bench, stage)()
     before = bench.read()
-    with pytest.raises(ConfigError, match="image_shape"):
-        bench.pretrain(fresh=True, change={"image_shape": (16, 16, 3)})
+    if alter is not None:
+        bench.splits = alter(bench.splits)
+    with pytest.raises(CaeError, match=message):
+        getattr(bench, stage)(fresh=True, change=change, **keys)
     assert bench.read() == before
 
 
