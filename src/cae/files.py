@@ -83,8 +83,12 @@ def write_bytes(path: Path, *parts: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` to `path` as UTF-8, atomically."""
-    write_bytes(path, text.encode())
+    r"""Write `text` to `path` as UTF-8, atomically.
+
+    A byte of a file's name that is no UTF-8, in Python a lone surrogate, has no UTF-8 either: it is
+    written as `\udcff`, which is JSON's way to write it too and is read back as what it was.
+    """
+    write_bytes(path, text.encode(errors="backslashreplace"))
 
 
 def write_json(path: Path, value: Any) -> None:

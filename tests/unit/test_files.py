@@ -127,6 +127,16 @@ def test_json_comes_back_as_it_was_written_and_is_readable(tmp_path):
     assert text.endswith("}\n")
 
 
+def test_names_that_are_not_utf_8_come_back_from_json_and_are_shown_in_text(tmp_path):
+    name = os.fsdecode(b"/data/gr\xc3\xb6\xff")
+    path = tmp_path / "value.json"
+    files.write_sealed_json(path, {"place": name, name: 1})
+    assert files.read_sealed_json(path) == {"place": name, name: 1}
+    assert r"grö\udcff" in path.read_text(encoding="utf-8")
+    files.write_text(path, f"{name},1\n")
+    assert path.read_bytes() == b"/data/gr\xc3\xb6\\udcff,1\n"
+
+
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
 def test_json_has_no_infinity_and_the_old_file_stays(old, number):
     with pytest.raises(ValueError, match="not JSON compliant"):
