@@ -103,8 +103,12 @@ class AutoencoderConfig(StageConfig):
     def encoding_shape(self) -> tuple[int, int, int]:
         """[height, width, filters] of an image's encoding."""
         height, width, _ = self.image_shape
+        return (*self.encode_size(height, width), self.block_filters[-1])
+
+    def encode_size(self, height: int, width: int) -> tuple[int, int]:
+        """Return height and width of the encoding of an image of that size."""
         lost, step = self.trimmed, 2**self.pools
-        return (height - lost) // step, (width - lost) // step, self.block_filters[-1]
+        return (height - lost) // step, (width - lost) // step
 
     @property
     def trimmed(self) -> int:
@@ -132,12 +136,7 @@ class AutoencoderConfig(StageConfig):
                 f"encoder halves the image {self.pools} times, so height and width must be "
                 f"multiples of {step}"
             )
-        if self.batch_norm and self.batch_size == 1 and self.encoding_shape[:2] == (1, 1):
-            raise ValueError(
-                "batch_size 1: batch_norm has nothing to normalise over where the encoding is 1x1, "
-                f"as for image_shape {list(self.image_shape)}; raise batch_size or set batch_norm "
-                "to false"
-            )
+        require_places_to_normalise(self, self, remedy="set batch_norm to false")
         require_possible_autoencoder(
             self.image_shape,
             filters=self.block_filters,
@@ -236,6 +235,34 @@ class AutoencoderConfig(StageConfig):
             raise ValueError(
                 f"target 'high_pass': images of {height}x{width} pixels ({key}) are too small for "
                 "its blur of 7x7"
+            )
+
+
+def require_places_to_normalise(
+    config: AutoencoderConfig, stage: StageConfig, *, remedy: str
+) -> None:
+    """Refuse a training of the encoder whose batches are a single place to its batch norm.
+
+    Args:
+        config: of the encoder.
+        stage: that trains it.
+        remedy: what can be done besides raising `batch_size`.
+
+    Raises:
+        ConfigError: a batch is one image, and an encoding of it 1x1.
+    """
+    if stage.batch_size > 1 or not config.batch_norm or config.encoder == "residual":
+        return
+    height, width, _ = config.image_shape
+    sizes = {f"image_shape {list(config.image_shape)}": (height, width)}
+    if stage.low_resolution_epochs:
+        side = stage.low_resolution_side
+        sizes[f"low_resolution_side {side}"] = (side, side)
+    for key, size in sizes.items():
+        if config.encode_size(*size) == (1, 1):
+            raise ConfigError(
+                "batch_size 1: the encoder's batch_norm has nothing to normalise over where the "
+                f"encoding is 1x1, as for {key}; raise batch_size, or {remedy}"
             )
 
 

@@ -10,6 +10,7 @@ from cae.config.autoencoder import (
     AutoencoderConfig,
     require_low_resolution,
     require_normed_filters,
+    require_places_to_normalise,
 )
 from cae.config.classifier import ClassifierConfig
 from cae.config.stages import Names, Section, Seed, Share
@@ -62,8 +63,8 @@ def require_matching_stages(autoencoder: AutoencoderConfig, classifier: Classifi
     """Refuse a classifier that cannot stand on this autoencoder's encoder.
 
     Raises:
-        ConfigError: the image shapes differ, or the encoder's output is too small for the
-            classifier's 2x2 pool.
+        ConfigError: the image shapes differ, the encoder's output is too small for the
+            classifier's 2x2 pool, or the classifier trains the encoder as it cannot be trained.
     """
     if autoencoder.image_shape != classifier.image_shape:
         raise ConfigError(
@@ -78,6 +79,9 @@ def require_matching_stages(autoencoder: AutoencoderConfig, classifier: Classifi
     if not classifier.freeze_encoder:
         try:
             require_normed_filters(autoencoder, classifier.optimizer)
+            require_places_to_normalise(
+                autoencoder, classifier, remedy="set freeze_encoder to true"
+            )
         except ConfigError as error:
             raise ConfigError(f"classifier.{error}") from None
     if classifier.head == "linear":

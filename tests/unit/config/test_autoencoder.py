@@ -43,6 +43,12 @@ def test_one_image_a_batch_is_refused_only_where_batch_norm_has_nothing_to_norma
         parse_autoencoder_config(alone)
     assert parse_autoencoder_config(alone | {"batch_norm": False}).batch_size == 1
     assert parse_autoencoder_config(alone | {"image_shape": [8, 4, 3]}).batch_size == 1
+    small = {"batch_size": 1, "low_resolution_epochs": 1, "low_resolution_side": 4}
+    with pytest.raises(ConfigError, match=r"batch_size 1: .*low_resolution_side 4"):
+        parse_autoencoder_config(small)
+    assert parse_autoencoder_config(small | {"low_resolution_side": 8}).batch_size == 1
+    residual = {"encoder": "residual", "conv_blocks": 3}
+    assert parse_autoencoder_config(alone | residual).encoding_shape[:2] == (1, 1)
     assert parse_classifier_config({"batch_size": 1, "batch_norm": False}).batch_size == 1
 
 

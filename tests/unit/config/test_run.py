@@ -43,6 +43,26 @@ def test_a_linear_head_stands_on_an_encoding_of_one_pixel():
     assert parse_section(RunConfig, values, place="here").autoencoder.encoding_shape[:2] == (1, 1)
 
 
+def test_an_encoder_that_is_trained_image_by_image_has_something_to_normalise_over():
+    shape = [4, 4, 3]
+    alone = {"image_shape": shape, "head": "linear", "batch_size": 1, "batch_norm": False}
+    trained = {**alone, "freeze_encoder": False}
+
+    def parse(classifier, **autoencoder):
+        given = {"autoencoder": {"image_shape": shape, **autoencoder}, "classifier": classifier}
+        return parse_section(RunConfig, given, place="here")
+
+    with pytest.raises(ConfigError, match=r"classifier\.batch_size 1: .*1x1.* set freeze_encoder"):
+        parse(trained)
+    assert parse(alone).classifier.batch_size == 1
+    assert parse(trained, batch_norm=False).classifier.batch_size == 1
+    assert parse({**trained, "batch_size": 2}).classifier.batch_size == 2
+    small = {"low_resolution_epochs": 1, "low_resolution_side": 4, "global_pooling": "max"}
+    large = {**trained, **small, "image_shape": [8, 8, 3]}
+    with pytest.raises(ConfigError, match=r"classifier\.batch_size 1: .*low_resolution_side 4"):
+        parse(large, image_shape=[8, 8, 3])
+
+
 def test_small_images_that_the_head_would_pool_away_are_refused():
     small = {"global_pooling": "max", "low_resolution_epochs": 1, "low_resolution_side": 4}
     with pytest.raises(ConfigError, match="the classifier's one; set at least 8"):
