@@ -46,6 +46,8 @@ class Visible:
     def normalise(self, norm: nn.Module, x: Tensor) -> Tensor:
         """Return the batch norm of what is seen of `x`, and 0 elsewhere.
 
+        Where nothing is seen at all, the statistics stay as they are.
+
         Args:
             norm: nn.BatchNorm2d or nn.Identity.
             x: features [N, D, h, w].
@@ -126,7 +128,8 @@ def _norm_in_place(norm: nn.BatchNorm2d, x: Tensor, mask: Tensor) -> Tensor:
     # Moments over all places, hidden ones being 0, give those over the visible places; what batch
     # norm makes of the former is then moved and scaled to what the latter ask for.
     count = mask.float().sum()
-    share = count / mask.numel()
+    # Nothing at all can be visible: a lone patch at the edge, which a pool leaves out.
+    share = count.clamp(min=1) / mask.numel()
     variance, mean = torch.var_mean(x.float(), dim=(0, 2, 3), correction=0)
     visible_mean = mean / share
     visible_variance = ((variance + mean.square()) / share - visible_mean.square()).clamp(min=0)
@@ -134,7 +137,7 @@ def _norm_in_place(norm: nn.BatchNorm2d, x: Tensor, mask: Tensor) -> Tensor:
     scale = (variance + norm.eps).sqrt() / deviation
     offset = (mean - visible_mean) / deviation
     weight, bias = cast("Tensor", norm.weight), cast("Tensor", norm.bias)
-    _remember(norm, visible_mean, visible_variance * count / (count - 1).clamp(min=1))
+    _remember(norm, visible_mean, visible_variance * count / (count - 1).clamp(min=1), count > 0)
     normed = F.batch_norm(
         x, None, None, scale * weight, offset * weight + bias, training=True, eps=norm.eps
     )
@@ -142,9 +145,10 @@ def _norm_in_place(norm: nn.BatchNorm2d, x: Tensor, mask: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def _remember(norm: nn.BatchNorm2d, mean: Tensor, variance: Tensor) -> None:
+def _remember(norm: nn.BatchNorm2d, mean: Tensor, variance: Tensor, seen: Tensor) -> None:
+    """Take mean and variance into the running statistics; `seen`: whether they are of anything."""
     assert norm.running_mean is not None and norm.running_var is not None
     assert norm.momentum is not None and norm.num_batches_tracked is not None
-    norm.running_mean.lerp_(mean, norm.momentum)
-    norm.running_var.lerp_(variance, norm.momentum)
-    norm.num_batches_tracked += 1
+    for running, value in ((norm.running_mean, mean), (norm.running_var, variance)):
+        running.lerp_(torch.where(seen, value, running), norm.momentum)
+    norm.num_batches_tracked += seen

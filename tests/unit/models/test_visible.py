@@ -77,6 +77,20 @@ def test_one_place_alone_has_no_variance():
     assert x.grad.abs().max() < 1e-3
 
 
+@pytest.mark.usefixtures("both_ways")
+def test_where_nothing_is_seen_nothing_comes_out_and_the_statistics_stay():
+    x, visible = draw(2, 5, 3, 3).requires_grad_(), torch.zeros(2, 1, 3, 3)
+    norm, _ = make_norms()
+    before = {name: value.clone() for name, value in norm.state_dict().items()}
+    found = Visible(visible).normalise(norm, x)
+    found.sum().backward()
+    assert torch.equal(found, torch.zeros_like(found))
+    assert all(torch.equal(value, before[name]) for name, value in norm.state_dict().items())
+    for gradient in (x.grad, norm.weight.grad, norm.bias.grad):
+        assert gradient is not None
+        assert torch.equal(gradient, torch.zeros_like(gradient))
+
+
 def test_the_layout_of_the_features_is_kept():
     x = draw(4, 5, 6, 6).contiguous(memory_format=torch.channels_last)
     norm, _ = make_norms()
