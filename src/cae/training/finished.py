@@ -113,11 +113,15 @@ def _read_same(files: ModelFiles, identity: Mapping[str, Any]) -> SavedModel:
 def _read_fit(folder: RunFolder, files: ModelFiles, saved: SavedModel, model: Weights) -> FitResult:
     history = History(read_history(folder.history(files.name))["metrics"])
     chosen = str(saved.about.get("weights"))
-    other = files.other_weights("last" if chosen == "best" else "best")
-    weights = read_weights(other)
-    if saved.about.get("other_weights_sha256") not in (None, compute_sha256(other)):
-        raise CheckpointError(f"{other}: changed or damaged since it was written")
-    best, last = (model, weights) if chosen == "best" else (weights, model)
+    checksum = saved.about.get("other_weights_sha256")
+    best = last = model
+    # Earlier versions wrote the last weights once more where nothing was validated.
+    if history.is_validated or checksum is not None:
+        other = files.other_weights("last" if chosen == "best" else "best")
+        weights = read_weights(other)
+        if checksum not in (None, compute_sha256(other)):
+            raise CheckpointError(f"{other}: changed or damaged since it was written")
+        best, last = (model, weights) if chosen == "best" else (weights, model)
     return FitResult(history, best, last, chosen, earlier_seconds=history.seconds)
 
 

@@ -29,6 +29,11 @@ class History:
         return len(self.metrics.get("loss", ()))
 
     @property
+    def is_validated(self) -> bool:
+        """Whether validation images were looked at after each epoch."""
+        return "val_loss" in self.metrics
+
+    @property
     def best_epoch(self) -> int:
         """The epoch, counted from 1, of the lowest validation loss (the first of equals).
 

@@ -102,10 +102,16 @@ def _write_rest(
     config: AutoencoderConfig | ClassifierConfig,
     about: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Write the weights that were not chosen, and the history; return what there is to say."""
-    best, last = result.best_weights, result.last_weights
-    which, weights = ("last", last) if result.chosen == "best" else ("best", best)
-    write_weights(files.other_weights(which), weights)
+    """Write the weights that were not chosen, and the history; return what there is to say.
+
+    Without validation there is no best epoch to choose or not: the weights are the last.
+    """
+    aside = None
+    if result.history.is_validated:
+        best, last = result.best_weights, result.last_weights
+        which, weights = ("last", last) if result.chosen == "best" else ("best", best)
+        write_weights(files.other_weights(which), weights)
+        aside = compute_sha256(files.other_weights(which))
     write_history(
         folder.history(files.name),
         result.history,
@@ -121,7 +127,7 @@ def _write_rest(
         "weights": result.chosen,
         "epochs": result.history.epochs,
         "best_epoch": result.history.best_epoch,
-        "other_weights_sha256": compute_sha256(files.other_weights(which)),
+        "other_weights_sha256": aside,
     }
 
 
@@ -130,4 +136,5 @@ def _drop_stale_weights(files: ModelFiles, result: FitResult) -> None:
 
     Those of the epoch that was chosen are the model's own: a file of them is another training's.
     """
-    remove(files.other_weights(result.chosen))
+    for which in (result.chosen,) if result.history.is_validated else ("best", "last"):
+        remove(files.other_weights(which))

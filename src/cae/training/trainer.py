@@ -44,6 +44,7 @@ class FitResult:
     """What training leaves: the history, and the weights of the best and of the last epoch.
 
     Attributes:
+        best_weights: the last, where nothing was validated.
         chosen: "best" or "last": which of them the model holds now.
         earlier_seconds: the part of the training's time that was spent before it was interrupted.
     """
@@ -114,15 +115,11 @@ def fit(
     model.zero_grad(set_to_none=True)  # Gradients are as large as the weights.
     last_weights = copy_weights(model)
     training.require_finite_weights(last_weights)
-    if config.callbacks:
-        model.load_state_dict(training.best_weights, strict=True)
-    return FitResult(
-        training.history,
-        training.best_weights,
-        last_weights,
-        "best" if config.callbacks else "last",
-        training.earlier_seconds,
-    )
+    best_weights = last_weights if val is None else training.best_weights
+    chosen = "best" if config.callbacks else "last"
+    if chosen == "best":
+        model.load_state_dict(best_weights, strict=True)
+    return FitResult(training.history, best_weights, last_weights, chosen, training.earlier_seconds)
 
 
 def evaluate_objective(
@@ -174,7 +171,8 @@ class _Training(Generic[Model]):
         self._rates = make_learning_rates(config, steps=config.epochs * len(train))
         # Where it stands: the epoch under way, how many of its batches are done, what they
         # measured, and when it would have started had it never been interrupted.
-        self._epoch, self._batch, self._sums = 1, 0, self._make_sums()
+        self._epoch, self._batch = 1, 0
+        self._sums: Sums = self._make_sums()
         self._epoch_started = self._saved_at = time.perf_counter()
 
     def run(self) -> None:
@@ -223,7 +221,7 @@ class _Training(Generic[Model]):
         self._require_finite(record)
         self.history.append(record)
         self._progress.epoch_ended(self._epoch, record)
-        if self.history.best_epoch == self._epoch:
+        if self._val is not None and self.history.best_epoch == self._epoch:
             self.best_weights = copy_weights(self._model)
         self._epoch, self._batch, self._sums = self._epoch + 1, 0, self._make_sums()
 
@@ -296,7 +294,8 @@ class _Training(Generic[Model]):
             self._epoch, self._batch = facts["epoch"], facts["batch"]
             self._epoch_started = time.perf_counter() - facts["seconds"]
             self.earlier_seconds = facts["seconds"] + self.history.seconds
-            self.best_weights = _select("best", tensors)
+            if self._val is not None:  # Earlier versions kept some without validation too.
+                self.best_weights = _select("best", tensors)
             apply_weights(self._model, _select("model", tensors), place="its tensors")
             restore_optimizer_state(self._step.optimizer, _select("optimizer", tensors))
             self._sums.restore(tensors["sums"])

@@ -61,7 +61,7 @@ class Laboratory:
     """Trains on 10 small images and validates on 7."""
 
     train: ImageSet
-    val: ImageSet
+    val: ImageSet | None
     runtime: Runtime
 
     def fit(
@@ -76,7 +76,9 @@ class Laboratory:
                 batch_size=config.batch_size,
                 shuffle_seed=config.seed,
             ),
-            val=Batches(self.val, runtime=self.runtime, batch_size=val_batch_size),
+            val=None
+            if self.val is None
+            else Batches(self.val, runtime=self.runtime, batch_size=val_batch_size),
             config=config,
             runtime=self.runtime,
             progress=progress or SilentProgress(),

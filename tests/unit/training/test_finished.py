@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from cae.errors import CheckpointError, ConfigError
-from cae.files import read_sealed_json, write_sealed_json
+from cae.files import compute_sha256, read_sealed_json, write_sealed_json
 from cae.run_folder import RunFolder
 from cae.training.finished import (
     find_autoencoder,
@@ -109,6 +109,27 @@ def test_a_model_of_a_version_without_these_checksums_is_still_found(trained):
     del content["about"]["other_weights_sha256"]
     write_sealed_json(path, content)
     assert_same(find_autoencoder(folder, below, about=ABOUT), autoencoder)
+
+
+def test_a_training_without_validation_is_found_with_and_without_a_copy_of_its_weights(
+    tmp_path, laboratory, autoencoder_config
+):
+    laboratory.val = None
+    folder, config = RunFolder(tmp_path, "t"), autoencoder_config()
+    trained = Trained(*laboratory.pretrain())
+    save_autoencoder(folder, trained, config, about=ABOUT)
+    assert_same(find_autoencoder(folder, config, about=ABOUT), trained)
+    # As earlier versions left it.
+    files = folder.model("autoencoder_t")
+    copy = files.other_weights("best")
+    copy.write_bytes(files.weights.read_bytes())
+    content = read_sealed_json(files.json)
+    content["about"]["other_weights_sha256"] = compute_sha256(copy)
+    write_sealed_json(files.json, content)
+    assert_same(find_autoencoder(folder, config, about=ABOUT), trained)
+    copy.unlink()
+    with pytest.raises(CheckpointError, match="autoencoder_t_best"):
+        find_autoencoder(folder, config, about=ABOUT)
 
 
 def test_the_identity_of_a_training_is_its_configuration_and_its_images(

@@ -97,6 +97,20 @@ def test_models_may_have_names_of_their_own(tmp_path, laboratory, autoencoder_co
     assert read_history(folder.history("mine"))["name"] == "mine"
 
 
+def test_without_validation_there_are_no_weights_that_were_not_chosen(
+    tmp_path, laboratory, autoencoder_config
+):
+    folder = RunFolder(tmp_path, "t")
+    files = folder.model("autoencoder_t")
+    save_autoencoder(folder, Trained(*laboratory.pretrain()), autoencoder_config(), about={})
+    assert files.other_weights("best").exists()
+    laboratory.val = None
+    save_autoencoder(folder, Trained(*laboratory.pretrain()), autoencoder_config(), about={})
+    assert not files.other_weights("best").exists()
+    assert not files.other_weights("last").exists()
+    assert read_model(files.json).about["other_weights_sha256"] is None
+
+
 def test_a_training_leaves_no_weights_of_another_one_of_the_same_name(
     tmp_path, laboratory, autoencoder_config, classifier_config
 ):

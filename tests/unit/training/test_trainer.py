@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -344,6 +344,37 @@ def test_a_state_of_another_network_is_refused_with_what_to_do(laboratory, tmp_p
             checkpoints=keep_states(tmp_path, latest=state), epochs=1, init_num_filters=3
         )
     assert len(str(caught.value)) < 500
+
+
+def test_without_validation_no_weights_are_kept_twice(laboratory, tmp_path):
+    laboratory.val = None
+    checkpoints = keep_states(tmp_path)
+    _, result = laboratory.pretrain(checkpoints=checkpoints)
+    assert result.best_weights is result.last_weights
+    state = checkpoints.files.read()
+    assert state is not None
+    assert not any(name.startswith("best.") for name in state.tensors)
+
+
+def test_a_state_that_earlier_versions_kept_best_weights_in_is_gone_on_with(laboratory, tmp_path):
+    laboratory.val = None
+    checkpoints = keep_states(tmp_path / "a")
+    _, whole = laboratory.pretrain(checkpoints=checkpoints)
+    *_, first = checkpoints.files.folder.find_states("autoencoder_t")
+    first.rename(first.with_name("autoencoder_t-999999999.state"))
+    state = checkpoints.files.read()
+    assert state is not None
+    best = {f"best.{name[6:]}": value for name, value in state.tensors.items() if "model." in name}
+    assert best
+    old = replace(state, tensors={**state.tensors, **best})
+    again = keep_states(tmp_path / "b", latest=old)
+    _, result = laboratory.pretrain(checkpoints=again)
+    assert result.best_weights is result.last_weights
+    for name, value in whole.last_weights.items():
+        assert torch.equal(result.last_weights[name], value)
+    latest = again.files.read()
+    assert latest is not None
+    assert not any(name.startswith("best.") for name in latest.tensors)
 
 
 def test_weights_that_the_last_step_ruins_are_refused(laboratory):
