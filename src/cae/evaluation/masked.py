@@ -31,6 +31,10 @@ def evaluate_autoencoder(
     of the reconstructions follow, if the target can be shown as a picture: there what was seen is
     as it is, and the hidden filled in.
 
+    The model is measured as it is saved, its encoder with the batch-norm statistics of whole images
+    (see `pretrain`). It was trained with those of masked ones, which are not kept and with which
+    `target_mse` may be a little lower.
+
     Args:
         model: the autoencoder.
         images: to be reconstructed.

@@ -52,6 +52,11 @@ def pretrain(
 ) -> Trained[Autoencoder]:
     """Train an autoencoder on the images of `train`; labels are not looked at.
 
+    Where it was trained on masked or smaller images, its encoder's batch-norm statistics are taken
+    anew at the end, of whole images of full size: those are what the encoder is shown from then on.
+    What the autoencoder itself predicts of hidden patches is then a little worse than it was in
+    training.
+
     Args:
         train: images to learn from.
         val: images to validate on; None: the last weights are taken unseen.
