@@ -6,16 +6,23 @@ import hashlib
 import json
 import os
 import secrets
+import sys
+import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 from cae.errors import CheckpointError
 from cae.incoming import MOST_JSON_BYTES, parse_json, read_plain
 
+if sys.platform != "win32":
+    import fcntl
+
 _CHUNK_BYTES = 1 << 20
 _TEMPORARY = ".cae-tmp"
+# Where files cannot be locked: when one that nobody has written to is one that was left behind.
+_LEFT_BEHIND_SECONDS = 600.0
 _SEAL = "sha256"
 
 
@@ -33,20 +40,17 @@ def replace_whole(path: Path) -> Generator[Path]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        ending = f"{_TEMPORARY}{path.suffix}"
-        temporary = path.with_name(f".{path.stem}-{secrets.token_hex(4)}{ending}")
-        # Not by mkstemp, which makes a file private: a published one follows the user's umask.
-        temporary.touch(exist_ok=False)
-        try:
-            yield temporary
-            with temporary.open("rb") as file:
-                os.fsync(file.fileno())
-            temporary.replace(path)
-            _fsync_folder(path.parent)
-        finally:
-            # Where it cannot be removed either, the next run in its folder sweeps it away.
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
+        with _hold_temporary(path) as temporary:
+            try:
+                yield temporary
+                with temporary.open("rb") as file:
+                    os.fsync(file.fileno())
+                temporary.replace(path)
+                _fsync_folder(path.parent)
+            finally:
+                # Where it cannot be removed either, the next run in its folder sweeps it away.
+                with suppress(OSError):
+                    temporary.unlink(missing_ok=True)
     except OSError as error:
         raise CheckpointError(
             f"{path}: cannot be written: {error.strerror or error}; make room for it, or mend the "
@@ -70,10 +74,52 @@ def remove(path: Path) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Remove the temporary files that a killed process left in `folder`; none may be at work."""
+    """Remove the temporary files that killed processes left in `folder`.
+
+    Those that somebody is writing stay: a report may be made while a run starts in its folder.
+    """
     for path in folder.glob(f".*{_TEMPORARY}*"):
         with suppress(OSError):  # It is in nobody's way.
-            path.unlink()
+            if _is_left_behind(path):
+                path.unlink()
+
+
+@contextmanager
+def _hold_temporary(path: Path) -> Generator[Path]:
+    """Make a file beside `path`, locked for the block; the lock ends with the process too."""
+    temporary, file = _open_temporary(path)
+    try:
+        if sys.platform == "win32":  # It renames no open file.
+            file.close()
+        yield temporary
+    finally:
+        file.close()
+
+
+def _open_temporary(path: Path) -> tuple[Path, BinaryIO]:
+    while True:
+        ending = f"{_TEMPORARY}{path.suffix}"
+        temporary = path.with_name(f".{path.stem}-{secrets.token_hex(4)}{ending}")
+        # Not by mkstemp, which makes a file private: a published one follows the user's umask.
+        file = temporary.open("xb")
+        if sys.platform != "win32":
+            with suppress(OSError):  # Some file systems have no locks; see `_is_left_behind`.
+                fcntl.flock(file, fcntl.LOCK_EX)
+        if temporary.exists():
+            return temporary, file
+        file.close()  # It was swept away before it was locked.
+
+
+def _is_left_behind(path: Path) -> bool:
+    """Return whether nobody writes the temporary file at `path` any more."""
+    if sys.platform != "win32":
+        with suppress(OSError), path.open("r+b") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            return True
+    return time.time() - path.stat().st_mtime > _LEFT_BEHIND_SECONDS
 
 
 def write_bytes(path: Path, *parts: bytes) -> None:

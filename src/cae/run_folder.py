@@ -231,13 +231,14 @@ class StudyFolder:
     root: Path
 
     def make(self) -> None:
-        """Make the folder, and see that it can be written.
+        """Make the folder, and see that it can be written; remove what killed processes left.
 
         Raises:
             ConfigError: it cannot be.
         """
         for folder in (self.root, self.root / "trials", self.results, self.root / "plots"):
             _make_folder(folder)
+            sweep(folder)
 
     def trial(self, key: str) -> RunFolder:
         """The run folder of a trial."""

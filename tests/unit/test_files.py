@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -93,6 +97,72 @@ def test_the_content_reaches_the_disk_before_its_name_does(old, monkeypatch):
     files.write_text(old, "new")
     assert events[:2] == ["content on disk", "renamed"]
     assert os.name != "posix" or events[2:] == ["folder on disk"]
+
+
+def test_a_file_that_somebody_is_writing_is_not_swept_away(old):
+    with files.replace_whole(old) as temporary:
+        files.sweep(old.parent)
+        temporary.write_text("new")
+        files.sweep(old.parent)
+    assert old.read_text() == "new"
+    assert list(old.parent.iterdir()) == [old]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such locks")
+def test_what_another_process_writes_stays_until_that_is_killed(tmp_path):
+    program = f"""
+from pathlib import Path
+from cae.files import replace_whole
+with replace_whole(Path({str(tmp_path)!r}) / "report.pdf"):
+    print("writing", flush=True)
+    input()
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "writing\n"
+        files.sweep(tmp_path)
+        assert len(list(tmp_path.iterdir())) == 1
+        other.kill()
+        other.wait()
+    files.sweep(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_files_cannot_be_locked_the_old_are_swept_away(tmp_path, monkeypatch):
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    if os.name == "posix":
+        monkeypatch.setattr("fcntl.flock", fail)
+    old, new = (tmp_path / f".{name}.cae-tmp.json" for name in ("old", "new"))
+    for path in (old, new):
+        path.touch()
+    os.utime(old, (0, 0))
+    files.write_text(tmp_path / "written", "x")
+    files.sweep(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {new.name, "written"}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such locks")
+def test_a_file_that_is_swept_away_before_it_is_locked_is_made_again(old, monkeypatch):
+    import fcntl
+
+    calls: list[int] = []
+    flock = fcntl.flock
+
+    def sweep_first(file: BinaryIO, operation: int) -> None:
+        calls.append(operation)
+        if len(calls) == 1:
+            files.sweep(old.parent)
+        flock(file, operation)
+
+    monkeypatch.setattr("fcntl.flock", sweep_first)
+    files.write_text(old, "new")
+    assert old.read_text() == "new"
+    assert list(old.parent.iterdir()) == [old]
+    assert calls[0] == calls[2] == fcntl.LOCK_EX
 
 
 def test_a_target_that_cannot_be_replaced_leaves_no_temporary_file(tmp_path):

@@ -137,6 +137,16 @@ def test_who_locks_a_folder_finds_no_temporary_files_of_a_killed_process(tmp_pat
         assert kept.exists()
 
 
+def test_who_starts_a_study_finds_none_either(tmp_path: Path):
+    folder = StudyFolder(tmp_path)
+    folder.make()
+    left = [path.parent / ".x-1234.cae-tmp.json" for path in (folder.table, folder.grid("a"))]
+    for path in left:
+        path.touch()
+    folder.make()
+    assert not any(path.exists() for path in left)
+
+
 def test_a_model_is_forgotten_without_those_whose_names_go_on_from_its_own(tmp_path: Path):
     folder = RunFolder(tmp_path, "a")
     own = [folder.model("autoencoder_a").json, folder.plot("autoencoder_a_loss")]
