@@ -107,7 +107,8 @@ class TrainingProgress:
         figures = _write_figures(self._record)
         now = self._epoch - self._epochs_before
         if now == 0:  # It was stopped after its last epoch.
-            tell(Text.assemble((f"{self._stage:<13}", "bold"), "is trained already"))
+            words = "is trained already"
+            tell(Text.assemble((f"{self._stage:<13}", "bold"), words), console=self._console)
             self._wait("saving and measuring")
             return
         share = f", {now} of them now," if self._epochs_before else ""

@@ -52,6 +52,15 @@ def test_the_loss_of_a_sharp_autoencoder_is_told_in_digits_that_count():
     assert written.getvalue().endswith("loss 3.123e-05\n")
 
 
+def test_a_stage_that_was_stopped_after_its_last_epoch_is_told_of_there_too(capsys):
+    console, written = make_console(terminal=False)
+    with TrainingProgress(console) as progress:
+        progress.stage_started("classifier", epochs=2, images_per_epoch=10, images_done=20)
+        progress.stage_ended()
+    assert written.getvalue().splitlines()[-1] == "classifier   is trained already"
+    assert capsys.readouterr() == ("", "")
+
+
 def test_on_a_terminal_the_bar_shows_epoch_rate_time_left_and_figures():
     console, written = make_console(terminal=True)
     with TrainingProgress(console) as progress:
