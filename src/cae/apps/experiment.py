@@ -63,7 +63,7 @@ def pretrain(request: Request) -> None:
     from cae.report.run_plots import draw_training
 
     folder = plan.folder
-    splits = cae.make_splits(plan.dataset, plan.config.data)
+    splits = _make_splits(plan)
     _tell_plan(plan)
     with folder.lock(), _training(request) as (progress, keeping):
         trained = cae.pretrain_into(
@@ -100,7 +100,7 @@ def finetune(request: Request, *, encoder: Path | None) -> None:
 
     folder, config = plan.folder, plan.config
     weights = None if saved is None else _load_encoder_weights(saved)
-    splits = cae.make_splits(plan.dataset, config.data)
+    splits = _make_splits(plan)
     if saved is not None:
         _compare_data(saved, splits)
     _tell_plan(plan)
@@ -145,6 +145,13 @@ def _tell_plan(plan: Plan) -> None:
         f"{name_data(plan.dataset.source)} on {runtime.device} in {runtime.precision}, into "
         f"{plan.folder.root}"
     )
+
+
+def _make_splits(plan: Plan) -> cae.Splits:
+    from cae.pipeline.stages import tell_ineffective
+
+    tell_ineffective(plan.config.data, section="data")
+    return cae.make_splits(plan.dataset, plan.config.data)
 
 
 def _read_encoder(path: Path) -> cae.SavedModel:

@@ -1,4 +1,4 @@
-"""Keys that were changed but have no effect: told, never passed over in silence."""
+"""Keys that were changed to no effect, or to more than they promise: told, never passed over."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from cae.config.autoencoder import AutoencoderConfig
 from cae.config.classifier import ClassifierConfig
+from cae.config.run import DataConfig
 
 Values = Mapping[str, Any]
 
@@ -54,6 +55,18 @@ _RULES: Mapping[str, tuple[Callable[[Values], bool], str]] = {
     "dense": (lambda of: of["dense"] and of["head"] == "linear", "head is linear"),
     "freeze_encoder_epochs": (lambda of: of["freeze_encoder"], "freeze_encoder is on"),
     "layer_decay": (lambda of: of["freeze_encoder"], "freeze_encoder is on"),
+    "labelled_seed": (lambda of: of["labels_per_class"] is None, "labels_per_class is null"),
+}
+# When a key's value takes all epochs for what is meant for the first of them.
+_WHOLE_TRAININGS: Mapping[str, tuple[Callable[[Values], bool], str]] = {
+    "freeze_encoder_epochs": (
+        lambda of: not of["freeze_encoder"] and of["freeze_encoder_epochs"] >= of["epochs"],
+        "the encoder's weights are never trained",
+    ),
+    "low_resolution_epochs": (
+        lambda of: of["low_resolution_epochs"] > of["epochs"],
+        "no image is of full size",
+    ),
 }
 
 
@@ -61,8 +74,8 @@ def find_reason_without_effect(key: str, values: Values) -> str | None:
     """Return why `key` has no effect, as a clause; None where it has one.
 
     Args:
-        key: of a stage.
-        values: of all of that stage's keys.
+        key: of a section.
+        values: of all of that section's keys.
     """
     off = [switch for switch in _SWITCHES.get(key, ()) if not values[switch]]
     if off:
@@ -71,8 +84,8 @@ def find_reason_without_effect(key: str, values: Values) -> str | None:
     return reason if is_idle(values) else None
 
 
-def find_ineffective_keys(config: AutoencoderConfig | ClassifierConfig) -> list[str]:
-    """Return a sentence for each key that was changed and has no effect."""
+def find_ineffective_keys(config: AutoencoderConfig | ClassifierConfig | DataConfig) -> list[str]:
+    """Return a sentence for each key that was changed and has no effect, or takes all epochs."""
     values = config.model_dump()
     sentences: list[str] = []
     for key, field in type(config).model_fields.items():
@@ -80,4 +93,7 @@ def find_ineffective_keys(config: AutoencoderConfig | ClassifierConfig) -> list[
             reason = find_reason_without_effect(key, values)
             if reason is not None:
                 sentences.append(f"{key} has no effect while {reason}")
+            takes_all, result = _WHOLE_TRAININGS.get(key, (lambda _: False, ""))
+            if takes_all(values):
+                sentences.append(f"{key} is {values[key]} and epochs {values['epochs']}: {result}")
     return sentences

@@ -37,7 +37,7 @@ from cae.pipeline.kept import (
     start_over,
 )
 from cae.pipeline.requirements import require_finetunable, require_pretrainable
-from cae.pipeline.stages import SILENT
+from cae.pipeline.stages import SILENT, tell_ineffective
 from cae.run_folder import RunFolder
 from cae.runtime.device import Runtime
 from cae.training.progress import Progress
@@ -97,6 +97,7 @@ def run(
     started = time.perf_counter()
     folder = RunFolder(out, name)
     splits = make_splits(dataset, config.data)
+    tell_ineffective(config.data, section="data")
     # What will be refused is refused before anything is written or dropped.
     require_pretrainable(config.autoencoder, splits.train, splits.val)
     require_finetunable(config.autoencoder, config.classifier, splits.labelled, splits.val)

@@ -10,7 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from cae.checkpoints.weights import apply_weights
-from cae.config import AutoencoderConfig, ClassifierConfig, find_ineffective_keys
+from cae.config import (
+    AutoencoderConfig,
+    ClassifierConfig,
+    DataConfig,
+    find_ineffective_keys,
+)
 from cae.data.augment import make_augmentation
 from cae.data.batches import EVALUATION_BATCH_SIZE, Batches, LowResolution
 from cae.data.images import ImageSet
@@ -71,7 +76,7 @@ def pretrain(
         DivergedError, StoppedError, CheckpointError: see `cae.training.trainer.fit`.
     """
     require_pretrainable(config, train, val)
-    _tell_ineffective(config, section="autoencoder")
+    tell_ineffective(config, section="autoencoder")
     model = make_autoencoder(config)
     if model.encoder.begins_from_images:
         model.begin_from(take_images(train))
@@ -137,7 +142,7 @@ def finetune(
     """
     require_finetunable(autoencoder_config, config, train, val, encoder_weights=encoder_weights)
     assert train.labels is not None
-    _tell_ineffective(config, section="classifier")
+    tell_ineffective(config, section="classifier")
     num_classes = len(train.class_names)
     augmentation = make_augmentation(config)
     model = make_classifier(autoencoder_config, config, num_classes=num_classes)
@@ -237,7 +242,10 @@ def make_low_resolution(config: AutoencoderConfig | ClassifierConfig) -> LowReso
     return LowResolution(config.low_resolution_epochs, config.low_resolution_side)
 
 
-def _tell_ineffective(config: AutoencoderConfig | ClassifierConfig, *, section: str) -> None:
+def tell_ineffective(
+    config: AutoencoderConfig | ClassifierConfig | DataConfig, *, section: str
+) -> None:
+    """Warn of what was set in a `section` of the configuration without the effect it has."""
     for sentence in find_ineffective_keys(config):
         logger.warning("%s: %s", section, sentence)
 

@@ -41,6 +41,14 @@ def test_a_run_in_json_is_one_object_on_stdout(train_tiny, finished_run: Path):
     assert all(Path(path).is_file() for path in listed)
 
 
+def test_a_key_of_the_data_without_effect_is_told_by_every_command_that_trains(train_tiny):
+    for command in (("run",), ("pretrain",), ("finetune", "--from-scratch")):
+        answer = train_tiny(*command, "--out", command[0], "--set", "labelled_seed=1")
+        assert answer.code == 0
+        told = "warning: data: labelled_seed has no effect while labels_per_class is null"
+        assert answer.err.count(told) == 1
+
+
 def test_plots_that_are_missing_or_damaged_are_drawn_again(
     train_tiny, snapshot, finished_run: Path
 ):

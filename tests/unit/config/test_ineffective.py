@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from cae.config import AutoencoderConfig, ClassifierConfig, find_ineffective_keys
+from cae.config import AutoencoderConfig, ClassifierConfig, DataConfig, find_ineffective_keys
 
 
 @pytest.mark.parametrize(
@@ -69,6 +69,18 @@ from cae.config import AutoencoderConfig, ClassifierConfig, find_ineffective_key
             AutoencoderConfig(init_num_filters=8, filters_per_block=(8, 16, 32)),
             "init_num_filters has no effect while filters_per_block is given",
         ),
+        (
+            DataConfig(labelled_seed=1),
+            "labelled_seed has no effect while labels_per_class is null",
+        ),
+        (
+            ClassifierConfig(freeze_encoder=False, freeze_encoder_epochs=5, epochs=5),
+            "freeze_encoder_epochs is 5 and epochs 5: the encoder's weights are never trained",
+        ),
+        (
+            AutoencoderConfig(low_resolution_epochs=3, epochs=2),
+            "low_resolution_epochs is 3 and epochs 2: no image is of full size",
+        ),
     ],
 )
 def test_a_changed_key_whose_switch_is_off_is_told(config, sentence):
@@ -85,6 +97,9 @@ def test_a_changed_key_whose_switch_is_off_is_told(config, sentence):
         ClassifierConfig(dropout=True, dropout_value=0.5),
         AutoencoderConfig(encoder="residual", batch_norm=False),
         ClassifierConfig(head="linear", dense=False),
+        ClassifierConfig(freeze_encoder=False, freeze_encoder_epochs=4, epochs=5),
+        AutoencoderConfig(low_resolution_epochs=2, epochs=3),
+        DataConfig(labelled_seed=1, labels_per_class=5),
     ],
 )
 def test_effective_keys_are_passed_over_in_silence(config, caplog):

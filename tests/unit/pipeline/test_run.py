@@ -184,6 +184,12 @@ def test_what_is_told_of_validation_images_is_how_they_are_predicted(dataset, fl
     assert told["balanced_accuracy_as_predicted"] == pytest.approx(np.mean(recalls))
 
 
+def test_a_key_of_the_data_without_effect_is_told(dataset, float32, tmp_path, caplog):
+    config = CONFIG.model_copy(update={"data": DataConfig(labelled_seed=1)})
+    run(config, dataset, out=tmp_path, name="tiny", runtime=float32)
+    assert "data: labelled_seed has no effect while labels_per_class is null" in caplog.text
+
+
 def test_what_was_trained_before_an_interruption_counts(dataset, float32, tmp_path, monkeypatch):
     def pretrain_for_an_hour(*arguments, **keywords):
         trained = pretrain_into(*arguments, **keywords)
