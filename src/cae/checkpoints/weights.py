@@ -123,7 +123,8 @@ def describe_layers(model: nn.Module) -> list[dict[str, Any]]:
             "parameters": count_parameters(layer),
         }
         for name, layer in cast("Iterator[tuple[str, nn.Module]]", model.named_modules())
-        if not any(layer.children()) and not is_switched_off(layer)
+        # An empty container is a child too, and false.
+        if next(layer.children(), None) is None and not is_switched_off(layer)
     ]
 
 

@@ -174,6 +174,8 @@ def is_switched_off(layer: nn.Module) -> bool:
         return layer.stddev == 0
     if isinstance(layer, ByteDropout):
         return layer.dropped_bytes == 0
+    if isinstance(layer, nn.Sequential):
+        return len(layer) == 0
     return isinstance(layer, nn.Identity)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from cae.checkpoints.weights import (
     apply_weights,
@@ -103,6 +104,16 @@ def test_the_json_tells_readers_what_the_model_is(tmp_path):
     assert sum(layer["parameters"] for layer in content["architecture"]) == content["parameters"]
     names = [layer["name"] for layer in content["architecture"]]
     assert names.index("encoder.blocks.0.units.0.conv") < names.index("head.output")
+
+
+def test_containers_are_no_layers_whether_they_hold_any_or_not():
+    model = nn.Sequential(
+        nn.Sequential(nn.Linear(2, 3), nn.Sequential()), nn.Sequential(nn.Sequential())
+    )
+    assert [layer["name"] for layer in describe_layers(model)] == ["0.0"]
+    config = AutoencoderConfig(image_shape=(8, 8, 3), encoder="residual", layers_per_block=1)
+    layers = describe_layers(make_autoencoder(config))
+    assert not any("Sequential" in layer["layer"] for layer in layers)
 
 
 def test_equal_weights_give_equal_bytes_whatever_their_layout(tmp_path):

@@ -258,6 +258,7 @@ def test_a_layer_that_is_switched_off_changes_nothing_in_training(layer):
         built = layer(rate).train()
         assert is_switched_off(built) is torch.equal(built(x), x) is (rate == 0)
     assert is_switched_off(nn.Identity())
+    assert is_switched_off(nn.Sequential())
     assert not is_switched_off(nn.ReLU())
 
 
