@@ -17,7 +17,7 @@ from torch import Tensor
 from cae.differences import describe_differences
 from cae.errors import CheckpointError, ConfigError
 from cae.files import remove, write_bytes
-from cae.incoming import parse_json, read_plain
+from cae.incoming import MOST_JSON_BYTES, open_plain, parse_json
 from cae.run_folder import RunFolder
 
 logger = logging.getLogger(__name__)
@@ -144,25 +144,32 @@ def _pack(about: Mapping[str, Any], state: TrainingState) -> list[bytes]:
     facts = text.encode()
     tensors = {name: value.detach().cpu().contiguous() for name, value in state.tensors.items()}
     body = [len(facts).to_bytes(_FACTS_BYTES, "little"), facts, save(tensors)]
+    return [_MAGIC, _compute_digest(*body), b"\n", *body]
+
+
+def _compute_digest(*parts: bytes) -> bytes:
+    """Return the SHA-256 of the parts, one behind the other, in hexadecimal."""
     digest = hashlib.sha256()
-    for part in body:
+    for part in parts:
         digest.update(part)
-    return [_MAGIC, digest.hexdigest().encode(), b"\n", *body]
+    return digest.hexdigest().encode()
 
 
 def _unpack(path: Path) -> tuple[Mapping[str, Any], TrainingState]:
     """Return what the state at `path` is about, and the state. Reading it can run no code."""
     try:
-        data = read_plain(path, most_bytes=_MOST_BYTES)
+        # Part by part: cut out of the whole, the tensors would fill the memory once more.
+        with open_plain(path, most_bytes=_MOST_BYTES) as file:
+            head, length = file.read(_HEAD_BYTES), file.read(_FACTS_BYTES)
+            facts = file.read(min(int.from_bytes(length, "little"), MOST_JSON_BYTES))
+            tensors = file.read()
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from error
-    head, body = data[:_HEAD_BYTES], data[_HEAD_BYTES:]
-    if head != _MAGIC + hashlib.sha256(body).hexdigest().encode() + b"\n":
+    if head != _MAGIC + _compute_digest(length, facts, tensors) + b"\n":
         raise CheckpointError(f"{path}: not a whole training state (its checksum differs)")
     try:
-        end = _FACTS_BYTES + int.from_bytes(body[:_FACTS_BYTES], "little")
-        stored = cast("dict[str, Any]", parse_json(body[_FACTS_BYTES:end]))
+        stored = cast("dict[str, Any]", parse_json(facts))
         about = {key: dict(stored[key]) for key in ("identity", "conditions")}
-        return about, TrainingState(int(stored["step"]), dict(stored["facts"]), load(body[end:]))
+        return about, TrainingState(int(stored["step"]), dict(stored["facts"]), load(tensors))
     except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise CheckpointError(f"{path}: not a training state: {error}") from None

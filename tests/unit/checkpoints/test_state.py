@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,19 @@ def test_where_no_state_is_whole_that_is_said(tmp_path):
     (tmp_path / "checkpoints" / "autoencoder_t-000000001.state").write_bytes(b"")
     with pytest.raises(CheckpointError, match="no state is left to go on from: remove them"):
         files.read()
+
+
+def test_reading_a_state_holds_it_once_beside_its_tensors(tmp_path):
+    files, large = make_files(tmp_path), 2**23
+    files.write(TrainingState(1, {}, {"model.weight": torch.zeros(large // 4)}))
+    tracemalloc.start()
+    try:
+        assert files.read() is not None
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # safetensors copies each tensor out of the bytes that were read.
+    assert peak < 2.5 * large
 
 
 def test_the_state_of_another_training_is_refused_with_the_difference(tmp_path):
