@@ -25,6 +25,7 @@ class Runtime:
     """Where training and inference run, and in which precision the convolutions compute.
 
     Weights, losses, batch norm's statistics and everything saved are float32 in either precision.
+    Its first use changes settings of the whole process: see `place`.
     """
 
     device: torch.device
@@ -37,7 +38,12 @@ class Runtime:
         )
 
     def place(self, model: nn.Module) -> None:
-        """Move the model to the device, its convolutions' weights laid out NHWC."""
+        """Move the model to the device, its convolutions' weights laid out NHWC.
+
+        From the first time on this holds for all of the process: on the CPU freed memory stays with
+        it (`keep_freed_memory`); on a GPU, in float32, cuDNN computes no convolution in TF32, of
+        other models neither. Everything that trains, predicts or measures places its model.
+        """
         if self.device.type == "cpu":
             keep_freed_memory()
         elif self.precision == "float32":
