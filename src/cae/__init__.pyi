@@ -22,6 +22,7 @@ from .errors import MissingExtraError as MissingExtraError
 from .errors import StoppedError as StoppedError
 from .evaluation.saved import classify as classify
 from .evaluation.saved import evaluate_model as evaluate_model
+from .evaluation.saved import load_predictor as load_predictor
 from .pipeline.kept import Keeping as Keeping
 from .pipeline.kept import finetune_into as finetune_into
 from .pipeline.kept import pretrain_into as pretrain_into

@@ -187,6 +187,9 @@ def load_model(saved: SavedModel) -> Autoencoder | Encoder | Classifier:
     Nothing is parsed before its checksum is right, and no network is allocated before the weights
     fit it: a configuration cannot ask for more memory than its weights take.
 
+    A classifier is the bare network, whose logits training sees: `test_time_augmentation` and
+    `posthoc_logit_adjustment` are left to `cae.load_predictor`, which answers as `cae predict`.
+
     Raises:
         CheckpointError: the weights are missing, damaged, of another model, or do not fit.
     """

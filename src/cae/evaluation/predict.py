@@ -25,14 +25,9 @@ def predict_probabilities(
     runtime: Runtime,
     batch_size: int = EVALUATION_BATCH_SIZE,
 ) -> NDArray[np.float32]:
-    """Return class probabilities [N, K], float32, each row summing to 1.
-
-    Logits are averaged over what the model's `test_time_augmentation` makes of an image, and then
-    adjusted by its `posthoc_logit_adjustment`.
-    """
-    views = _Views(model)
-    outputs = _apply(views, images, runtime=runtime, batch_size=batch_size)
-    return _gather((model.adjust(logits).softmax(dim=1) for logits in outputs), len(images)).numpy()
+    """Return class probabilities [N, K], float32, each row summing to 1; see `Predictor`."""
+    outputs = _apply(Predictor(model), images, runtime=runtime, batch_size=batch_size)
+    return _gather(outputs, len(images)).numpy()
 
 
 def reconstruct(
@@ -55,15 +50,27 @@ def encode(
     return _gather(outputs, len(images), device=runtime.device, layout=torch.channels_last)
 
 
-class _Views(nn.Module):
-    """A classifier's logits, averaged over an image's views."""
+class Predictor(nn.Module):
+    """A classifier as it predicts: probabilities, with all that its configuration does to them.
+
+    Logits are averaged over what `test_time_augmentation` makes of an image, adjusted by
+    `posthoc_logit_adjustment`, and made into probabilities. The classifier itself, which is what
+    training sees, does none of this.
+
+    Attributes:
+        model: the classifier.
+    """
 
     def __init__(self, model: Classifier) -> None:
         super().__init__()
         self.model = model
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return logits [N, K], float32, of images [N, C, H, W] in [0, 1].
+        """Return probabilities [N, K], float32, of images [N, C, H, W], floats in [0, 1]."""
+        return self.model.adjust(self._average_views(x)).softmax(dim=1)
+
+    def _average_views(self, x: Tensor) -> Tensor:
+        """Return logits [N, K], float32, averaged over an image's views.
 
         The mirror image weighs as much as the image; both shifted by a pixel, to the upper left
         and to the lower right, weigh as much as both unshifted (airbench94, Jordan, arXiv

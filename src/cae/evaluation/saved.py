@@ -12,7 +12,7 @@ from cae.data.images import ImageSet
 from cae.errors import CheckpointError, DataError
 from cae.evaluation.masked import evaluate_autoencoder
 from cae.evaluation.metrics import evaluate_classification
-from cae.evaluation.predict import predict_probabilities, reconstruct
+from cae.evaluation.predict import Predictor, predict_probabilities, reconstruct
 from cae.models.autoencoder import Autoencoder
 from cae.models.classifier import Classifier
 from cae.runtime.device import Runtime
@@ -60,12 +60,31 @@ def classify(saved: SavedModel, images: ImageSet, *, runtime: Runtime) -> NDArra
         DataError: the images are not of the model's shape.
     """
     _require_shape(images, saved.autoencoder_config.image_shape)
+    return predict_probabilities(_load_classifier(saved), images, runtime=runtime)
+
+
+def load_predictor(saved: SavedModel) -> Predictor:
+    """Return a saved classifier as one PyTorch module that answers as `classify` does.
+
+    It takes images [N, C, H, W] of the model's shape, float32 in [0, 1] (pixels over 255), and
+    returns probabilities [N, K], float32, in the order of `saved.class_names`. It is on the CPU, in
+    evaluation mode, and its weights ask for no gradient: made to be moved, called, compiled or
+    exported (`torch.export`), not to be trained.
+
+    Raises:
+        CheckpointError: the model is no classifier, or its weights cannot be used.
+    """
+    predictor = Predictor(_load_classifier(saved))
+    return predictor.eval().requires_grad_(requires_grad=False)
+
+
+def _load_classifier(saved: SavedModel) -> Classifier:
     model = load_model(saved)
     if not isinstance(model, Classifier):
         raise CheckpointError(
             f"{saved.path}: {saved.kind} models do not classify; name a classifier's JSON file"
         )
-    return predict_probabilities(model, images, runtime=runtime)
+    return model
 
 
 def _require_shape(images: ImageSet, shape: tuple[int, int, int]) -> None:

@@ -6,14 +6,15 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
-from cae.checkpoints.weights import read_model, write_model
+from cae.checkpoints.weights import load_model, read_model, write_model
 from cae.config import AutoencoderConfig, ClassifierConfig
 from cae.data.images import ImageSet
 from cae.errors import CheckpointError, DataError
 from cae.evaluation.metrics import evaluate_classification, evaluate_reconstruction
 from cae.evaluation.predict import predict_probabilities, reconstruct
-from cae.evaluation.saved import classify, evaluate_model
+from cae.evaluation.saved import classify, evaluate_model, load_predictor
 from cae.models.autoencoder import make_autoencoder
 from cae.models.classifier import make_classifier
 from cae.run_folder import ModelFiles
@@ -70,11 +71,68 @@ def test_a_saved_autoencoder_has_the_scores_of_the_one_in_memory(save, make_imag
     assert evaluate_model(saved, unlabel(images), runtime=float32) == expected
 
 
+@pytest.fixture(params=["origin", "whitened"])
+def full(request, tmp_path, make_images):
+    """A saved classifier whose predictions are more than its logits."""
+    below = AutoencoderConfig(
+        image_shape=(16, 16, 3), encoder=request.param, conv_blocks=2, init_num_filters=2
+    )
+    config = ClassifierConfig(
+        image_shape=(16, 16, 3),
+        global_pooling="max",
+        test_time_augmentation="flip_and_shift",
+        posthoc_logit_adjustment=1.5,
+    )
+    model = make_classifier(below, config, num_classes=3)
+    model.log_priors = torch.tensor([0.6, 0.3, 0.1]).log()
+    files = ModelFiles(tmp_path, "full")
+    names = make_images(1).class_names
+    write_model(
+        files,
+        model,
+        autoencoder_config=below,
+        classifier_config=config,
+        class_names=names,
+        about={},
+    )
+    return read_model(files.json)
+
+
+def test_a_predictor_answers_as_classify_does_and_the_bare_model_otherwise(
+    full, make_images, float32
+):
+    images = make_images(9, height=16, width=16)
+    x = torch.from_numpy(images.images).float() / 255
+    predictor = load_predictor(full)
+    expected = classify(full, images, runtime=float32)
+    assert not any(module.training for module in predictor.modules())
+    found = predictor(x)
+    assert found.dtype == torch.float32
+    assert not found.requires_grad
+    np.testing.assert_allclose(found.numpy(), expected, atol=1e-6)
+    bare = load_model(full)(x).softmax(dim=1).detach().numpy()
+    assert np.abs(bare - expected).max() > 0.1
+
+
+def test_a_predictor_can_be_exported_for_any_number_of_images(full, make_images, float32):
+    images = make_images(5, height=16, width=16)
+    x = torch.from_numpy(images.images).float() / 255
+    count = torch.export.Dim("count", min=2, max=64)
+    exported = torch.export.export(
+        load_predictor(full), (x[:3],), dynamic_shapes={"x": {0: count}}
+    ).module()
+    np.testing.assert_allclose(
+        exported(x).detach().numpy(), classify(full, images, runtime=float32), atol=1e-6
+    )
+
+
 @pytest.mark.parametrize("kind", ["autoencoder", "encoder"])
 def test_only_a_classifier_classifies(save, make_images, float32, kind):
     _, saved = save(kind)
     with pytest.raises(CheckpointError, match=f"{kind} models do not classify"):
         classify(saved, make_images(2), runtime=float32)
+    with pytest.raises(CheckpointError, match=f"{kind} models do not classify"):
+        load_predictor(saved)
 
 
 def test_an_encoder_alone_has_nothing_to_evaluate(save, make_images, float32):
