@@ -221,6 +221,16 @@ def find_configuration(root: Path) -> Path:
     return root / "run.json"
 
 
+def holds_run(folder: Path) -> bool:
+    """Return whether `folder` looks like that of a run, a single stage or a study."""
+    try:
+        there = {name for name in (*_FOLDERS, "trials") if (folder / name).is_dir()}
+        # With history and plots there are models, or a study's trials.
+        return find_configuration(folder).is_file() or {"history", "plots"} < there
+    except OSError:  # Nobody may look into it.
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class StudyFolder:
     """The layout of a study under `root`: a folder for each trial, and what all of them say.

@@ -8,7 +8,13 @@ import pytest
 
 from cae.errors import ConfigError
 from cae.files import write_text
-from cae.run_folder import RunFolder, StudyFolder, require_model_name, require_plain_name
+from cae.run_folder import (
+    RunFolder,
+    StudyFolder,
+    holds_run,
+    require_model_name,
+    require_plain_name,
+)
 
 GOOD = ["a", "base", "run 2", "v1.2", "my-model_3", "modèle", "x" * 100]
 BAD = [
@@ -214,3 +220,15 @@ def test_a_study_that_cannot_be_written_is_told_at_once(tmp_path: Path):
         StudyFolder(tmp_path / "study").make()
     StudyFolder(tmp_path / "other").make()
     assert (tmp_path / "other" / "history" / "study").is_dir()
+
+
+def test_a_folder_is_known_to_hold_a_run_a_stage_or_a_study(tmp_path):
+    RunFolder(tmp_path / "stage", "x").make()
+    StudyFolder(tmp_path / "study").make()
+    write_text(tmp_path / "run" / "run.json", "{}")
+    for name in ("stage", "study", "run"):
+        assert holds_run(tmp_path / name)
+    (tmp_path / "cats" / "plots").mkdir(parents=True)
+    (tmp_path / "cats" / "history").mkdir()
+    for name in ("cats", "cats/plots", "gone", ""):
+        assert not holds_run(tmp_path / name)

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cae.data.images import Dataset, ImageSet
+from cae.data.layout import (
+    TEST,
+    TRAIN,
+    UNLABELLED,
+    find_folders,
+    find_layout,
+    holds_pictures,
+    list_pictures,
+)
 from cae.data.pictures import load_pictures
 from cae.data.splits import set_test_aside
 from cae.errors import DataError
 from cae.wording import show
 
-TRAIN, TEST, UNLABELLED = "train", "test", "unlabelled"
-
-_SUFFIXES = re.compile(r"\.(png|jpe?g|webp|gif|bmp|tiff?|p[pgn]m|jp2|avif)", re.IGNORECASE)
-# How the special folders are written, too.
-_MEANT = {TRAIN: TRAIN, TEST: TEST, UNLABELLED: UNLABELLED, "unlabeled": UNLABELLED}
 _DIGEST_DIGITS = 8
 _MOST_NAME = 40
 _MOST_TOLD = 4
@@ -53,8 +55,7 @@ def is_picture_folder(path: Path) -> bool:
     Raises:
         DataError: the file system refuses to look there.
     """
-    folders = _find_folders(path).values()
-    return any(next(_find_pictures(folder), None) is not None for folder in folders)
+    return any(map(holds_pictures, find_folders(path).values()))
 
 
 def load_folder(path: Path, *, image_shape: tuple[int, int, int]) -> Dataset:
@@ -64,7 +65,7 @@ def load_folder(path: Path, *, image_shape: tuple[int, int, int]) -> Dataset:
     is set aside for testing; or folders `train` and `test`, each with a folder for each class.
     Beside them a folder `unlabelled` may hold pictures that only the autoencoder learns from.
     Folders within these are looked through too; links to folders, files whose names begin with a
-    dot, and files that are no pictures by their names are passed by.
+    dot, files that are no pictures by their names, and runs are passed by. See `find_layout`.
 
     The data set's `source` is the folder's name and the beginning of the SHA-256 of the pixels:
     with other pictures, or pictures of another size, it is another data set. No class is thinned.
@@ -77,68 +78,28 @@ def load_folder(path: Path, *, image_shape: tuple[int, int, int]) -> Dataset:
         DataError: the folders are not laid out like that, there are too few pictures, or one of
             them cannot be read.
     """
-    folders = _find_folders(path)
-    _warn_of_loose_pictures(path)
-    unlabelled = folders.pop(UNLABELLED, None)
+    layout = find_layout(path)
+    layout.require_parts()
     reader = _Reader(image_shape)
-    if TRAIN in folders or TEST in folders:
-        train, test = _load_parts(path, folders, reader)
-    else:
-        _warn_of_names(path, folders)
+    if layout.classes is not None:
         name = path.resolve().name
-        train, test = set_test_aside(_load_classes(folders, reader, name=name))
+        train, test = set_test_aside(_load_classes(layout.classes, reader, name=name))
+    else:
+        assert layout.train is not None
+        assert layout.test is not None
+        train = _load_classes(layout.train, reader, name=TRAIN)
+        test = _load_classes(layout.test, reader, name=TEST)
+        _require_same_classes(path, train, test)
     rest = None
-    if unlabelled is not None:
-        rest = _load_unlabelled(unlabelled, reader, train.class_names)
+    if layout.unlabelled is not None:
+        rest = _load_unlabelled(layout.unlabelled, reader, train.class_names)
     learnt_from = [train] if rest is None else [train, rest]
     _warn_of_copies(test, learnt_from, reader.places, path)
     source = _name_source(path, [test, *learnt_from])
     return Dataset(train, test, (), source=source, unlabelled=rest)
 
 
-def _warn_of_names(path: Path, folders: Mapping[str, Path]) -> None:
-    """Warn of classes that are probably meant to be none."""
-    for name in folders:
-        meant = _MEANT.get(name.casefold(), name)
-        if meant != name:
-            logger.warning(
-                "%s: the folder %s is taken for a class; if it is none, call it %s",
-                *(path, show(name), meant),
-            )
-
-
-def _warn_of_loose_pictures(path: Path) -> None:
-    names = [each.name for each in path.iterdir() if _is_picture(each) and each.is_file()]
-    loose = [name for name in names if not name.startswith(".")]
-    if loose:
-        logger.warning(
-            "%s: passing by pictures that lie in no class's folder: %d, such as %s",
-            *(path, len(loose), show(min(loose))),
-        )
-
-
-def _load_parts(
-    path: Path, folders: Mapping[str, Path], reader: _Reader
-) -> tuple[ImageSet, ImageSet]:
-    """Return what the folders `train` and `test` hold."""
-    for name in (TRAIN, TEST):
-        if name not in folders:
-            raise DataError(
-                f"{path}: has a folder {TEST if name == TRAIN else TRAIN}, but none called {name}; "
-                f"give both, or the classes' folders alone, to have a fifth set aside for testing"
-            )
-    others = sorted(folders.keys() - {TRAIN, TEST})
-    if others:
-        raise DataError(
-            f"{path}: beside {TRAIN} and {TEST} there may be {UNLABELLED} only, found "
-            f"{show(others[0])}; move its pictures into one of them (validation images are taken "
-            "from the training images)"
-        )
-    for name in (TRAIN, TEST):
-        _warn_of_loose_pictures(folders[name])
-    train, test = (
-        _load_classes(_find_folders(folders[part]), reader, name=part) for part in (TRAIN, TEST)
-    )
+def _require_same_classes(path: Path, train: ImageSet, test: ImageSet) -> None:
     if train.class_names != test.class_names:
         (odd, *_) = sorted(set(train.class_names) ^ set(test.class_names))
         where, missing = (TRAIN, TEST) if odd in train.class_names else (TEST, TRAIN)
@@ -146,17 +107,21 @@ def _load_parts(
             f"{path}: class {show(odd)} is in {where} and not in {missing}; give both the same "
             "classes"
         )
-    return train, test
 
 
 def _load_classes(folders: Mapping[str, Path], reader: _Reader, *, name: str) -> ImageSet:
     """Return the pictures in folders named by their classes, class by class, sorted by name."""
     names = tuple(folders)
     if len(names) < 2:
-        found = f"only {show(names[0])}" if names else "none"
+        found, deeper = "none", ""
+        for only, folder in folders.items():
+            found = f"only {show(only)}"
+            if len(find_folders(folder)) > 1:
+                deeper = f"; if the classes are the folders in it, give {folder}"
         raise DataError(
             f"{name}: expected a folder for each of two classes or more, found {found}; give some "
             "labelled pictures, a few of each class, folders named after their classes"
+            f"{deeper}"
         )
     for class_name in names:
         try:
@@ -166,61 +131,14 @@ def _load_classes(folders: Mapping[str, Path], reader: _Reader, *, name: str) ->
                 f"{name}: a class cannot be called {class_name!a}, which is no UTF-8; rename its "
                 "folder"
             ) from None
-    paths = [_list_pictures(folder) for folder in folders.values()]
+    paths = [list_pictures(folder) for folder in folders.values()]
     labels = np.repeat(np.arange(len(names), dtype=np.int64), [len(found) for found in paths])
     flat = [path for found in paths for path in found]
     return ImageSet(reader.load(flat, names).images, labels, names, name)
 
 
 def _load_unlabelled(folder: Path, reader: _Reader, class_names: tuple[str, ...]) -> ImageSet:
-    return reader.load(_list_pictures(folder), class_names).rename(UNLABELLED)
-
-
-def _find_folders(path: Path) -> dict[str, Path]:
-    """Return the folders in a folder by their names, sorted by these."""
-    try:
-        found = sorted(each for each in path.iterdir() if each.is_dir())
-    except OSError as error:
-        _refuse(error)
-    return {each.name: each for each in found if not each.name.startswith(".")}
-
-
-def _list_pictures(folder: Path) -> list[Path]:
-    paths = list(_find_pictures(folder))
-    if not paths:
-        raise DataError(
-            f"{folder}: holds no picture (PNG, JPEG, WebP and the like); add them or remove the "
-            "folder"
-        )
-    return paths
-
-
-def _find_pictures(folder: Path) -> Iterator[Path]:
-    """Yield the pictures in a folder and in the folders within it, sorted by their names."""
-    others: list[Path] = []
-    for directory, folders, names in os.walk(folder, onerror=_refuse):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(name for name in names if not name.startswith(".")):
-            path = Path(directory, name)
-            if _is_picture(path):
-                yield path
-            else:
-                others.append(path)
-    if others:
-        logger.warning(
-            "%s: passing by what is no picture: %d files, such as %s",
-            folder,
-            len(others),
-            others[0].name,
-        )
-
-
-def _is_picture(path: Path) -> bool:
-    return _SUFFIXES.fullmatch(path.suffix) is not None
-
-
-def _refuse(error: OSError) -> NoReturn:
-    raise DataError(f"{error.filename}: cannot be looked into: {error.strerror}") from None
+    return reader.load(list_pictures(folder), class_names).rename(UNLABELLED)
 
 
 def _warn_of_copies(

@@ -13,12 +13,14 @@ from cae.data.cifar10 import ARCHIVE, NAME, fetch_cifar10, load_cifar10
 from cae.data.cifar10_files import VERSIONS, find_copy
 from cae.data.digits import load_digits
 from cae.data.download import OnProgress, PublishedFile
-from cae.data.folder import UNLABELLED, is_picture_folder, load_folder
+from cae.data.folder import is_picture_folder, load_folder
 from cae.data.images import Dataset
+from cae.data.layout import UNLABELLED
 from cae.errors import DataError
 
 FOLDER_VARIABLE = "CAE_DATA_DIR"
 _CIFAR10_SHAPE = (32, 32, 3)
+_NAMES = ("auto", "cifar10", "digits")
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +52,7 @@ def load_dataset(
     """
     if source == "digits":
         return load_digits()
-    if source not in ("auto", "cifar10"):
+    if source not in _NAMES:
         return _load_given(source, image_shape)
 
     cache = cache or platformdirs.user_cache_path("cae")
@@ -79,6 +81,20 @@ def load_dataset(
     if source == "cifar10":
         raise DataError(reason)
     return replace(load_digits(), fallback_reason=reason)
+
+
+def find_picture_folder(source: str) -> Path | None:
+    """Return the folder of own pictures that `source` names for `load_dataset`; None: it is none.
+
+    Raises:
+        DataError: the file system refuses to look there.
+    """
+    if source in _NAMES:
+        return None
+    path = _expand(source)
+    if not source or not path.is_dir() or find_copy(path) or not is_picture_folder(path):
+        return None
+    return path
 
 
 def _load_given(source: str, image_shape: tuple[int, int, int] | None) -> Dataset:

@@ -1,0 +1,292 @@
+"""Which folders of a user's own pictures are classes, and which are set apart from them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from cae.errors import DataError
+from cae.run_folder import holds_run
+from cae.wording import show
+
+TRAIN, TEST, UNLABELLED = "train", "test", "unlabelled"
+
+_SUFFIXES = re.compile(r"\.(png|jpe?g|webp|gif|bmp|tiff?|p[pgn]m|jp2|avif)", re.IGNORECASE)
+_VALIDATION = "validation"
+# How the folders that are no classes are called, too: as words of their names, in either case.
+_MEANT = {
+    TRAIN: {"train", "training", "trainset", "trainingset"},
+    TEST: {"test", "testing", "testset"},
+    _VALIDATION: {"val", "valid", "validation"},
+    UNLABELLED: {"unlabelled", "unlabeled"},
+}
+_FILLERS = {"set", "data", "dataset", "images", "pictures", "folder"}
+_MOST_TOLD = 3
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The folders of pictures below a folder.
+
+    Attributes:
+        root: the folder.
+        classes: the classes' folders by name, sorted, where nothing is set apart for testing; None
+            where training or test pictures are.
+        train, test: the same of those that are set apart; None where they are not.
+        unlabelled: the folder of pictures without a label; None where there is none.
+    """
+
+    root: Path
+    classes: Mapping[str, Path] | None
+    train: Mapping[str, Path] | None = None
+    test: Mapping[str, Path] | None = None
+    unlabelled: Path | None = None
+
+    def require_parts(self) -> None:
+        """Refuse training pictures without test pictures, or the other way round.
+
+        Raises:
+            DataError: naming what is missing.
+        """
+        if (self.train is None) == (self.test is None):
+            return
+        there, missing = (TEST, TRAIN) if self.train is None else (TRAIN, TEST)
+        raise DataError(
+            f"{self.root}: has a folder {there}, but none called {missing}; give both, or the "
+            "classes' folders alone, to have a fifth set aside for testing"
+        )
+
+
+def find_layout(root: Path) -> Layout:
+    """Return how the pictures below `root` are laid out, and warn of what is passed by.
+
+    The training and the test pictures may be called otherwise than `train` and `test`
+    (`training_set`, `Test`), where both have folders of pictures within. Folders that hold
+    runs are passed by.
+
+    Raises:
+        DataError: folders stand beside each other that do not go together.
+    """
+    folders = _pass_by_runs(find_folders(root))
+    _warn_of_loose_pictures(root)
+    unlabelled = _take(folders, [name for name in folders if _tell_meaning(name) == UNLABELLED])
+    parts = _find_parts(folders)
+    if not parts:
+        _warn_of_names(root, folders)
+        _warn_of_same_folders(root, folders)
+        return Layout(root, folders, unlabelled=unlabelled)
+    train, test = (_take(folders, parts.get(part, [])) for part in (TRAIN, TEST))
+    layout = Layout(root, None, _look_into(train), _look_into(test), unlabelled)
+    if folders:
+        if not any(map(_is_for_validation, folders)):
+            layout.require_parts()
+        _refuse_beside_parts(root, folders, is_tested=test is not None)
+    return layout
+
+
+def find_folders(path: Path) -> dict[str, Path]:
+    """Return the folders in a folder by their names, sorted by these.
+
+    Raises:
+        DataError: the file system refuses to look there.
+    """
+    try:
+        with os.scandir(path) as entries:
+            names = sorted(each.name for each in entries if each.is_dir())
+    except OSError as error:
+        _refuse(error)
+    return {name: path / name for name in names if not name.startswith(".")}
+
+
+def list_pictures(folder: Path) -> list[Path]:
+    """Return the pictures in a folder and in those within it, and warn of what is passed by.
+
+    Raises:
+        DataError: there is none, or the file system refuses to look there.
+    """
+    others: list[Path] = []
+    paths = list(find_pictures(folder, others=others))
+    if others:
+        logger.warning(
+            "%s: passing by what is no picture: %d files, such as %s",
+            *(folder, len(others), show(others[0].name)[1:-1]),
+        )
+    if not paths:
+        raise DataError(
+            f"{folder}: holds no picture (PNG, JPEG, WebP and the like); add them or remove the "
+            "folder"
+        )
+    return paths
+
+
+def find_pictures(folder: Path, *, others: list[Path] | None = None) -> Iterator[Path]:
+    """Yield the pictures in a folder and in the folders within it, sorted by their names.
+
+    Args:
+        folder: what is looked through; hidden files and folders, and runs, are passed by.
+        others: gets the files that are no pictures by their names.
+
+    Raises:
+        DataError: the file system refuses to look there.
+    """
+    for directory, folders, names in os.walk(folder, onerror=_refuse):
+        inside = Path(directory)
+        if holds_run(inside):
+            folders.clear()
+            continue
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(name for name in names if not name.startswith(".")):
+            if _is_picture(inside / name):
+                yield inside / name
+            elif others is not None:
+                others.append(inside / name)
+
+
+def holds_pictures(folder: Path) -> bool:
+    """Return whether there is a picture in a folder or in the folders within it.
+
+    Raises:
+        DataError: the file system refuses to look there.
+    """
+    return next(find_pictures(folder), None) is not None
+
+
+def name_folders(names: Mapping[str, Path]) -> str:
+    """Return the names of a few folders, and how many more there are."""
+    told = [show(name) for name in names][:_MOST_TOLD]
+    if more := len(names) - len(told):
+        return f"{', '.join(told)} and {more} more"
+    return " and ".join(filter(None, (", ".join(told[:-1]), *told[-1:])))
+
+
+def _is_picture(path: Path) -> bool:
+    return _SUFFIXES.fullmatch(path.suffix) is not None
+
+
+def _refuse(error: OSError) -> NoReturn:
+    raise DataError(f"{error.filename}: cannot be looked into: {error.strerror}") from None
+
+
+def _split_words(name: str) -> set[str]:
+    return set(re.findall(r"[^\W_]+", name.casefold()))
+
+
+def _tell_meaning(name: str) -> str | None:
+    """Return what a folder of that name is for, if it is hardly a class."""
+    words = _split_words(name) - _FILLERS
+    return next((part for part, known in _MEANT.items() if words and words <= known), None)
+
+
+def _find_parts(folders: Mapping[str, Path]) -> dict[str, list[str]]:
+    """Return the folders that are set apart by what they are for; none if all are classes."""
+    found: dict[str, list[str]] = {}
+    for name, folder in folders.items():
+        words = _split_words(name)
+        for part in (TRAIN, TEST, _VALIDATION):
+            if words & _MEANT[part] and (name == part or _has_classes(folder)):
+                found.setdefault(part, []).append(name)
+                break
+    is_certain = TRAIN in folders or TEST in folders
+    return found if is_certain or len(found) > 1 else {}
+
+
+def _has_classes(folder: Path) -> bool:
+    return any(map(holds_pictures, find_folders(folder).values()))
+
+
+def _take(folders: dict[str, Path], names: list[str]) -> Path | None:
+    """Take the one folder that has one of the names out of `folders`."""
+    if len(names) > 1:
+        paths = {name: folders[name] for name in names}
+        raise DataError(
+            f"{paths[names[0]].parent}: {name_folders(paths)} are for the same; move the pictures "
+            "into one of them"
+        )
+    return folders.pop(names[0]) if names else None
+
+
+def _look_into(part: Path | None) -> dict[str, Path] | None:
+    """Return the classes' folders of the training or the test pictures."""
+    if part is None:
+        return None
+    folders = _pass_by_runs(find_folders(part))
+    for name, folder in folders.items():
+        if _tell_meaning(name) == UNLABELLED:
+            raise DataError(
+                f"{folder}: pictures without a label lie beside the folder {part.name}, not in "
+                f"it; move them to {part.parent / UNLABELLED}"
+            )
+    _warn_of_loose_pictures(part)
+    _warn_of_same_folders(part, folders)
+    return folders
+
+
+def _is_for_validation(name: str) -> bool:
+    return _tell_meaning(name) == _VALIDATION
+
+
+def _refuse_beside_parts(root: Path, others: Mapping[str, Path], *, is_tested: bool) -> NoReturn:
+    found = name_folders(others)
+    remedy = f"move its pictures into one of these, without labels into {UNLABELLED}"
+    if not is_tested and all(map(_is_for_validation, others)):
+        remedy = f"call it {TEST} to have it tested on"
+    raise DataError(
+        f"{root}: beside {TRAIN} and {TEST} there may be {UNLABELLED} only, found {found}; "
+        f"{remedy} (validation images are taken from the training images)"
+    )
+
+
+def _pass_by_runs(folders: Mapping[str, Path]) -> dict[str, Path]:
+    """Return the folders but those that hold runs and no picture beside them."""
+    kept: dict[str, Path] = {}
+    for name, folder in folders.items():
+        runs = [each for each in (folder, *find_folders(folder).values()) if holds_run(each)]
+        if runs:
+            logger.warning("%s: passing by what is no class but holds a run of cae", runs[0])
+        if not runs or holds_pictures(folder):
+            kept[name] = folder
+    return kept
+
+
+def _warn_of_names(root: Path, folders: Mapping[str, Path]) -> None:
+    """Warn of classes that are probably meant to be none."""
+    for name in folders:
+        meant = _tell_meaning(name)
+        if meant in (TRAIN, TEST, _VALIDATION):
+            remedy = f"call it {meant}" if meant != _VALIDATION else f"move it into {TRAIN}"
+            logger.warning(
+                "%s: the folder %s is taken for a class; if it is none, %s",
+                *(root, show(name), remedy),
+            )
+
+
+def _warn_of_same_folders(root: Path, folders: Mapping[str, Path]) -> None:
+    """Warn where what lies within the classes' folders are probably the classes."""
+    inner = [find_folders(folder) for folder in folders.values()]
+    if (
+        len(inner) > 1
+        and len(inner[0]) > 1
+        and all(each.keys() == inner[0].keys() for each in inner)
+    ):
+        logger.warning(
+            "%s: %s are taken for the classes, and each has the same folders within, %s; if these "
+            "are the classes, put the pictures of each into one folder",
+            *(root, name_folders(folders), name_folders(inner[0])),
+        )
+
+
+def _warn_of_loose_pictures(path: Path) -> None:
+    names = [each.name for each in path.iterdir() if _is_picture(each) and each.is_file()]
+    loose = [name for name in names if not name.startswith(".")]
+    if loose:
+        logger.warning(
+            "%s: passing by pictures that lie in no class's folder: %d, such as %s",
+            *(path, len(loose), show(min(loose))),
+        )
