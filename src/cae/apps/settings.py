@@ -11,6 +11,7 @@ import cae
 from cae.apps.progress import Loading
 from cae.apps.screen import tell_loudly
 from cae.config import dump, parse_section
+from cae.data.sources import find_picture_folder
 from cae.data.splits import find_thinned_classes
 from cae.errors import ConfigError
 from cae.presets import split_setting
@@ -95,6 +96,7 @@ def make_plan(request: Request) -> Plan:
             refused[preset] = error
     if not configs:
         raise refused[presets[0]]
+    require_outside(request.out or RUNS, request.source)
     first = configs.get(presets[0])
     dataset = load_data(request.source, None if first is None else first.autoencoder.image_shape)
     with Loading():
@@ -111,6 +113,27 @@ def make_plan(request: Request) -> Plan:
         dataset=dataset,
         folder=cae.RunFolder(out, request.name or preset),
         runtime=runtime,
+    )
+
+
+def require_outside(out: Path, source: str) -> None:
+    """Refuse to write where a user's own pictures are read: plots would be taken for a class.
+
+    Args:
+        out: the folder to write into, or one above it.
+        source: of the data, for `load_dataset`.
+
+    Raises:
+        ConfigError: `out` is the pictures' folder or lies in it.
+        DataError: the file system refuses to look there.
+    """
+    pictures = find_picture_folder(source)
+    if pictures is None or not out.resolve().is_relative_to(pictures.resolve()):
+        return
+    where = pictures.resolve()
+    raise ConfigError(
+        f"{out}: lies in the folder of the pictures, {where}, where plots would be taken for "
+        f"pictures of a class; give a folder outside of it: --out {where.parent / RUNS / 'NAME'}"
     )
 
 

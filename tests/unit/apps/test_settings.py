@@ -8,9 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import cae
-from cae.apps.settings import Request, load_data, make_plan, read_config
+from cae.apps.settings import Request, load_data, make_plan, read_config, require_outside
 from cae.errors import ConfigError, DataError
 
 REQUEST = Request(
@@ -138,6 +139,37 @@ def test_what_is_wrong_is_told_before_any_data_is_looked_for(change: dict[str, o
 def test_a_device_that_is_not_there_is_refused(change: dict[str, str], words: str):
     with pytest.raises(ConfigError, match=words):
         make_plan(replace(REQUEST, **change))
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """A folder with two classes of six pictures."""
+    for name in ("a", "b"):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+        for place in range(6):
+            Image.new("RGB", (4, 4), (place, 9, 9)).save(tmp_path / "pets" / name / f"{place}.png")
+    return tmp_path / "pets"
+
+
+@pytest.mark.parametrize("out", [None, ".", "mine", "../pets/runs/mine", "../link/mine"])
+def test_nothing_is_written_among_the_pictures(pictures: Path, monkeypatch, out: str | None):
+    monkeypatch.chdir(pictures)
+    (pictures.parent / "link").symlink_to(pictures)
+    request = replace(REQUEST, source=".", out=None if out is None else Path(out))
+    words = rf"lies in the folder of the pictures, {pictures}, .*: --out {pictures.parent}/runs/"
+    with pytest.raises(ConfigError, match=words):
+        make_plan(request)
+    assert sorted(path.name for path in pictures.iterdir()) == ["a", "b"]
+
+
+def test_a_run_may_lie_beside_the_pictures(pictures: Path, monkeypatch):
+    monkeypatch.chdir(pictures.parent)
+    assert make_plan(replace(REQUEST, source="pets")).folder.root.parent == Path("runs")
+    monkeypatch.chdir(pictures)
+    out = Path("../runs/mine")
+    assert make_plan(replace(REQUEST, source=".", out=out)).folder.root == out
+    # Of a copy of CIFAR-10 and the built-in digits nothing is taken for a class.
+    require_outside(Path("runs"), "digits")
 
 
 def test_a_mistake_in_arguments_or_data_is_told_without_waiting_for_torch():
