@@ -33,6 +33,8 @@ def test_from_folders_to_predictions(cae, tiny_options):
     result = cae(*run)
     assert result.returncode == 0, result.stderr
     assert "my-pictures-" in result.stdout
+    classes = "2 classes: blue 20, red 20; 8 of the 40 pictures are for testing, and 15 without a"
+    assert classes in result.stderr
     evaluation = json.loads((cae.folder / "mine" / "evaluation.json").read_text())
     assert evaluation["split"]["train"]["classes"] == {"blue": 12, "red": 13}
     assert evaluation["split"]["unlabelled"]["images"] == 15
@@ -75,6 +77,7 @@ def test_each_stage_names_the_next_one_and_a_folder_that_grew_is_told_of(
     small = ("--preset", "digits", "--data", "my pictures")
     shape = ("--set", "image_shape=[16,16,3]", "--set", "batch_size=8")
     pretrained = cae("pretrain", *small, *tiny_options, *shape, "--out", "mine")
+    assert "2 classes: blue 20, red 20; 8 of the 40 pictures" in pretrained.stderr
     trained = cae(*read_following(pretrained), "--set", "epochs=1")
     evaluate = read_following(trained)
     measured = cae(*evaluate)
@@ -93,6 +96,15 @@ def test_each_stage_names_the_next_one_and_a_folder_that_grew_is_told_of(
     assert "it may have learnt from those that it is tested on" in measured.stderr
     again = cae("finetune", "--encoder", encoder, *small, "--set", "epochs=1", "--out", "more")
     assert "it may have seen validation and test images" in again.stderr
+
+
+def test_a_run_among_the_pictures_is_refused_before_anything_is_written(cae):
+    paint(cae.folder, {"cat": (9, 9, 9), "dog": (200, 9, 9)}, count=6)
+    result = cae("run", "--data", ".")
+    assert result.returncode == 2
+    assert "runs: lies in the folder of the pictures" in result.stderr
+    assert f"--out {cae.folder.parent}/runs/NAME" in result.stderr
+    assert sorted(path.name for path in cae.folder.iterdir()) == ["cat", "dog"]
 
 
 def test_a_folder_that_is_laid_out_otherwise_is_refused(cae):

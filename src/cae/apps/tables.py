@@ -17,6 +17,7 @@ from cae.report.sources import read_peers
 from cae.run_folder import RunFolder
 
 _SHOWN_CLASSES = 3
+_NAMED_CLASSES = 10
 
 
 class _Fit(Protocol):
@@ -113,6 +114,28 @@ def make_splits_table(about: Mapping[str, Any]) -> RenderableType:
     title = f"{name_data(about['data'])}: images by class and split"
     fingerprint = Text.assemble(("  fingerprint ", "dim"), split["fingerprint"], "\n")
     return Group(_make_title(title), table, fingerprint)
+
+
+def describe_pictures(
+    counts: Mapping[str, int], *, tested: int, unlabelled: int, most: int = _NAMED_CLASSES
+) -> str:
+    """Return in one line which classes a user's own pictures are of, and how many.
+
+    Args:
+        counts: labelled pictures by class.
+        tested: how many of them are for testing.
+        unlabelled: how many there are besides.
+        most: how many classes are named; the others are counted.
+    """
+    named = [f"{name} {count:,}" for name, count in counts.items()]
+    if len(named) > most:
+        others = [*counts.values()][most - 1 :]
+        named[most - 1 :] = [f"{len(others):,} more of {min(others):,} to {max(others):,}"]
+    rest = f", and {unlabelled:,} without a label" if unlabelled else ""
+    return (
+        f"{len(counts):,} classes: {', '.join(named)}; {tested:,} of the {sum(counts.values()):,} "
+        f"pictures are for testing{rest}"
+    )
 
 
 def make_scores_table(scores: Mapping[str, Any], *, title: str) -> RenderableType:

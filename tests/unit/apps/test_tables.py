@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from cae.apps.tables import (
+    describe_pictures,
     make_places_table,
     make_predictions_table,
     make_reconstruction_table,
@@ -130,6 +131,22 @@ def test_splits_are_counted_by_class():
     assert "cat 3,900 3,900" in lines
     assert "all 33,150 33,150" in lines
     assert "fingerprint " + "f" * 64 in lines
+
+
+def test_pictures_are_told_by_class_in_one_line():
+    assert describe_pictures({"cat": 1200, "dog": 800}, tested=400, unlabelled=0) == (
+        "2 classes: cat 1,200, dog 800; 400 of the 2,000 pictures are for testing"
+    )
+    assert describe_pictures({"cat": 6, "dog": 6}, tested=2, unlabelled=30).endswith(
+        "2 of the 12 pictures are for testing, and 30 without a label"
+    )
+
+
+def test_of_many_classes_a_few_are_named():
+    counts = {f"c{number}": number for number in range(1, 101)}
+    told = describe_pictures(counts, tested=1010, unlabelled=0, most=3)
+    assert told.startswith("100 classes: c1 1, c2 2, 98 more of 3 to 100; 1,010 of the 5,050 ")
+    assert "more" not in describe_pictures({"a": 1, "b": 2}, tested=1, unlabelled=0, most=2)
 
 
 def test_images_without_labels_are_counted_in_no_class():
