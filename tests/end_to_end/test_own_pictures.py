@@ -98,6 +98,15 @@ def test_each_stage_names_the_next_one_and_a_folder_that_grew_is_told_of(
     assert "it may have seen validation and test images" in again.stderr
 
 
+def test_five_pictures_of_each_class_are_enough(cae):
+    paint(cae.folder / "pets", {f"c{n:02}": (20 * n, 9, 9) for n in range(10)}, count=5)
+    result = cae("data", "--data", "pets", "--json")
+    assert result.returncode == 0, result.stderr
+    split = json.loads(result.stdout)["split"]
+    counts = {part: set(split[part]["classes"].values()) for part in split if part != "fingerprint"}
+    assert counts == {"train": {3}, "validation": {1}, "test": {1}}
+
+
 def test_a_run_among_the_pictures_is_refused_before_anything_is_written(cae):
     paint(cae.folder, {"cat": (9, 9, 9), "dog": (200, 9, 9)}, count=6)
     result = cae("run", "--data", ".")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,15 +26,15 @@ def make_splits(dataset: Dataset, config: DataConfig) -> Splits:
 
     Of each class in `config.remove_classes` (None: the data set's own choice) the fraction
     `config.remove_fraction` of the training images is dropped at random. Of the n images left,
-    round(n * val_size) validate, every class with its own share, and the rest train. The test
-    images are never thinned. With a `val_size` of 0 none validate. With `config.labels_per_class`
-    only that many training images of each class are labelled, every smaller number of them among
-    every larger. Equal arguments give equal splits on every machine.
+    round(n * val_size) validate, every class with its own share, but at least one, and the rest
+    train. The test images are never thinned. With a `val_size` of 0 none validate. With
+    `config.labels_per_class` only that many training images of each class are labelled, every
+    smaller number of them among every larger. Equal arguments give equal splits on every machine.
 
     Raises:
         ConfigError: `config.remove_classes` names a class that the data set does not have.
-        DataError: the training images are unlabelled, or too few for both splits or for so many
-            labels.
+        DataError: the training images are unlabelled, none is left of them, only one of a class,
+            or fewer than so many labels.
     """
     labels = _require_labels(dataset.train)
     names = dataset.train.class_names
@@ -43,9 +43,15 @@ def make_splits(dataset: Dataset, config: DataConfig) -> Splits:
 
     kept = _thin(labels, names, removed=removed, fraction=config.remove_fraction, seed=config.seed)
     val_count = round(len(kept) * config.val_size)
-    drawn = draw_class_shares(labels[kept], names, count=val_count, seed=config.seed)
+    _require_enough(labels, names, kept=kept, config=config)
+    drawn = draw_class_shares(
+        labels[kept],
+        names,
+        count=val_count,
+        seed=config.seed,
+        everywhere=config.val_size > 0,
+    )
     val, train = kept[drawn], np.delete(kept, drawn)
-    _require_enough(labels, names, train=train, val=val, config=config)
     images = _named(dataset.train.select(train), "train")
     labelled = images
     if config.labels_per_class is not None:
@@ -65,23 +71,22 @@ def make_splits(dataset: Dataset, config: DataConfig) -> Splits:
 def set_test_aside(images: ImageSet) -> tuple[ImageSet, ImageSet]:
     """Return the images to train on and a fifth to test on, every class with its share.
 
-    They are the same in every run: the test images are part of what a data set is, so no setting
-    chooses them.
+    A class has at least one in both. They are the same in every run: the test images are part of
+    what a data set is, so no setting chooses them.
 
     Raises:
         DataError: the images are unlabelled, or a class has too few to be in both parts.
     """
     names, labels = images.class_names, _require_labels(images)
+    few = {name: count for name, count in _count_classes(images).items() if count < 2}
+    if few:
+        raise DataError(
+            f"{images.name}: {_tell_few(few)}, and it takes three, one each to train, to validate "
+            "and to test on (two where data.val_size is 0); give more images of it, or leave it out"
+        )
     count = round(len(labels) * _TEST_FRACTION)
-    test = draw_class_shares(labels, names, count=count, seed=_TEST_SEED)
+    test = draw_class_shares(labels, names, count=count, seed=_TEST_SEED, everywhere=True)
     train = np.delete(np.arange(len(labels)), test)
-    in_both = [np.bincount(labels[part], minlength=len(names)) > 0 for part in (train, test)]
-    for name, trained, tested in zip(names, *in_both, strict=True):
-        if not (trained and tested):
-            raise DataError(
-                f"{images.name}: class {name!r} has too few images to be in both the training and "
-                "the test set; give more"
-            )
     return images.select(train), images.select(test)
 
 
@@ -109,18 +114,29 @@ def describe_splits(splits: Splits) -> dict[str, Any]:
 
 
 def draw_class_shares(
-    labels: NDArray[np.int64], class_names: Sequence[str], *, count: int, seed: int
+    labels: NDArray[np.int64],
+    class_names: Sequence[str],
+    *,
+    count: int,
+    seed: int,
+    everywhere: bool = False,
 ) -> Indices:
     """Return the sorted places in `labels` of `count` random images, each class with its share.
 
     The shares are whole images by largest remainder, earlier classes first where remainders are
     equal; they differ from the exact ones by less than one image and add up to `count`.
+
+    With `everywhere` a class of two images or more has at least one drawn and one left, whatever
+    its share; the other classes keep theirs, so that the images drawn may be more than `count`, or
+    fewer.
     """
     totals = np.bincount(labels, minlength=len(class_names)).astype(np.int64)
     # Whole numbers only: the remainders, and so the split, are the same on every machine.
     shares, remainders = np.divmod(totals * count, max(len(labels), 1))
     missing = count - int(shares.sum())
     shares[np.argsort(-remainders, kind="stable")[:missing]] += 1
+    if everywhere:
+        shares = np.where(totals > 1, shares.clip(1, np.maximum(totals - 1, 1)), shares)
     drawn = [
         _draw(labels, label, int(share), seed=derive_seed(seed, "validation", name))
         for label, (name, share) in enumerate(zip(class_names, shares, strict=True))
@@ -209,27 +225,34 @@ def _require_known(removed: Sequence[str], names: Sequence[str]) -> None:
 
 
 def _require_enough(
-    labels: NDArray[np.int64],
-    names: Sequence[str],
-    *,
-    train: Indices,
-    val: Indices,
-    config: DataConfig,
+    labels: NDArray[np.int64], names: Sequence[str], *, kept: Indices, config: DataConfig
 ) -> None:
-    remedy = "give more images, or change data.val_size or data.remove_fraction"
-    if config.val_size == 0 and len(train):
-        return
-    if not len(train) or not len(val):
+    if not len(kept):
         raise DataError(
-            f"val_size {config.val_size} leaves {len(train)} images to train on and {len(val)} to "
-            f"validate on; {remedy}"
+            f"data.remove_fraction {config.remove_fraction} of all classes leaves no image to "
+            "train on; lower it, or name fewer classes in data.remove_classes"
         )
-    in_train = np.bincount(labels[train], minlength=len(names))
-    in_val = np.bincount(labels[val], minlength=len(names))
+    if config.val_size == 0:
+        return
     # A class removed whole is a choice; a class that only one split knows cannot be validated.
-    for name, trained, validated in zip(names, in_train, in_val, strict=True):
-        if (trained == 0) != (validated == 0):
-            raise DataError(
-                f"class {name!r}: val_size {config.val_size} puts {trained} of its images into "
-                f"training and {validated} into validation; {remedy}"
-            )
+    found, left = (
+        np.bincount(some, minlength=len(names)).tolist() for some in (labels, labels[kept])
+    )
+    alone = [label for label, count in enumerate(left) if count == 1]
+    if alone:
+        dropped = found[alone[0]] - 1
+        thinned = f" left, data.remove_fraction {config.remove_fraction} dropped {dropped:,}"
+        told = _tell_few({names[label]: 1 for label in alone})
+        raise DataError(
+            f"{told}{thinned if dropped else ''}, and it takes two, one each to train and to "
+            "validate on; give more images of it, "
+            f"{'lower data.remove_fraction, ' if dropped else ''}or set data.val_size to 0, which "
+            "validates on none"
+        )
+
+
+def _tell_few(counts: Mapping[str, int]) -> str:
+    """Return that the first class has so few images, and how many are like it."""
+    others = f" (as {len(counts) - 1:,} more have too few)" if len(counts) > 1 else ""
+    name, count = next(iter(counts.items()))
+    return f"class {name!r}{others} has {count} image{'s' * (count != 1)}"

@@ -153,7 +153,7 @@ def test_the_autoencoder_alone_learns_from_what_has_no_label(tmp_path):
             {"unlabelled": 9},
             "expected a folder for each of two classes or more, found none; give some labelled",
         ),
-        ({"a": 9, "b": 1}, "class 'b' has too few images"),
+        ({"a": 9, "b": 1}, "class 'b' has 1 image, and it takes three"),
         ({"train/a": 2, "train/b": 2}, "has a folder train, but none called test; give both"),
         ({"test/a": 2, "b": 2}, "has a folder test, but none called train; give both"),
         (

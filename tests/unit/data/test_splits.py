@@ -18,6 +18,7 @@ from cae.data.splits import (
     draw_class_shares,
     find_thinned_classes,
     make_splits,
+    set_test_aside,
 )
 from cae.errors import ConfigError, DataError
 
@@ -198,18 +199,80 @@ def test_unknown_class_is_an_error_with_the_nearest_name():
 @pytest.mark.parametrize(
     ("counts", "changes", "message"),
     [
-        ((3, 3, 3), {"val_size": 0.01}, "val_size 0.01 leaves .* train on and 0 to validate on"),
-        ((3, 3, 3), {"val_size": 0.99}, "val_size 0.99 leaves 0 images to train on"),
-        ((9, 9, 9), {"remove_classes": NAMES, "remove_fraction": 1.0}, "leaves 0 images to train"),
-        ((40, 40, 1), {}, "class 'frog': val_size 0.22 puts 1 of its images into training and 0"),
+        (
+            (9, 9, 9),
+            {"remove_classes": NAMES, "remove_fraction": 1.0},
+            r"remove_fraction 1\.0 of all classes leaves no image to train on; lower it, or name f",
+        ),
+        (
+            (40, 40, 1),
+            {},
+            r"class 'frog' has 1 image, and it takes two, one each to train and to validate on; "
+            r"give more images of it, or set data\.val_size to 0",
+        ),
+        ((1, 9, 1), {}, r"class 'cat' \(as 1 more have too few\) has 1 image, and it takes two"),
+        (
+            (40, 40, 40),
+            {"remove_fraction": 0.975},
+            r"class 'frog' has 1 image left, data\.remove_fraction 0\.975 dropped 39, and it takes "
+            r"two, .* give more images of it, lower data\.remove_fraction, or set data\.val_size",
+        ),
     ],
 )
-def test_too_few_images_for_both_splits_is_an_error_that_names_the_settings(
+def test_too_few_images_for_both_splits_is_an_error_that_says_what_to_change(
     counts, changes, message
 ):
     config = DataConfig(**{"remove_fraction": 0.0} | changes)
     with pytest.raises(DataError, match=message):
         make_splits(make_dataset(counts, test_count=1), config)
+
+
+@pytest.mark.parametrize("val_size", [0.01, 0.22, 0.99])
+@pytest.mark.parametrize("counts", [(2, 2, 2), (3, 40, 2), (4, 4, 4)])
+def test_a_class_of_two_is_in_both_splits(counts, val_size):
+    config = DataConfig(remove_fraction=0.0, val_size=val_size)
+    splits = make_splits(make_dataset(counts, test_count=1), config)
+    for part in (splits.train, splits.validation):
+        assert part.class_counts().min() >= 1
+    everything = read_indices(splits.train) + read_indices(splits.validation)
+    assert sorted(everything) == list(range(sum(counts)))
+
+
+def test_what_every_class_has_anyway_is_drawn_as_ever():
+    labels = np.repeat([0, 1, 2], [5, 5, 7])
+    drawn = draw_class_shares(labels, NAMES, count=4, seed=0)
+    same = draw_class_shares(labels, NAMES, count=4, seed=0, everywhere=True)
+    assert drawn.tolist() == same.tolist()
+    # A class of its own choice gets one, the others keep theirs.
+    rare = np.repeat([0, 1, 2], [40, 40, 2])
+    few, more = (
+        draw_class_shares(rare, NAMES, count=8, seed=0, everywhere=everywhere).tolist()
+        for everywhere in (False, True)
+    )
+    assert np.bincount(rare[few], minlength=3).tolist() == [4, 4, 0]
+    assert set(few) < set(more)
+    assert np.bincount(rare[more]).tolist() == [4, 4, 1]
+
+
+@pytest.mark.parametrize("pictures", [3, 4, 5])
+@pytest.mark.parametrize("classes", [2, 10, 33])
+def test_three_images_of_a_class_are_enough_to_train_validate_and_test(classes, pictures):
+    names = tuple(f"c{number:02}" for number in range(classes))
+    labels = np.repeat(np.arange(classes), pictures)
+    pixels = np.zeros((len(labels), 1, 2, 2), np.uint8)
+    train, test = set_test_aside(ImageSet(pixels, labels, names, "pets"))
+    splits = make_splits(Dataset(train, test, (), source="pets"), DataConfig())
+    counts = [part.class_counts() for part in (splits.train, splits.validation, splits.test)]
+    assert min(each.min() for each in counts) >= 1
+    assert (sum(counts) == pictures).all()
+
+
+def test_one_image_of_a_class_cannot_be_tested_on():
+    labels = np.array([0, 0, 0, 1])
+    images = ImageSet(np.zeros((4, 1, 2, 2), np.uint8), labels, ("cat", "dog"), "pets")
+    words = "pets: class 'dog' has 1 image, and it takes three, one each to train, to validate and"
+    with pytest.raises(DataError, match=words):
+        set_test_aside(images)
 
 
 def test_the_description_counts_what_is_in_each_split():
