@@ -45,15 +45,17 @@ class ModelFiles:
         return self.folder / f"{self.name}_{which}.safetensors"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class RunFolder:
     """The layout of a run under `root`, its models named `autoencoder_NAME` and so on."""
 
     root: Path
     name: str
 
-    def __post_init__(self) -> None:
-        require_plain_name(self.name, most_bytes=_LONGEST_RUN_NAME)
+    def __init__(self, root: str | Path, name: str) -> None:
+        require_plain_name(name, most_bytes=_LONGEST_RUN_NAME)
+        object.__setattr__(self, "root", Path(root))
+        object.__setattr__(self, "name", name)
 
     def make(self) -> None:
         """Make the run's folders, and see that they can be written, before hours are spent.

@@ -222,6 +222,11 @@ def test_a_study_that_cannot_be_written_is_told_at_once(tmp_path: Path):
     assert (tmp_path / "other" / "history" / "study").is_dir()
 
 
+def test_a_path_may_be_text():
+    assert RunFolder("runs/mine", "x") == RunFolder(Path("runs/mine"), "x")
+    assert RunFolder("runs/mine", "x").configuration == Path("runs/mine/run.json")
+
+
 def test_a_folder_is_known_to_hold_a_run_a_stage_or_a_study(tmp_path):
     RunFolder(tmp_path / "stage", "x").make()
     StudyFolder(tmp_path / "study").make()

@@ -46,7 +46,7 @@ def evaluate(path: Path, *, source: str | None, device: str, precision: str, as_
         saved = cae.read_model(path)
         runtime = cae.choose_runtime(device=device, precision=precision)
     source = source or find_source(saved, purpose="test it on")
-    dataset = load_data(source, saved.autoencoder_config.image_shape)
+    dataset = load_data(source, saved.image_shape)
     if dataset.source not in BUILT_IN:
         _tell_test_pictures(saved, dataset)
     with Loading():
@@ -67,7 +67,7 @@ def predict(
         saved = _find_newest_classifier() if model is None else cae.read_model(model)
         runtime = cae.choose_runtime(device=device, precision=precision)
         names = _require_class_names(saved)
-        shape = saved.autoencoder_config.image_shape
+        shape = saved.image_shape
         images = load_pictures(paths, image_shape=shape, class_names=names)
         probabilities = cae.classify(saved, images, runtime=runtime)
     if saved.about.get("data") == "digits":

@@ -54,6 +54,11 @@ class SavedModel:
     about: Mapping[str, Any]
 
     @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """[height, width, channels] of the images that the model takes."""
+        return self.autoencoder_config.image_shape
+
+    @property
     def weights_path(self) -> Path:
         """The weights lie beside the JSON file, under its name: the file cannot name another."""
         return self.path.with_suffix(".safetensors")
@@ -65,12 +70,13 @@ def write_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
     write_bytes(path, save(tensors))
 
 
-def read_weights(path: Path) -> dict[str, Tensor]:
+def read_weights(path: str | Path) -> dict[str, Tensor]:
     """Return the tensors of a safetensors file, on the CPU. Reading it can run no code.
 
     Raises:
         CheckpointError: the file is missing, no plain file, cannot be read or is damaged.
     """
+    path = Path(path)
     return _parse_weights(_read_bytes(path), path)
 
 
@@ -128,7 +134,7 @@ def describe_layers(model: nn.Module) -> list[dict[str, Any]]:
     ]
 
 
-def read_model(path: Path) -> SavedModel:
+def read_model(path: str | Path) -> SavedModel:
     """Return the checked description of a saved model.
 
     Args:
@@ -137,6 +143,7 @@ def read_model(path: Path) -> SavedModel:
     Raises:
         CheckpointError: the file is missing, damaged, of a newer format or not a model's.
     """
+    path = Path(path)
     if path.suffix == ".safetensors":
         raise CheckpointError(
             f"{path}: holds weights alone; give the model's description, a .json file beside it: "
@@ -181,7 +188,7 @@ def read_model(path: Path) -> SavedModel:
         raise CheckpointError(f"{path}: not a saved model: {error}") from None
 
 
-def load_model(saved: SavedModel) -> Autoencoder | Encoder | Classifier:
+def load_model(saved: SavedModel | str | Path) -> Autoencoder | Encoder | Classifier:
     """Return the saved model built from its configuration, with its weights, in evaluation mode.
 
     Nothing is parsed before its checksum is right, and no network is allocated before the weights
@@ -190,9 +197,15 @@ def load_model(saved: SavedModel) -> Autoencoder | Encoder | Classifier:
     A classifier is the bare network, whose logits training sees: `test_time_augmentation` and
     `posthoc_logit_adjustment` are left to `cae.load_predictor`, which answers as `cae predict`.
 
+    Args:
+        saved: from `read_model`, or the path of what it reads.
+
     Raises:
-        CheckpointError: the weights are missing, damaged, of another model, or do not fit.
+        CheckpointError: the weights are missing, damaged, of another model, or do not fit; or the
+            description cannot be read.
     """
+    if not isinstance(saved, SavedModel):
+        saved = read_model(saved)
     data = _read_bytes(saved.weights_path)
     if hashlib.sha256(data).hexdigest() != saved.weights_sha256:
         raise CheckpointError(

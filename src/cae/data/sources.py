@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import SupportsIndex
 
 import platformdirs
 
@@ -16,7 +18,8 @@ from cae.data.download import OnProgress, PublishedFile
 from cae.data.folder import is_picture_folder, load_folder
 from cae.data.images import Dataset
 from cae.data.layout import UNLABELLED
-from cae.errors import DataError
+from cae.errors import ConfigError, DataError
+from cae.wording import show
 
 FOLDER_VARIABLE = "CAE_DATA_DIR"
 _CIFAR10_SHAPE = (32, 32, 3)
@@ -26,11 +29,11 @@ logger = logging.getLogger(__name__)
 
 
 def load_dataset(
-    source: str = "auto",
+    source: str | Path = "auto",
     *,
     image_shape: tuple[int, int, int] | None = None,
     on_download: OnProgress | None = None,
-    cache: Path | None = None,
+    cache: str | Path | None = None,
     archive: PublishedFile = ARCHIVE,
 ) -> Dataset:
     """Return the data set that `source` names.
@@ -49,13 +52,17 @@ def load_dataset(
     Raises:
         DataError: the copy found is damaged, a given path holds none, or, for "cifar10", there is
             none to be had.
+        ConfigError: `image_shape` is no size of images.
     """
+    source = str(source)
+    if image_shape is not None:
+        _require_shape(image_shape)
     if source == "digits":
         return load_digits()
     if source not in _NAMES:
         return _load_given(source, image_shape)
 
-    cache = cache or platformdirs.user_cache_path("cae")
+    cache = Path(cache or platformdirs.user_cache_path("cae"))
     tried: list[str] = []
     given = os.environ.get(FOLDER_VARIABLE)
     if given:
@@ -107,12 +114,26 @@ def _load_given(source: str, image_shape: tuple[int, int, int] | None) -> Datase
     if not path.is_dir() or find_copy(path):
         return load_cifar10(path)
     if is_picture_folder(path):
+        if image_shape is not None and image_shape[2] not in (1, 3):
+            raise ConfigError(
+                f"image_shape {list(image_shape)}: pictures have 1 channel (grey) or 3 (RGB), not "
+                f"{image_shape[2]}; it is height, width, channels"
+            )
         return load_folder(path, image_shape=image_shape or _CIFAR10_SHAPE)
     raise DataError(
         f"{path}: holds neither {NAME} (the batch files, a folder or an archive of them) nor "
         "pictures in a folder for each class; give the pictures of each class a folder, and those "
         f"without a label one called {UNLABELLED}"
     )
+
+
+def _require_shape(image_shape: Sequence[object]) -> None:
+    sizes = [each for each in image_shape if isinstance(each, SupportsIndex) and int(each) > 0]
+    if len(image_shape) != 3 or len(sizes) != 3:
+        raise ConfigError(
+            f"image_shape {show(image_shape)}: expected height, width and channels, whole numbers "
+            "from 1 up, such as (64, 64, 3)"
+        )
 
 
 def _expand(path: str) -> Path:

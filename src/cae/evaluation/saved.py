@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cae.checkpoints.weights import SavedModel, load_model
+from cae.checkpoints.weights import SavedModel, load_model, read_model
 from cae.data.images import ImageSet
 from cae.errors import CheckpointError, DataError
 from cae.evaluation.masked import evaluate_autoencoder
@@ -18,12 +19,14 @@ from cae.models.classifier import Classifier
 from cae.runtime.device import Runtime
 
 
-def evaluate_model(saved: SavedModel, images: ImageSet, *, runtime: Runtime) -> dict[str, Any]:
+def evaluate_model(
+    saved: SavedModel | str | Path, images: ImageSet, *, runtime: Runtime
+) -> dict[str, Any]:
     """Return the scores of a saved model on a set of images, as plain JSON values.
 
     Args:
-        saved: from `read_model`; a classifier gets the scores of `evaluate_classification`, an
-            autoencoder those of `evaluate_autoencoder`.
+        saved: from `read_model`, or the path of what it reads; a classifier gets the scores of
+            `evaluate_classification`, an autoencoder those of `evaluate_autoencoder`.
         images: of the model's image shape; labelled, with the model's classes, for a classifier.
         runtime: device and precision.
 
@@ -31,7 +34,8 @@ def evaluate_model(saved: SavedModel, images: ImageSet, *, runtime: Runtime) -> 
         CheckpointError: the weights cannot be used, or the model is an encoder alone.
         DataError: the images are not of the model's shape or classes.
     """
-    _require_shape(images, saved.autoencoder_config.image_shape)
+    saved = _read(saved)
+    _require_shape(images, saved.image_shape)
     model = load_model(saved)
     if isinstance(model, Autoencoder):
         reconstructions = reconstruct(model, images, runtime=runtime)
@@ -52,29 +56,37 @@ def evaluate_model(saved: SavedModel, images: ImageSet, *, runtime: Runtime) -> 
     return evaluate_classification(probabilities, images.labels, images.class_names)
 
 
-def classify(saved: SavedModel, images: ImageSet, *, runtime: Runtime) -> NDArray[np.float32]:
+def classify(
+    saved: SavedModel | str | Path, images: ImageSet, *, runtime: Runtime
+) -> NDArray[np.float32]:
     """Return a saved classifier's probabilities [N, K] for images, labelled or not.
+
+    Args:
+        saved: from `read_model`, or the path of what it reads.
+        images: of the model's image shape, such as `load_pictures` makes of files.
+        runtime: device and precision.
 
     Raises:
         CheckpointError: the model is no classifier, or its weights cannot be used.
         DataError: the images are not of the model's shape.
     """
-    _require_shape(images, saved.autoencoder_config.image_shape)
+    saved = _read(saved)
+    _require_shape(images, saved.image_shape)
     return predict_probabilities(_load_classifier(saved), images, runtime=runtime)
 
 
-def load_predictor(saved: SavedModel) -> Predictor:
+def load_predictor(saved: SavedModel | str | Path) -> Predictor:
     """Return a saved classifier as one PyTorch module that answers as `classify` does.
 
     It takes images [N, C, H, W] of the model's shape, float32 in [0, 1] (pixels over 255), and
-    returns probabilities [N, K], float32, in the order of `saved.class_names`. It is on the CPU, in
+    returns probabilities [N, K], float32, in the order of the model's `class_names`. It is on the CPU, in
     evaluation mode, and its weights ask for no gradient: made to be moved, called, compiled or
     exported (`torch.export`), not to be trained.
 
     Raises:
         CheckpointError: the model is no classifier, or its weights cannot be used.
     """
-    predictor = Predictor(_load_classifier(saved))
+    predictor = Predictor(_load_classifier(_read(saved)))
     return predictor.eval().requires_grad_(requires_grad=False)
 
 
@@ -85,6 +97,10 @@ def _load_classifier(saved: SavedModel) -> Classifier:
             f"{saved.path}: {saved.kind} models do not classify; name a classifier's JSON file"
         )
     return model
+
+
+def _read(saved: SavedModel | str | Path) -> SavedModel:
+    return saved if isinstance(saved, SavedModel) else read_model(saved)
 
 
 def _require_shape(images: ImageSet, shape: tuple[int, int, int]) -> None:

@@ -66,7 +66,7 @@ def run(
     config: RunConfig,
     dataset: Dataset,
     *,
-    out: Path,
+    out: str | Path,
     name: str,
     runtime: Runtime,
     progress: Progress = SILENT,

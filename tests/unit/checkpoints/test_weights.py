@@ -88,6 +88,23 @@ def test_a_model_comes_back_with_every_bit(tmp_path, kind):
     assert torch.equal(model(images), expected(images))
 
 
+def test_paths_may_be_text(tmp_path):
+    files = save(tmp_path, "classifier")
+    saved = read_model(str(files.json))
+    assert saved == read_model(files.json)
+    assert saved.image_shape == AUTOENCODER.image_shape
+    expected = load_model(saved).state_dict()
+    for weights in (
+        load_model(str(files.json)).state_dict(),
+        load_model(files.json).state_dict(),
+        read_weights(str(files.weights)),
+    ):
+        assert weights.keys() == expected.keys()
+        assert all(torch.equal(weights[name], value) for name, value in expected.items())
+    with pytest.raises(CheckpointError, match=r"gone\.json: no such file"):
+        load_model("gone.json")
+
+
 def test_the_json_tells_readers_what_the_model_is(tmp_path):
     files = save(tmp_path, "classifier")
     content = json.loads(files.json.read_text())

@@ -10,11 +10,12 @@ from dataclasses import replace
 import numpy as np
 import platformdirs
 import pytest
+from PIL import Image
 
 from cae.data.cifar10 import ARCHIVE
 from cae.data.cifar10_files import PYTHON
 from cae.data.sources import load_dataset
-from cae.errors import DataError
+from cae.errors import ConfigError, DataError
 from cae.files import compute_md5
 
 MISSING = r"CIFAR-10 was neither found nor downloaded\. Tried: "
@@ -119,6 +120,29 @@ def test_path_that_does_not_exist_is_an_error_that_lists_what_can_be_given(tmp_p
 def test_path_without_cifar10_is_an_error_and_no_fallback(tmp_path):
     with pytest.raises(DataError, match=r"holds neither CIFAR-10 .* nor pictures"):
         load_dataset(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "shape", [(0, 64, 3), (64, -1, 3), (64, 64), (64, 64, 3, 1), (6.5, 64, 3), ("64", 64, 3)]
+)
+@pytest.mark.parametrize("source", ["digits", "auto", "pets"])
+def test_what_is_no_size_of_images_is_refused_before_any_is_read(source, shape):
+    with pytest.raises(ConfigError, match=r"image_shape \(.*: expected height, width and channels"):
+        load_dataset(source, image_shape=shape)
+
+
+def test_channels_that_pictures_do_not_have_are_refused_by_that_name(tmp_path):
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        Image.new("RGB", (4, 4)).save(tmp_path / name / "0.png")
+    with pytest.raises(
+        ConfigError, match=r"image_shape \[4, 4, 2\]: pictures have 1 channel .* 2;"
+    ):
+        load_dataset(tmp_path, image_shape=(4, 4, 2))
+
+
+def test_a_path_may_be_one(cifar10_folder):
+    assert load_dataset(cifar10_folder / PYTHON.folder).source == "cifar10"
 
 
 def test_file_that_is_no_archive_is_an_error(tmp_path):

@@ -64,6 +64,16 @@ def test_a_saved_classifier_has_the_scores_of_the_one_in_memory(save, make_image
     np.testing.assert_array_equal(classify(saved, unlabel(images), runtime=float32), probabilities)
 
 
+def test_a_saved_model_may_be_given_by_its_path(save, make_images, float32):
+    _, saved = save("classifier")
+    images = make_images(4)
+    assert saved.image_shape == (8, 8, 3)
+    expected = classify(saved, images, runtime=float32)
+    for path in (saved.path, str(saved.path)):
+        np.testing.assert_array_equal(classify(path, images, runtime=float32), expected)
+        assert evaluate_model(path, images, runtime=float32)["count"] == 4
+
+
 def test_a_saved_autoencoder_has_the_scores_of_the_one_in_memory(save, make_images, float32):
     model, saved = save("autoencoder")
     images = make_images(9)

@@ -131,7 +131,7 @@ def test_the_samples_are_test_images(finished, dataset):
 
 
 def test_a_second_run_writes_the_same_weights_over_the_first(finished, dataset, float32, tmp_path):
-    run(CONFIG, dataset, out=tmp_path, name="tiny", runtime=float32)
+    run(CONFIG, dataset, out=str(tmp_path), name="tiny", runtime=float32)
     again = run(CONFIG, dataset, out=tmp_path, name="tiny", runtime=float32, fresh=True)
     assert hash_weights(tmp_path) == hash_weights(finished.folder.root)
     assert again.evaluation["test"] == finished.evaluation["test"]
