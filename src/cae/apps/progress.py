@@ -31,6 +31,7 @@ _SHOWN_METRICS = {
     "val_loss": "val loss {:#.4g}",
     "val_accuracy": "val accuracy {:.1%}",
 }
+_PICTURES_AT_ONCE = 16  # between two counts
 
 
 class TrainingProgress:
@@ -137,7 +138,10 @@ class TrainingProgress:
 
 
 class Loading:
-    """A sign of life while libraries and data load; called with bytes, it shows a download."""
+    """A sign of life while libraries and data load; called with bytes, it shows a download.
+
+    Told of pictures it counts them, on a terminal.
+    """
 
     def __init__(self, console: Console = notes) -> None:
         self._console = console
@@ -174,6 +178,11 @@ class Loading:
                 tell(f"downloading CIFAR-10{size}", console=self._console)
         if self._bar:
             self._bar.update(self._task, completed=done, total=total)
+
+    def count_pictures(self, done: int, total: int) -> None:
+        """Show that `done` of `total` pictures are read."""
+        if self._waiting and done % _PICTURES_AT_ONCE == 0:
+            self._waiting.update(f"reading pictures: {done:,} of {total:,}")
 
     def _clear(self) -> None:
         if self._waiting:

@@ -195,7 +195,9 @@ def load_data(source: str, image_shape: tuple[int, int, int] | None = None) -> c
         DataError: it cannot be had.
     """
     with Loading() as loading:
-        dataset = cae.load_dataset(source, image_shape=image_shape, on_download=loading)
+        dataset = cae.load_dataset(
+            source, image_shape=image_shape, on_download=loading, on_pictures=loading.count_pictures
+        )
     if dataset.fallback_reason:
         reason = dataset.fallback_reason
         for paragraph in ("Tried: ", "To give a copy"):

@@ -22,7 +22,7 @@ from cae.data.layout import (
     holds_pictures,
     list_pictures,
 )
-from cae.data.pictures import load_pictures
+from cae.data.pictures import OnPictures, PictureReader
 from cae.data.splits import set_test_aside
 from cae.errors import DataError
 from cae.wording import show
@@ -37,15 +37,15 @@ logger = logging.getLogger(__name__)
 class _Reader:
     """Loads pictures in one shape, and remembers which files have the same pixels."""
 
-    def __init__(self, image_shape: tuple[int, int, int]) -> None:
-        self._image_shape = image_shape
+    def __init__(self, pictures: PictureReader) -> None:
+        self.pictures = pictures
         self.places: dict[bytes, list[Path]] = defaultdict(list)
 
-    def load(self, paths: Sequence[Path], class_names: tuple[str, ...]) -> ImageSet:
-        """Return the pictures in `paths` as an unlabelled set."""
-        images = load_pictures(paths, image_shape=self._image_shape, class_names=class_names)
-        for image, path in zip(images.images, paths, strict=True):
-            self.places[_digest(image)].append(path)
+    def load(self, paths: Sequence[Path]) -> NDArray[np.uint8]:
+        """Return the pictures in `paths`, uint8 [N, C, H, W], to be used if all of them can be."""
+        images, usable = self.pictures.read(paths)
+        for place in usable:
+            self.places[_digest(images[place])].append(paths[place])
         return images
 
 
@@ -58,7 +58,9 @@ def is_picture_folder(path: Path) -> bool:
     return any(map(holds_pictures, find_folders(path).values()))
 
 
-def load_folder(path: Path, *, image_shape: tuple[int, int, int]) -> Dataset:
+def load_folder(
+    path: Path, *, image_shape: tuple[int, int, int], on_pictures: OnPictures | None = None
+) -> Dataset:
     """Return the pictures below `path` as a data set, each resized as `load_pictures` does.
 
     `path` holds a folder of pictures for each class, of which a fifth, every class with its share,
@@ -73,14 +75,15 @@ def load_folder(path: Path, *, image_shape: tuple[int, int, int]) -> Dataset:
     Args:
         path: the folder.
         image_shape: [height, width, channels] of the images.
+        on_pictures: called with how many pictures of a part are read, and how many there are.
 
     Raises:
-        DataError: the folders are not laid out like that, there are too few pictures, or one of
-            them cannot be read.
+        DataError: the folders are not laid out like that, there are too few pictures, or some of
+            them cannot be used.
     """
     layout = find_layout(path)
     layout.require_parts()
-    reader = _Reader(image_shape)
+    reader = _Reader(PictureReader(image_shape, on_progress=on_pictures))
     if layout.classes is not None:
         name = path.resolve().name
         train, test = set_test_aside(_load_classes(layout.classes, reader, name=name))
@@ -93,6 +96,9 @@ def load_folder(path: Path, *, image_shape: tuple[int, int, int]) -> Dataset:
     rest = None
     if layout.unlabelled is not None:
         rest = _load_unlabelled(layout.unlabelled, reader, train.class_names)
+    # Those of all parts at once: nobody wants to mend one folder after the other.
+    reader.pictures.tell()
+    reader.pictures.require_all()
     learnt_from = [train] if rest is None else [train, rest]
     _warn_of_copies(test, learnt_from, reader.places, path)
     source = _name_source(path, [test, *learnt_from])
@@ -134,11 +140,11 @@ def _load_classes(folders: Mapping[str, Path], reader: _Reader, *, name: str) ->
     paths = [list_pictures(folder) for folder in folders.values()]
     labels = np.repeat(np.arange(len(names), dtype=np.int64), [len(found) for found in paths])
     flat = [path for found in paths for path in found]
-    return ImageSet(reader.load(flat, names).images, labels, names, name)
+    return ImageSet(reader.load(flat), labels, names, name)
 
 
 def _load_unlabelled(folder: Path, reader: _Reader, class_names: tuple[str, ...]) -> ImageSet:
-    return reader.load(list_pictures(folder), class_names).rename(UNLABELLED)
+    return ImageSet(reader.load(list_pictures(folder)), None, class_names, UNLABELLED)
 
 
 def _warn_of_copies(

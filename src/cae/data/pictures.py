@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from cae.data.images import ImageSet, make_room
 from cae.errors import DataError
@@ -23,56 +26,172 @@ _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVI
 _MOST_TOLD = 5
 _MODES = {1: "L", 3: "RGB"}
 _SIXTEEN_BIT_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N")
+_LYING = (5, 6, 7, 8)  # orientations of EXIF that swap width and height
+_UNKNOWN = ("unknown",)
+# All of its values fit in 14 bits: a quarter of the range, and dark to look at.
+_FEW_OF_16_BITS = 2**14
+
+# Called with how many pictures are read, and how many there are.
+OnPictures = Callable[[int, int], None]
+
+logger = logging.getLogger(__name__)
 
 
 def load_pictures(
-    paths: Sequence[Path], *, image_shape: tuple[int, int, int], class_names: tuple[str, ...]
+    paths: Sequence[str | Path] | str | Path,
+    *,
+    image_shape: tuple[int, int, int],
+    class_names: tuple[str, ...] | None = None,
 ) -> ImageSet:
-    """Return the pictures in `paths`, in that order, as an unlabelled set.
+    """Return the pictures in `paths`, in that order, as an unlabelled set, for `classify`.
 
     A picture is turned upright as its EXIF orientation says, laid on white where it is
     transparent, converted to RGB or grey, and resized to height x width with antialiasing; one
-    of that size keeps its pixels. Of an animation the first frame is taken.
+    of that size keeps its pixels. Of an animation or of many pages the first is taken.
 
     Args:
         paths: files of any common format (PNG, JPEG, WebP, GIF, BMP, TIFF, PPM, JPEG 2000, AVIF),
             of at most 64 million pixels each.
-        image_shape: [height, width, channels] to return, with 1 or 3 channels.
-        class_names: the classes that the pictures may be of.
+        image_shape: [height, width, channels] to return, with 1 or 3 channels; that of a model is
+            its `image_shape`.
+        class_names: the classes that the pictures may be of; None: nobody knows.
 
     Raises:
         DataError: no path, files that are missing, not an image, damaged or too large, of which
-            the first few are told, or a number of channels that pictures do not have.
+            the first few are told, a number of channels that pictures do not have, or more images
+            than the memory holds.
     """
-    height, width, channels = image_shape
-    if channels not in _MODES:
-        raise DataError(
-            f"the model takes images of {channels} channels, but pictures have 1 (grey) or 3 (RGB)"
-        )
-    if not paths:
+    files = [Path(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
+    reader = PictureReader(image_shape)
+    if not files:
         raise DataError("no picture is given; name at least one file")
-    images = make_room(len(paths), image_shape)
-    refused: list[DataError] = []
-    for place, path in enumerate(paths):
-        try:
-            pixels = _read_pixels(path, mode=_MODES[channels], size=(width, height))
-        except DataError as error:
-            refused.append(error)
-            continue
-        images[place] = pixels.reshape(height, width, channels).transpose(2, 0, 1)
-    if len(refused) == 1:
-        raise refused[0]
-    if refused:
-        told = " | ".join(map(str, refused[:_MOST_TOLD]))
-        more = " | ..." if len(refused) > _MOST_TOLD else ""
-        raise DataError(f"{len(refused)} of {len(paths)} pictures cannot be used: {told}{more}")
-    return ImageSet(images, None, class_names, "pictures")
+    images, _ = reader.read(files)
+    reader.tell()
+    reader.require_all()
+    return ImageSet(images, None, class_names or _UNKNOWN, "pictures")
 
 
-def _read_pixels(path: Path, *, mode: str, size: tuple[int, int]) -> NDArray[np.uint8]:
+class PictureReader:
+    """Reads files as images of one shape, and remembers which cannot be used or are doubtful."""
+
+    def __init__(
+        self, image_shape: tuple[int, int, int], *, on_progress: OnPictures | None = None
+    ) -> None:
+        """Make a reader.
+
+        Args:
+            image_shape: [height, width, channels] of the images.
+            on_progress: called with how many of the pictures of a call to `read` are done, and
+                how many there are.
+
+        Raises:
+            DataError: pictures do not have so many channels.
+        """
+        if image_shape[2] not in _MODES:
+            raise DataError(
+                f"the model takes images of {image_shape[2]} channels, but pictures have 1 (grey) "
+                "or 3 (RGB)"
+            )
+        self._image_shape = image_shape
+        self._on_progress = on_progress
+        self._count = 0
+        self._refused: list[_RefusedError] = []
+        self._dark: list[tuple[Path, int]] = []
+        self._of_many_frames: list[Path] = []
+
+    def read(self, paths: Sequence[Path]) -> tuple[NDArray[np.uint8], list[int]]:
+        """Return the images, uint8 [N, C, H, W], and which of the places can be used.
+
+        What stands in the other places is not defined.
+        """
+        height, width, channels = self._image_shape
+        images = make_room(len(paths), self._image_shape)
+        usable: list[int] = []
+        for place, path in enumerate(paths):
+            try:
+                found = _read_picture(path, mode=_MODES[channels], size=(width, height))
+            except _RefusedError as error:
+                self._refused.append(error)
+            else:
+                pixels = found.pixels.reshape(height, width, channels)
+                images[place] = pixels.transpose(2, 0, 1)
+                usable.append(place)
+                if found.largest is not None and 0 < found.largest < _FEW_OF_16_BITS:
+                    self._dark.append((path, found.largest))
+                if found.has_more_frames:
+                    self._of_many_frames.append(path)
+            if self._on_progress is not None:
+                self._on_progress(place + 1, len(paths))
+        self._count += len(paths)
+        return images, usable
+
+    def tell(self) -> None:
+        """Warn of what was read and is hardly meant so, each kind once."""
+        if self._dark:
+            path, largest = self._dark[0]
+            logger.warning(
+                "%s nearly black: of the values of 16 bits, up to 65,535, the lowest alone are "
+                "used, by %s up to %s; where values have 12 bits or so, save the pictures as 8 "
+                "bits, or scaled to 16",
+                *(_count_pictures(len(self._dark)), path, f"{largest:,}"),
+            )
+        if self._of_many_frames:
+            logger.warning(
+                "%s of several frames or pages, of which the first alone is taken, such as %s",
+                *(_count_pictures(len(self._of_many_frames)), self._of_many_frames[0]),
+            )
+
+    def require_all(self) -> None:
+        """Refuse to go on without the files that cannot be used.
+
+        Raises:
+            DataError: there are some; the first few are named.
+        """
+        refused = self._refused
+        if len(refused) == 1:
+            raise DataError(str(refused[0]))
+        if refused:
+            told = [error.reason for error in refused[:_MOST_TOLD]]
+            if more := len(refused) - len(told):
+                told.append(f"and {more:,} more")
+            raise DataError(
+                f"{len(refused):,} of {self._count:,} pictures cannot be used: {' | '.join(told)}; "
+                "save these files anew, or take them away"
+            )
+
+
+class _RefusedError(DataError):
+    """A file cannot be used as a picture."""
+
+    def __init__(self, path: Path, reason: str, remedy: str) -> None:
+        super().__init__(f"{path}: {reason}; {remedy}")
+        self.reason = f"{path}: {reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    """A picture as it was read.
+
+    Attributes:
+        pixels: uint8 [H, W] or [H, W, C].
+        largest: of its values, where they had 16 bits.
+        has_more_frames: whether it was the first of several.
+    """
+
+    pixels: NDArray[np.uint8]
+    largest: int | None
+    has_more_frames: bool
+
+
+def _count_pictures(count: int) -> str:
+    return "1 picture is" if count == 1 else f"{count:,} pictures are"
+
+
+def _read_picture(path: Path, *, mode: str, size: tuple[int, int]) -> _Picture:
+    too_large = f"more than the {_MOST_PIXELS // 10**6} million allowed"
     try:
         if path.is_dir():
-            raise DataError(f"{path}: is a folder; name the images in it")
+            raise _RefusedError(path, "is a folder", "name the images in it")
         # The size is checked below, before any pixel is decoded, and what Pillow warns of (odd
         # metadata, mostly) changes no pixel.
         with (
@@ -81,31 +200,30 @@ def _read_pixels(path: Path, *, mode: str, size: tuple[int, int]) -> NDArray[np.
             Image.open(file, formats=_FORMATS) as picture,
         ):
             if picture.width * picture.height > _MOST_PIXELS:
-                raise DataError(
-                    f"{path}: {picture.width} x {picture.height} pixels, more than the "
-                    f"{_MOST_PIXELS // 10**6} million allowed; make it smaller first"
-                )
+                reason = f"{picture.width} x {picture.height} pixels, {too_large}"
+                raise _RefusedError(path, reason, "make it smaller first")
+            _require_known_scale(picture, path)
+            is_deep = ";16" in str(picture.tile)
             # First turned: what has its bits reduced no longer knows which side was up.
-            upright = _reduce_to_8_bits(ImageOps.exif_transpose(picture), path)
-            return np.asarray(_lay_on_white(upright).convert(mode).resize(size, _RESAMPLING))
+            upright = ImageOps.exif_transpose(_shrink_photo(picture, size))
+            upright, largest = _reduce_to_8_bits(upright, is_deep=is_deep)
+            pixels = _lay_on_white(upright).convert(mode).resize(size, _RESAMPLING)
+            return _Picture(np.asarray(pixels), largest, _has_more_frames(picture))
     except DataError:
         raise
     except FileNotFoundError:
-        raise DataError(f"{path}: no such file; check the name") from None
+        raise _RefusedError(path, "no such file", "check the name") from None
     except UnidentifiedImageError:
-        raise DataError(
-            f"{path}: not an image of a known format; give one of {', '.join(_FORMATS)}"
-        ) from None
+        known = f"give one of {', '.join(_FORMATS)}"
+        raise _RefusedError(path, "not an image of a known format", known) from None
     except Image.DecompressionBombError:
-        raise DataError(
-            f"{path}: more than the {_MOST_PIXELS // 10**6} million pixels allowed; make it "
-            "smaller first"
-        ) from None
+        raise _RefusedError(path, f"its pixels are {too_large}", "make it smaller first") from None
     except Exception as error:  # noqa: BLE001 - Pillow's readers raise anything on damaged files
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise DataError(
-            f"{path}: cannot be read as an image: {reason or type(error).__name__}; it may be "
-            "damaged, get or save it anew"
+        raise _RefusedError(
+            path,
+            f"cannot be read as an image: {reason or type(error).__name__}",
+            "it may be damaged, get or save it anew",
         ) from None
 
 
@@ -113,14 +231,56 @@ def _read_pixels(path: Path, *, mode: str, size: tuple[int, int]) -> NDArray[np.
 _RESAMPLING = Image.Resampling.BICUBIC
 
 
-def _reduce_to_8_bits(picture: Image.Image, path: Path) -> Image.Image:
-    """Return a picture of 8 bits a channel; Pillow's own conversion would clip instead of scale."""
-    if picture.mode == "F":
-        raise DataError(f"{path}: its values are fractions of an unknown scale; save it as 8 bits")
-    if picture.mode not in _SIXTEEN_BIT_MODES:
+def _shrink_photo(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Return a JPEG of more than four times the size in that size, not yet turned upright.
+
+    It is decoded at a half, quarter or eighth of its size, at twice the wanted one or more.
+    """
+    drafted = picture.draft(None, (2 * max(size), 2 * max(size)))
+    if drafted is None or drafted[1][2:] == picture.size:
         return picture
+    width, height = size
+    if picture.getexif().get(ExifTags.Base.Orientation) in _LYING:
+        width, height = height, width
+    # The last column and row may hold less than a pixel: the box ends within them.
+    return picture.resize((width, height), _RESAMPLING, box=drafted[1])
+
+
+def _require_known_scale(picture: Image.Image, path: Path) -> None:
+    kinds = {"F": "fractions"}
+    if picture.format != "PPM":  # Whose largest value Pillow has scaled to that of 16 bits.
+        kinds["I"] = "integers of 32 bits or with a sign"
+    if picture.mode in kinds:
+        reason = f"its values are {kinds[picture.mode]} of an unknown scale"
+        raise _RefusedError(path, reason, "save it as 8 bits")
+
+
+def _reduce_to_8_bits(picture: Image.Image, *, is_deep: bool) -> tuple[Image.Image, int | None]:
+    """Return a picture of 8 bits a channel, and the largest value of one that had 16 bits.
+
+    Args:
+        picture: grey ones still have their 16 bits, which Pillow's own conversion would clip
+            instead of scale; of coloured ones Pillow has read the upper 8.
+        is_deep: whether it had 16 bits.
+    """
+    if picture.mode not in _SIXTEEN_BIT_MODES:
+        if not is_deep:
+            return picture, None
+        colours = cast("tuple[tuple[int, int], ...]", picture.convert("RGB").getextrema())
+        return picture, 256 * max(largest for _, largest in colours) + 255
     values = np.asarray(picture).astype(np.float64)
-    return Image.fromarray(np.rint(values.clip(0, 65535) / 257).astype(np.uint8))
+    small = np.rint(values.clip(0, 65535) / 257).astype(np.uint8)
+    return Image.fromarray(small), int(values.max())
+
+
+def _has_more_frames(picture: Image.Image) -> bool:
+    # Phones put a preview or a map of brightness behind a photo: nobody misses it.
+    if picture.format in ("JPEG", "MPO"):
+        return False
+    try:
+        return bool(getattr(picture, "is_animated", False))
+    except Exception:  # noqa: BLE001 - the first frame is read, and what follows is damaged
+        return False
 
 
 def _lay_on_white(picture: Image.Image) -> Image.Image:

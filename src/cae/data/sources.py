@@ -18,6 +18,7 @@ from cae.data.download import OnProgress, PublishedFile
 from cae.data.folder import is_picture_folder, load_folder
 from cae.data.images import Dataset
 from cae.data.layout import UNLABELLED
+from cae.data.pictures import OnPictures
 from cae.errors import ConfigError, DataError
 from cae.wording import show
 
@@ -33,6 +34,7 @@ def load_dataset(
     *,
     image_shape: tuple[int, int, int] | None = None,
     on_download: OnProgress | None = None,
+    on_pictures: OnPictures | None = None,
     cache: str | Path | None = None,
     archive: PublishedFile = ARCHIVE,
 ) -> Dataset:
@@ -46,6 +48,7 @@ def load_dataset(
             folder of your own pictures, laid out as `cae.data.folder.load_folder` tells.
         image_shape: [height, width, channels] that such pictures are resized to; None: CIFAR-10's.
         on_download: called with the bytes downloaded so far and the bytes in all.
+        on_pictures: called with how many of your own pictures are read, and how many there are.
         cache: the folder downloads are kept in; None means the user's own for this program.
         archive: the published archive to download.
 
@@ -60,7 +63,7 @@ def load_dataset(
     if source == "digits":
         return load_digits()
     if source not in _NAMES:
-        return _load_given(source, image_shape)
+        return _load_given(source, image_shape, on_pictures)
 
     cache = Path(cache or platformdirs.user_cache_path("cae"))
     tried: list[str] = []
@@ -104,7 +107,9 @@ def find_picture_folder(source: str) -> Path | None:
     return path
 
 
-def _load_given(source: str, image_shape: tuple[int, int, int] | None) -> Dataset:
+def _load_given(
+    source: str, image_shape: tuple[int, int, int] | None, on_pictures: OnPictures | None
+) -> Dataset:
     path = _expand(source)
     if not source or not os.path.lexists(path):
         raise DataError(
@@ -119,7 +124,7 @@ def _load_given(source: str, image_shape: tuple[int, int, int] | None) -> Datase
                 f"image_shape {list(image_shape)}: pictures have 1 channel (grey) or 3 (RGB), not "
                 f"{image_shape[2]}; it is height, width, channels"
             )
-        return load_folder(path, image_shape=image_shape or _CIFAR10_SHAPE)
+        return load_folder(path, image_shape=image_shape or _CIFAR10_SHAPE, on_pictures=on_pictures)
     raise DataError(
         f"{path}: holds neither {NAME} (the batch files, a folder or an archive of them) nor "
         "pictures in a folder for each class; give the pictures of each class a folder, and those "

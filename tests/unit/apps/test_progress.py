@@ -158,6 +158,15 @@ def test_a_download_on_a_terminal_has_a_bar():
 
 def test_loading_without_a_terminal_is_silent():
     console, written = make_console(terminal=False)
-    with Loading(console):
-        pass
+    with Loading(console) as loading:
+        for done in range(1, 101):
+            loading.count_pictures(done, 100)
     assert written.getvalue() == ""
+
+
+def test_pictures_are_counted_on_a_terminal():
+    console, written = make_console(terminal=True)
+    with Loading(console) as loading:
+        for done in range(1, 2001):
+            loading.count_pictures(done, 4000)
+    assert "reading pictures: 2,000 of 4,000" in written.getvalue()

@@ -207,6 +207,36 @@ def test_several_damaged_pictures_are_told_at_once(tmp_path):
     assert str(caught.value).count("b/00") == 5
 
 
+def test_damaged_pictures_of_all_parts_are_told_at_once(tmp_path):
+    counts = {"train/a": 3, "train/b": 3, "test/a": 3, "test/b": 3, "unlabelled": 3}
+    fill(tmp_path, counts)
+    for part in ("train/a", "test/b", "unlabelled"):
+        (tmp_path / part / "001.png").write_bytes(b"\x89PNG")
+    with pytest.raises(DataError, match="3 of 15 pictures cannot be used: ") as caught:
+        load(tmp_path)
+    for part in ("train/a", "test/b", "unlabelled"):
+        assert f"{part}/001.png" in str(caught.value)
+
+
+def test_doubtful_pictures_of_all_parts_are_warned_of_once(tmp_path, caplog):
+    fill(tmp_path, {f"{part}/{name}": 3 for part in ("train", "test") for name in "ab"})
+    for place, part in enumerate(("train/a", "test/b")):
+        dark = np.full(SHAPE[:2], 4000 + 2000 * place, np.uint16)
+        Image.fromarray(dark).save(tmp_path / part / "dark.png")
+    load(tmp_path)
+    (record,) = caplog.records
+    assert record.getMessage().startswith("2 pictures are nearly black")
+
+
+def test_pictures_are_counted_while_they_are_read(tmp_path):
+    seen: list[tuple[int, int]] = []
+    fill(tmp_path, {"a": 3, "b": 3})
+    load_dataset(
+        tmp_path, image_shape=SHAPE, on_pictures=lambda done, total: seen.append((done, total))
+    )
+    assert seen == [(done, 6) for done in range(1, 7)]
+
+
 def test_a_damaged_picture_is_named(tmp_path):
     fill(tmp_path, {"a": 5, "b": 5})
     (tmp_path / "b" / "002.png").write_bytes(b"\x89PNG")
