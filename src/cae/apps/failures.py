@@ -77,7 +77,7 @@ def _describe(error: Exception, *, debug: bool) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     if isinstance(error, MemoryError) or _lacks_memory(error):
-        return "not enough memory; close other programs or lower batch_size"
+        return "not enough memory; close other programs, or lower batch_size or image_shape"
     hint = "" if debug else "; use --debug for the traceback"
     return f"unexpected {type(error).__name__}: {error}{hint}"
 

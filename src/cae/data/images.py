@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import math
+import os
 from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass
@@ -24,8 +26,30 @@ def make_room(count: int, image_shape: tuple[int, int, int]) -> NDArray[np.uint8
     Args:
         count: how many images.
         image_shape: [height, width, channels] of each.
+
+    Raises:
+        DataError: the machine has less memory.
     """
-    return np.empty((count, *image_shape), np.uint8).transpose(0, 3, 1, 2)
+    size = count * math.prod(image_shape)
+    try:
+        # Some systems promise more than there is, and end the process when it is used.
+        if size > _find_memory():
+            raise MemoryError
+        return np.empty((count, *image_shape), np.uint8).transpose(0, 3, 1, 2)
+    except (MemoryError, ValueError):
+        raise DataError(
+            f"{count:,} images of {list(image_shape)} (height, width, channels) take "
+            f"{size / 1e9:,.1f} GB, more than there is memory for; lower image_shape, or give "
+            "fewer images"
+        ) from None
+
+
+def _find_memory() -> float:
+    """Return how many bytes of memory the machine has; infinity where it does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):  # Windows has no such call.
+        return math.inf
 
 
 def copy_images(target: NDArray[np.uint8], source: NDArray[np.uint8]) -> None:

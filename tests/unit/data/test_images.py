@@ -24,6 +24,16 @@ def make_set() -> ImageSet:
     return ImageSet(make_images(), np.array([2, 0, 2, 1]), NAMES, "pets")
 
 
+@pytest.mark.parametrize("count", [10**6, 10**18, 2**63])
+def test_more_images_than_the_memory_holds_are_refused_with_their_size(count: int):
+    words = r"images of \[4096, 4096, 3\] .* take [\d,.]+ GB, more .*; lower image_shape, or give"
+    with pytest.raises(DataError, match=words) as caught:
+        make_room(count, (4096, 4096, 3))
+    if count == 10**6:
+        assert "1,000,000 images" in str(caught.value)
+        assert f"{10**6 * 4096 * 4096 * 3 / 1e9:,.1f} GB" in str(caught.value)
+
+
 def test_a_set_knows_its_size_and_the_shape_of_its_images():
     pets = make_set()
     assert len(pets) == 4
