@@ -11,6 +11,7 @@ from .config import parse_classifier_config as parse_classifier_config
 from .data.images import Dataset as Dataset
 from .data.images import ImageSet as ImageSet
 from .data.images import Splits as Splits
+from .data.pictures import load_pictures as load_pictures
 from .data.sources import load_dataset as load_dataset
 from .data.splits import make_splits as make_splits
 from .errors import CaeError as CaeError

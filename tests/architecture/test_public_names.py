@@ -40,6 +40,7 @@ PUBLIC_NAMES = [
     "finetune_into",
     "load_dataset",
     "load_model",
+    "load_pictures",
     "load_predictor",
     "load_preset",
     "make_report",

@@ -278,7 +278,10 @@ def predict(
     pictures: Annotated[
         list[Path],
         typer.Argument(
-            metavar="PICTURE", readable=False, help="Image files of any common format and size."
+            metavar="PICTURE",
+            readable=False,
+            help="Image files of any common format and size, or folders that are searched for "
+            "such.",
         ),
     ],
     model: Annotated[
@@ -298,9 +301,13 @@ def predict(
 ) -> None:
     """Tell what is in pictures of your own.
 
+    Files that cannot be used are named at the end, and make the exit code 3; the others are
+    answered.
+
     \b
-    Example:
+    Examples:
       cae predict photo.jpg cat.png --model models/classifier_optimal.json
+      cae predict holidays --json
     """
     with failures_told(debug=debug):
         with Loading():

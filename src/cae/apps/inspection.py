@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 import cae
 from cae.apps.progress import Loading
@@ -18,9 +20,12 @@ from cae.apps.tables import (
     make_scores_table,
     make_splits_table,
 )
-from cae.data.pictures import load_pictures
-from cae.errors import CheckpointError
+from cae.data.layout import list_pictures
+from cae.data.pictures import PictureReader
+from cae.errors import CheckpointError, DataError
 from cae.report.names import name_data
+
+_BYTES_AT_ONCE = 2**26  # of pixels to be classified
 
 logger = logging.getLogger(__name__)
 
@@ -63,31 +68,71 @@ def predict(
     paths: Sequence[Path], *, model: Path | None, device: str, precision: str, as_json: bool
 ) -> None:
     """Show which classes a saved classifier sees in pictures."""
-    with Loading():
+    with Loading() as loading:
         saved = _find_newest_classifier() if model is None else cae.read_model(model)
         runtime = cae.choose_runtime(device=device, precision=precision)
         names = _require_class_names(saved)
-        shape = saved.image_shape
-        images = load_pictures(paths, image_shape=shape, class_names=names)
-        probabilities = cae.classify(saved, images, runtime=runtime)
+        reader = PictureReader(saved.image_shape, on_progress=loading.count_pictures)
+        files, refused = _find_files(paths)
+        predictions = [
+            _rank(path, names, row)
+            for path, row in _classify(saved, files, reader=reader, runtime=runtime)
+        ]
+    reader.tell()
     if saved.about.get("data") == "digits":
         tell_warning(f"{saved.path} was trained on the built-in digits: it knows nothing else")
-    predictions: list[dict[str, Any]] = []
-    for path, row in zip(paths, probabilities.tolist(), strict=True):
-        ranked = sorted(zip(names, row, strict=True), key=lambda pair: -pair[1])
-        best, probability = ranked[0]
-        predictions.append(
-            {
-                "path": str(path),
-                "class": best,
-                "probability": probability,
-                "probabilities": dict(ranked),
-            }
-        )
-    if as_json:
+    if predictions and as_json:
         answer_json(predictions)
-    else:
+    elif predictions:
         answers.print(make_predictions_table(predictions))
+    # At the end: what is good is answered, and what is not is the last that is read.
+    try:
+        reader.require_all()
+    except DataError as error:
+        refused.append(error)
+    if refused:
+        raise DataError(" | ".join(map(str, refused)))
+
+
+def _find_files(paths: Sequence[Path]) -> tuple[list[Path], list[DataError]]:
+    """Return the files among `paths` and the pictures in the folders, and why others have none."""
+    files: list[Path] = []
+    refused: list[DataError] = []
+    for path in paths:
+        if not path.is_dir():
+            files.append(path)
+            continue
+        try:
+            files += list_pictures(path)
+        except DataError as error:
+            refused.append(error)
+    return files, refused
+
+
+def _classify(
+    saved: cae.SavedModel, files: Sequence[Path], *, reader: PictureReader, runtime: cae.Runtime
+) -> Iterator[tuple[Path, list[float]]]:
+    """Yield the files that can be used with their probabilities, some in memory at a time."""
+    at_once = max(1, _BYTES_AT_ONCE // math.prod(saved.image_shape))
+    for start in range(0, len(files), at_once):
+        some = files[start : start + at_once]
+        images, usable = reader.read(some)
+        if usable:
+            pictures = cae.ImageSet(images, None, ("unknown",), "pictures")
+            pictures = pictures.select(np.array(usable, dtype=np.int64))
+            rows = cae.classify(saved, pictures, runtime=runtime).tolist()
+            yield from zip((some[place] for place in usable), rows, strict=True)
+
+
+def _rank(path: Path, names: Sequence[str], row: Sequence[float]) -> dict[str, Any]:
+    ranked = sorted(zip(names, row, strict=True), key=lambda pair: -pair[1])
+    best, probability = ranked[0]
+    return {
+        "path": str(path),
+        "class": best,
+        "probability": probability,
+        "probabilities": dict(ranked),
+    }
 
 
 def _tell_test_pictures(saved: cae.SavedModel, dataset: cae.Dataset) -> None:

@@ -173,12 +173,48 @@ def test_an_encoder_cannot_predict(call_cae, finished_run: Path, tmp_path: Path)
     assert "know no classes" in answer.err
 
 
-def test_one_bad_picture_among_good_ones_gives_no_half_answer(
+def test_bad_pictures_are_named_after_the_good_ones_are_answered(
     call_cae, finished_run: Path, tmp_path: Path
 ):
-    (picture,) = save_test_images(tmp_path, 1)
+    paths = save_test_images(tmp_path, 3)
     (tmp_path / "no.png").write_text("no image")
-    answer = call_cae("predict", picture, "no.png", "--model", classifier_of(finished_run))
+    (tmp_path / "empty").mkdir()
+    model = ("--model", classifier_of(finished_run), *ON_CPU, "--json")
+    expected = json.loads(call_cae("predict", *paths, *model).out)
+    mixed = (paths[0], "no.png", paths[1], "gone.png", "empty", paths[2])
+    answer = call_cae("predict", *mixed, *model)
+    assert answer.code == 3
+    assert json.loads(answer.out) == expected
+    *_, last = answer.err.splitlines()
+    assert last == (
+        "error: empty: holds no picture (PNG, JPEG, WebP and the like); add them or remove the "
+        "folder | 2 of 5 pictures cannot be used: no.png: not an image of a known format | "
+        "gone.png: no such file; save these files anew, or take them away"
+    )
+
+
+def test_without_a_good_picture_there_is_no_answer(call_cae, finished_run: Path, tmp_path: Path):
+    (tmp_path / "no.png").write_text("no image")
+    answer = call_cae("predict", "no.png", "--model", classifier_of(finished_run), "--json")
     assert answer.code == 3
     assert answer.out == ""
-    assert answer.err.startswith("error: no.png: not an image")
+    assert answer.err.splitlines()[-1].startswith("error: no.png: not an image")
+
+
+def test_a_folder_stands_for_its_pictures_however_many_are_classified_at_once(
+    call_cae, finished_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    pictures = tmp_path / "pictures"
+    (pictures / "more").mkdir(parents=True)
+    paths = save_test_images(pictures, 5)
+    paths[4] = paths[4].rename(pictures / "more" / "z.png")
+    model = ("--model", classifier_of(finished_run), *ON_CPU, "--json")
+    expected = json.loads(call_cae("predict", *paths, *model).out)
+    monkeypatch.setattr("cae.apps.inspection._BYTES_AT_ONCE", 2 * 32 * 32 * 3)
+    answer = call_cae("predict", pictures, *model)
+    assert answer.code == 0
+    found = json.loads(answer.out)
+    assert [each["path"] for each in found] == [str(path) for path in paths]
+    for one, other in zip(found, expected, strict=True):
+        assert one["class"] == other["class"]
+        assert one["probability"] == pytest.approx(other["probability"], abs=1e-6)
