@@ -19,7 +19,7 @@ OPTIONS = {
     "data": {"--data", "--set", "--seed", "--json", "--debug"},
     "pretrain": TRAINING,
     "finetune": TRAINING | {"--encoder", "--from-scratch"},
-    "evaluate": SHARED | {"--json"},
+    "evaluate": SHARED | {"--all", "--json"},
     "predict": {"--model", "--device", "--precision", "--json", "--debug"},
     "report": {"--run", "--beside", "--study", "--benchmarks", "--out", "--debug"},
     "study": SHARED

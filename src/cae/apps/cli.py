@@ -256,6 +256,14 @@ def evaluate(
             "model was trained on]",
         ),
     ] = None,
+    everything: Annotated[
+        bool,
+        typer.Option(
+            "--all",
+            help="Measure all of your own pictures that lie in a class's folder: for pictures "
+            "that the model was not trained on. They may be of some of its classes alone.",
+        ),
+    ] = False,
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     as_json: options.Json = False,
@@ -264,13 +272,21 @@ def evaluate(
     """Measure a saved model on the test images.
 
     \b
-    Example:
+    Examples:
       cae evaluate runs/cifar10-quick/models/classifier_quick.json --json
+      cae evaluate classifier_quick.json --data new_pictures --all
     """
     with failures_told(debug=debug):
         with Loading():
             from cae.apps.inspection import evaluate
-        evaluate(model, source=source, device=device, precision=precision, as_json=as_json)
+        evaluate(
+            model,
+            source=source,
+            everything=everything,
+            device=device,
+            precision=precision,
+            as_json=as_json,
+        )
 
 
 @app.command()

@@ -13,16 +13,18 @@ import numpy as np
 import cae
 from cae.apps.progress import Loading
 from cae.apps.screen import answer_json, answers, tell, tell_warning
-from cae.apps.settings import BUILT_IN, RUNS, find_source, is_shape, load_data
+from cae.apps.settings import RUNS, find_source, is_shape, load_data
 from cae.apps.tables import (
     make_predictions_table,
     make_reconstruction_table,
     make_scores_table,
     make_splits_table,
 )
+from cae.data.folder import MeasuredPictures, load_test_pictures
 from cae.data.layout import list_pictures
 from cae.data.pictures import PictureReader
-from cae.errors import CheckpointError, DataError
+from cae.data.sources import find_picture_folder
+from cae.errors import CheckpointError, ConfigError, DataError
 from cae.report.names import name_data
 
 _BYTES_AT_ONCE = 2**26  # of pixels to be classified
@@ -45,23 +47,30 @@ def show_data(source: str, *, settings: Sequence[str], seed: int | None, as_json
         answers.print(make_splits_table(about))
 
 
-def evaluate(path: Path, *, source: str | None, device: str, precision: str, as_json: bool) -> None:
-    """Show the scores of a saved model on the test images."""
+def evaluate(
+    path: Path,
+    *,
+    source: str | None,
+    everything: bool,
+    device: str,
+    precision: str,
+    as_json: bool,
+) -> None:
+    """Show the scores of a saved model on the test images, or on everything in a folder."""
     with Loading():
         saved = cae.read_model(path)
         runtime = cae.choose_runtime(device=device, precision=precision)
     source = source or find_source(saved, purpose="test it on")
-    dataset = load_data(source, saved.image_shape)
-    if dataset.source not in BUILT_IN:
-        _tell_test_pictures(saved, dataset)
+    images, data = _load_test_images(source, saved, everything=everything)
     with Loading():
-        scores = cae.evaluate_model(saved, dataset.test, runtime=runtime)
+        scores = cae.evaluate_model(saved, images, runtime=runtime)
+    title = f"{name_data(data)} test set, {len(images):,} images"
     if as_json:
-        answer_json({"model": str(path), "kind": saved.kind, "data": dataset.source, **scores})
+        answer_json({"model": str(path), "kind": saved.kind, "data": data, **scores})
     elif saved.kind == "classifier":
-        answers.print(make_scores_table(scores, title=_name_test_set(dataset)))
+        answers.print(make_scores_table(scores, title=title))
     else:
-        answers.print(make_reconstruction_table(scores, title=_name_test_set(dataset)))
+        answers.print(make_reconstruction_table(scores, title=title))
 
 
 def predict(
@@ -135,20 +144,41 @@ def _rank(path: Path, names: Sequence[str], row: Sequence[float]) -> dict[str, A
     }
 
 
-def _tell_test_pictures(saved: cae.SavedModel, dataset: cae.Dataset) -> None:
+def _load_test_images(
+    source: str, saved: cae.SavedModel, *, everything: bool
+) -> tuple[cae.ImageSet, str]:
+    """Return the images to measure a model on, and what they are called."""
+    folder = find_picture_folder(source)
+    if folder is None:
+        if everything:
+            raise ConfigError(
+                f"--all: {source} has test images of its own; it is for folders of your pictures, "
+                "leave it out"
+            )
+        dataset = load_data(source, saved.image_shape)
+        return dataset.test, dataset.source
+    with Loading() as loading:
+        found = load_test_pictures(
+            folder,
+            image_shape=saved.image_shape,
+            everything=everything,
+            on_pictures=loading.count_pictures,
+        )
+    _tell_test_pictures(saved, found)
+    return found.images, found.source
+
+
+def _tell_test_pictures(saved: cae.SavedModel, found: MeasuredPictures) -> None:
     """Say which of a user's own pictures are measured, and whether they may have been seen."""
-    test, labelled = len(dataset.test), len(dataset.test) + len(dataset.train)
-    tell(f"{dataset.source}: {test:,} of the {labelled:,} labelled pictures are for testing")
+    test, labelled = len(found.images), found.labelled
+    which = f"{test:,} of the" if test < labelled else "all"
+    tell(f"{found.source}: {which} {labelled:,} labelled pictures are for testing")
     trained_on = saved.about.get("data")
-    if trained_on != dataset.source:
+    if trained_on != found.source:
         tell_warning(
-            f"{saved.path} was trained on {trained_on}, not on {dataset.source}; where the two "
+            f"{saved.path} was trained on {trained_on}, not on {found.source}; where the two "
             "share pictures, it may have learnt from those that it is tested on"
         )
-
-
-def _name_test_set(dataset: cae.Dataset) -> str:
-    return f"{name_data(dataset.source)} test set, {len(dataset.test):,} images"
 
 
 def _require_class_names(saved: cae.SavedModel) -> tuple[str, ...]:

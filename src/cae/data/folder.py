@@ -7,6 +7,7 @@ import logging
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from cae.data.layout import (
     TEST,
     TRAIN,
     UNLABELLED,
+    Layout,
     find_folders,
     find_layout,
     holds_pictures,
@@ -38,15 +40,20 @@ class _Reader:
     """Loads pictures in one shape, and remembers which files have the same pixels."""
 
     def __init__(self, pictures: PictureReader) -> None:
-        self.pictures = pictures
+        self._pictures = pictures
         self.places: dict[bytes, list[Path]] = defaultdict(list)
 
     def load(self, paths: Sequence[Path]) -> NDArray[np.uint8]:
         """Return the pictures in `paths`, uint8 [N, C, H, W], to be used if all of them can be."""
-        images, usable = self.pictures.read(paths)
+        images, usable = self._pictures.read(paths)
         for place in usable:
             self.places[_digest(images[place])].append(paths[place])
         return images
+
+    def require_all(self) -> None:
+        """Warn of what is doubtful in all that was loaded, and refuse what cannot be used."""
+        self._pictures.tell()
+        self._pictures.require_all()
 
 
 def is_picture_folder(path: Path) -> bool:
@@ -81,8 +88,14 @@ def load_folder(
         DataError: the folders are not laid out like that, there are too few pictures, or some of
             them cannot be used.
     """
-    layout = find_layout(path)
+    return _load_layout(find_layout(path), image_shape, on_pictures)
+
+
+def _load_layout(
+    layout: Layout, image_shape: tuple[int, int, int], on_pictures: OnPictures | None
+) -> Dataset:
     layout.require_parts()
+    path = layout.root
     reader = _Reader(PictureReader(image_shape, on_progress=on_pictures))
     if layout.classes is not None:
         name = path.resolve().name
@@ -97,12 +110,64 @@ def load_folder(
     if layout.unlabelled is not None:
         rest = _load_unlabelled(layout.unlabelled, reader, train.class_names)
     # Those of all parts at once: nobody wants to mend one folder after the other.
-    reader.pictures.tell()
-    reader.pictures.require_all()
+    reader.require_all()
     learnt_from = [train] if rest is None else [train, rest]
     _warn_of_copies(test, learnt_from, reader.places, path)
     source = _name_source(path, [test, *learnt_from])
     return Dataset(train, test, (), source=source, unlabelled=rest)
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredPictures:
+    """A user's own pictures to measure a model on.
+
+    Attributes:
+        images: labelled, of one class or more.
+        source: what they are called: `Dataset.source`, where they are part of a data set.
+        labelled: how many labelled pictures there are, `images` among them.
+    """
+
+    images: ImageSet
+    source: str
+    labelled: int
+
+
+def load_test_pictures(
+    path: Path,
+    *,
+    image_shape: tuple[int, int, int],
+    everything: bool = False,
+    on_pictures: OnPictures | None = None,
+) -> MeasuredPictures:
+    """Return the test pictures below `path`; all that are labelled, where none are to train on.
+
+    Args:
+        path: a folder as `load_folder` takes it, or with the folder `test` alone.
+        image_shape: [height, width, channels] of the images.
+        everything: take all labelled pictures in any case; there may be a single class.
+        on_pictures: as of `load_folder`.
+
+    Raises:
+        DataError: as `load_folder`.
+    """
+    layout = find_layout(path)
+    if not everything and (layout.test is None or layout.train is not None):
+        dataset = _load_layout(layout, image_shape, on_pictures)
+        count = len(dataset.train) + len(dataset.test)
+        return MeasuredPictures(dataset.test, dataset.source, count)
+    folders: dict[str, list[Path]] = {}
+    for part in (layout.classes, layout.train, layout.test):
+        for name, folder in (part or {}).items():
+            folders.setdefault(name, []).append(folder)
+    if not folders:
+        raise DataError(
+            f"{path}: holds no folder of a class; give labelled pictures, in folders named after "
+            "their classes"
+        )
+    reader = _Reader(PictureReader(image_shape, on_progress=on_pictures))
+    images = _load_labelled(dict(sorted(folders.items())), reader, name=path.resolve().name)
+    reader.require_all()
+    return MeasuredPictures(images, _name_source(path, [images]), len(images))
 
 
 def _require_same_classes(path: Path, train: ImageSet, test: ImageSet) -> None:
@@ -129,7 +194,14 @@ def _load_classes(folders: Mapping[str, Path], reader: _Reader, *, name: str) ->
             "labelled pictures, a few of each class, folders named after their classes"
             f"{deeper}"
         )
-    for class_name in names:
+    return _load_labelled({name: [folder] for name, folder in folders.items()}, reader, name=name)
+
+
+def _load_labelled(
+    folders: Mapping[str, Sequence[Path]], reader: _Reader, *, name: str
+) -> ImageSet:
+    """Return the pictures in the folders of each class, class by class."""
+    for class_name in folders:
         try:
             class_name.encode()
         except UnicodeEncodeError:
@@ -137,10 +209,10 @@ def _load_classes(folders: Mapping[str, Path], reader: _Reader, *, name: str) ->
                 f"{name}: a class cannot be called {class_name!a}, which is no UTF-8; rename its "
                 "folder"
             ) from None
-    paths = [list_pictures(folder) for folder in folders.values()]
-    labels = np.repeat(np.arange(len(names), dtype=np.int64), [len(found) for found in paths])
+    paths = [[path for each in found for path in list_pictures(each)] for found in folders.values()]
+    labels = np.repeat(np.arange(len(paths), dtype=np.int64), [len(found) for found in paths])
     flat = [path for found in paths for path in found]
-    return ImageSet(reader.load(flat), labels, names, name)
+    return ImageSet(reader.load(flat), labels, tuple(folders), name)
 
 
 def _load_unlabelled(folder: Path, reader: _Reader, class_names: tuple[str, ...]) -> ImageSet:

@@ -17,6 +17,7 @@ from cae.evaluation.predict import Predictor, predict_probabilities, reconstruct
 from cae.models.autoencoder import Autoencoder
 from cae.models.classifier import Classifier
 from cae.runtime.device import Runtime
+from cae.wording import show
 
 
 def evaluate_model(
@@ -27,7 +28,8 @@ def evaluate_model(
     Args:
         saved: from `read_model`, or the path of what it reads; a classifier gets the scores of
             `evaluate_classification`, an autoencoder those of `evaluate_autoencoder`.
-        images: of the model's image shape; labelled, with the model's classes, for a classifier.
+        images: of the model's image shape; for a classifier labelled, of some of its classes or
+            all, in any order.
         runtime: device and precision.
 
     Raises:
@@ -47,13 +49,18 @@ def evaluate_model(
         )
     if images.labels is None:
         raise DataError(f"{images.name}: a classifier cannot be scored on images without labels")
-    if images.class_names != saved.class_names:
+    names = saved.class_names or ()
+    unknown = [name for name in images.class_names if name not in names]
+    if unknown:
         raise DataError(
-            f"{images.name}: its classes are {list(images.class_names)}, but {saved.path.name} "
-            f"knows {list(saved.class_names or ())}; evaluate it on the data that it was made for"
+            f"{images.name}: {saved.path.name} knows no class {show(unknown[0])}, but "
+            f"{show(list(names))}; evaluate it on pictures of these classes, in folders of these "
+            "names"
         )
+    # By name: what is measured may lack some of the classes.
+    places = np.array([names.index(name) for name in images.class_names])
     probabilities = predict_probabilities(model, images, runtime=runtime)
-    return evaluate_classification(probabilities, images.labels, images.class_names)
+    return evaluate_classification(probabilities, places[images.labels], names)
 
 
 def classify(

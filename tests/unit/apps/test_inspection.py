@@ -102,6 +102,55 @@ def test_a_saved_autoencoder_scores_what_it_scored_in_its_run(call_cae, finished
     assert f"{scores['psnr']:.1f} dB" in call_cae("evaluate", path, *ON_CPU).out
 
 
+def sort_test_images(folder: Path, names: str) -> int:
+    """Write the first 50 test digits of some classes into their folders; return how many."""
+    test = cae.load_dataset("digits").test
+    assert test.labels is not None
+    count = 0
+    for place, (image, label) in enumerate(zip(test.images[:50], test.labels, strict=False)):
+        name = test.class_names[label]
+        if name in names:
+            (folder / name).mkdir(parents=True, exist_ok=True)
+            pixels = np.ascontiguousarray(image.transpose(1, 2, 0))
+            Image.fromarray(pixels).save(folder / name / f"{place}.png")
+            count += 1
+    return count
+
+
+@pytest.mark.parametrize("options", [("--data", "new/test", "--all"), ("--data", "new")])
+def test_a_new_batch_is_measured_whole_even_if_it_lacks_classes(
+    call_cae, finished_run: Path, tmp_path: Path, options
+):
+    count = sort_test_images(tmp_path / "new" / "test", "357")
+    model = classifier_of(finished_run)
+    answer = call_cae("evaluate", model, *ON_CPU, "--json", *options)
+    assert answer.code == 0, answer.err
+    found = json.loads(answer.out)
+    assert found["count"] == count
+    support = {name: of["support"] for name, of in found["per_class"].items()}
+    assert {name for name, images in support.items() if images} == set("357")
+    assert len(support) == 10
+    assert f"all {count} labelled pictures are for testing" in answer.err
+    assert "it may have learnt from those" in answer.err
+    table = call_cae("evaluate", model, *ON_CPU, *options).out
+    assert "no images" in table
+
+
+def test_all_of_a_built_in_data_set_is_not_for_testing(call_cae, finished_run: Path):
+    answer = call_cae("evaluate", classifier_of(finished_run), *ON_CPU, "--all")
+    assert answer.code == 2
+    assert "--all: digits has test images of its own" in answer.err
+
+
+def test_pictures_of_other_classes_cannot_be_measured(call_cae, finished_run: Path, tmp_path: Path):
+    sort_test_images(tmp_path / "new", "35")
+    (tmp_path / "new" / "5").rename(tmp_path / "new" / "five")
+    model = classifier_of(finished_run)
+    answer = call_cae("evaluate", model, *ON_CPU, "--data", "new", "--all")
+    assert answer.code == 3
+    assert "knows no class 'five'" in answer.err
+
+
 def test_a_model_of_unknown_data_wants_to_be_told_which(call_cae, finished_run: Path):
     content = read_sealed_json(classifier_of(finished_run))
     del content["about"]["data"]

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from cae.config import DataConfig
-from cae.data.folder import is_picture_folder, load_folder
+from cae.data.folder import is_picture_folder, load_folder, load_test_pictures
 from cae.data.images import Dataset
 from cae.data.sources import load_dataset
 from cae.data.splits import describe_splits, make_splits
@@ -242,6 +242,48 @@ def test_a_damaged_picture_is_named(tmp_path):
     (tmp_path / "b" / "002.png").write_bytes(b"\x89PNG")
     with pytest.raises(DataError, match=r"b/002\.png: "):
         load(tmp_path)
+
+
+def test_of_a_data_set_its_test_pictures_are_measured(tmp_path):
+    root = fill(tmp_path / "apart", {"train/a": 3, "train/b": 2, "test/a": 2, "test/b": 1})
+    for path, count in ((root, 8), (fill(tmp_path / "pets", {"a": 10, "b": 20}), 30)):
+        dataset, found = load(path), load_test_pictures(path, image_shape=SHAPE)
+        assert (found.images.images == dataset.test.images).all()
+        assert (found.source, found.labelled) == (dataset.source, count)
+
+
+@pytest.mark.parametrize("everything", [False, True])
+def test_test_pictures_alone_are_all_measured(tmp_path, everything):
+    root = fill(tmp_path / "new", {"test/b": 3})
+    found = load_test_pictures(root, image_shape=SHAPE, everything=everything)
+    assert found.images.class_names == ("b",)
+    assert found.images.class_counts().tolist() == [3]
+    assert found.labelled == 3
+    assert found.source.startswith("new-")
+    with pytest.raises(DataError, match="none called train"):
+        load(root)
+
+
+def test_everything_that_has_a_label_can_be_measured(tmp_path):
+    pets = fill(tmp_path / "pets", {"b": 3, "a": 2, "unlabelled": 4})
+    found = load_test_pictures(pets, image_shape=SHAPE, everything=True)
+    assert found.images.class_names == ("a", "b")
+    assert found.images.class_counts().tolist() == [2, 3]
+    assert found.labelled == 5
+    both = fill(tmp_path / "both", {"train/b": 3, "test/b": 1, "test/a": 2})
+    found = load_test_pictures(both, image_shape=SHAPE, everything=True)
+    assert found.images.class_names == ("a", "b")
+    assert found.images.class_counts().tolist() == [2, 4]
+    rest = fill(tmp_path / "rest", {"unlabelled": 4})
+    with pytest.raises(DataError, match="holds no folder of a class; give labelled pictures"):
+        load_test_pictures(rest, image_shape=SHAPE, everything=True)
+
+
+def test_a_damaged_picture_is_not_measured_either(tmp_path):
+    root = fill(tmp_path / "new", {"test/b": 3})
+    (root / "test" / "b" / "001.png").write_bytes(b"\x89PNG")
+    with pytest.raises(DataError, match=r"001\.png"):
+        load_test_pictures(root, image_shape=SHAPE)
 
 
 def test_a_path_is_taken_for_what_it_holds(tmp_path):

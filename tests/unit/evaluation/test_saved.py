@@ -162,5 +162,23 @@ def test_images_without_labels_or_of_other_classes_cannot_be_scored(save, make_i
     _, saved = save("classifier")
     with pytest.raises(DataError, match="noise: a classifier cannot be scored on images without"):
         evaluate_model(saved, unlabel(make_images(4)), runtime=float32)
-    with pytest.raises(DataError, match="evaluate it on the data that it was made for"):
-        evaluate_model(saved, make_images(4, classes=2), runtime=float32)
+    images = make_images(4, classes=4)
+    with pytest.raises(
+        DataError, match=r"noise: classifier\.json knows no class 'dog', but \['bir"
+    ):
+        evaluate_model(saved, images, runtime=float32)
+
+
+def test_images_of_some_of_the_classes_are_scored_by_their_names(save, make_images, float32):
+    model, saved = save("classifier")
+    bird, cat, deer = make_images(1).class_names
+    images = make_images(12, classes=2)
+    some = ImageSet(images.images, images.labels, (deer, bird), "batch")
+    assert images.labels is not None
+    expected = evaluate_classification(
+        predict_probabilities(model, images, runtime=float32),
+        np.where(images.labels == 0, 2, 0),
+        (bird, cat, deer),
+    )
+    assert expected["per_class"][cat]["support"] == 0
+    assert evaluate_model(saved, some, runtime=float32) == expected
