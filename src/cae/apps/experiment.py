@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import cae
+from cae.apps.glyphs import missing_glyphs_told
 from cae.apps.occupied import read_finished_run
 from cae.apps.progress import TrainingProgress
 from cae.apps.screen import answer_json, answers, tell, tell_warning
@@ -49,7 +50,8 @@ def run(request: Request, *, as_json: bool) -> None:
                 keeping=keeping,
                 fresh=request.fresh,
             )
-            cae.draw_run(folder, result.evaluation, result.reconstructions, result.mistakes)
+            with missing_glyphs_told(plan.dataset.train.class_names):
+                cae.draw_run(folder, result.evaluation, result.reconstructions, result.mistakes)
         evaluation = result.evaluation
     if as_json:
         answer_json({**evaluation, "paths": _list_paths(folder)})
@@ -80,7 +82,8 @@ def pretrain(request: Request) -> None:
             keeping=keeping,
             fresh=request.fresh,
         )
-        plots = draw_training(folder, folder.autoencoder)
+        with missing_glyphs_told():
+            plots = draw_training(folder, folder.autoencoder)
     answers.print(make_training_table(trained.fit, stage="autoencoder", data=splits.source))
     _show_places(
         folder,
@@ -122,7 +125,8 @@ def finetune(request: Request, *, encoder: Path | None) -> None:
             keeping=keeping,
             fresh=request.fresh,
         )
-        plots = draw_training(folder, folder.classifier)
+        with missing_glyphs_told():
+            plots = draw_training(folder, folder.classifier)
     answers.print(make_training_table(trained.fit, stage="classifier", data=splits.source))
     _show_places(
         folder,
