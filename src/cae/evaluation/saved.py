@@ -86,9 +86,9 @@ def load_predictor(saved: SavedModel | str | Path) -> Predictor:
     """Return a saved classifier as one PyTorch module that answers as `classify` does.
 
     It takes images [N, C, H, W] of the model's shape, float32 in [0, 1] (pixels over 255), and
-    returns probabilities [N, K], float32, in the order of the model's `class_names`. It is on the CPU, in
-    evaluation mode, and its weights ask for no gradient: made to be moved, called, compiled or
-    exported (`torch.export`), not to be trained.
+    returns probabilities [N, K], float32, in the order of the model's `class_names`. It is on the
+    CPU, in evaluation mode, and its weights ask for no gradient: made to be moved, called, compiled
+    or exported (`torch.export`), not to be trained.
 
     Raises:
         CheckpointError: the model is no classifier, or its weights cannot be used.
