@@ -184,8 +184,7 @@ def _parse_configuration(values: dict[str, Any]) -> None:
             errors.append(error)
             continue
         assert parse_section(kind, dump(config), place="again") == config
-        if isinstance(config, AutoencoderConfig | ClassifierConfig):
-            find_ineffective_keys(config)
+        find_ineffective_keys(config)
     if len(errors) == 3:
         raise errors[0]
 

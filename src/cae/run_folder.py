@@ -38,10 +38,7 @@ class ModelFiles:
         return self.folder / f"{self.name}.safetensors"
 
     def other_weights(self, which: str) -> Path:
-        """The weights of the epoch that was not chosen: `which` is "best" or "last".
-
-        There are none where nothing was validated.
-        """
+        """The weights, "best" or "last", that were not chosen; none where nothing was validated."""
         return self.folder / f"{self.name}_{which}.safetensors"
 
 
