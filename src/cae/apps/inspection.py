@@ -108,13 +108,12 @@ def _find_files(paths: Sequence[Path]) -> tuple[list[Path], list[DataError]]:
     files: list[Path] = []
     refused: list[DataError] = []
     for path in paths:
-        if not path.is_dir():
-            files.append(path)
-            continue
         try:
-            files += list_pictures(path)
+            files += list_pictures(path) if path.is_dir() else [path]
         except DataError as error:
             refused.append(error)
+        except OSError:  # Its name is too long, say: whoever reads it says so.
+            files.append(path)
     return files, refused
 
 

@@ -102,9 +102,10 @@ def find_picture_folder(source: str) -> Path | None:
     if source in _NAMES:
         return None
     path = _expand(source)
-    if not source or not path.is_dir() or find_copy(path) or not is_picture_folder(path):
+    # What has an impossible name is not there, and no reason to fail.
+    if not source or not os.path.lexists(path) or not path.is_dir() or find_copy(path):
         return None
-    return path
+    return path if is_picture_folder(path) else None
 
 
 def _load_given(

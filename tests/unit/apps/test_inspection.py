@@ -250,6 +250,12 @@ def test_without_a_good_picture_there_is_no_answer(call_cae, finished_run: Path,
     assert answer.err.splitlines()[-1].startswith("error: no.png: not an image")
 
 
+def test_a_name_that_no_file_can_have_is_refused_as_a_missing_file_is(call_cae, finished_run: Path):
+    answer = call_cae("predict", "x" * 5000, "--model", classifier_of(finished_run), *ON_CPU)
+    assert answer.code == 3
+    assert "File name too long" in answer.err
+
+
 def test_a_folder_stands_for_its_pictures_however_many_are_classified_at_once(
     call_cae, finished_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -6,6 +6,7 @@ import logging
 import socket
 import tarfile
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import platformdirs
@@ -14,7 +15,7 @@ from PIL import Image
 
 from cae.data.cifar10 import ARCHIVE
 from cae.data.cifar10_files import PYTHON
-from cae.data.sources import load_dataset
+from cae.data.sources import find_picture_folder, load_dataset
 from cae.errors import ConfigError, DataError
 from cae.files import compute_md5
 
@@ -139,6 +140,22 @@ def test_channels_that_pictures_do_not_have_are_refused_by_that_name(tmp_path):
         ConfigError, match=r"image_shape \[4, 4, 2\]: pictures have 1 channel .* 2;"
     ):
         load_dataset(tmp_path, image_shape=(4, 4, 2))
+
+
+@pytest.mark.parametrize("source", ["digits", "auto", "", "gone", "x" * 5000, "a\0b", "~nobody-x"])
+def test_what_is_no_folder_of_pictures_is_none(source, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("digits", "auto"):
+        (tmp_path / name / "a").mkdir(parents=True)
+        Image.new("RGB", (4, 4)).save(tmp_path / name / "a" / "0.png")
+    if source.startswith("~"):
+        with pytest.raises(DataError, match="give the whole path"):
+            find_picture_folder(source)
+    else:
+        assert find_picture_folder(source) is None
+    assert find_picture_folder("./digits") == Path("digits")
+    (tmp_path / "empty").mkdir()
+    assert find_picture_folder("empty") is None
 
 
 def test_a_path_may_be_one(cifar10_folder):
