@@ -222,12 +222,10 @@ def find_configuration(root: Path) -> Path:
 
 def holds_run(folder: Path) -> bool:
     """Return whether `folder` looks like that of a run, a single stage or a study."""
-    try:
+    with suppress(OSError):  # Where nobody may look into it.
         there = {name for name in (*_FOLDERS, "trials") if (folder / name).is_dir()}
-        # With history and plots there are models, or a study's trials.
         return find_configuration(folder).is_file() or {"history", "plots"} < there
-    except OSError:  # Nobody may look into it.
-        return False
+    return False
 
 
 @dataclass(frozen=True, slots=True)
