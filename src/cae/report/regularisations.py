@@ -16,7 +16,7 @@ from cae.report.phrases import (
     write_points,
 )
 from cae.report.study_results import Difference, Estimate, Study, name_arm
-from cae.report.study_sentences import tell_interval, tell_least_p
+from cae.report.study_sentences import tell_least_p, write_gain
 
 _CONTROL, _PRETRAINED = "scratch", "frozen"
 _CHANGES = {
@@ -172,6 +172,4 @@ def _write_number(count: int) -> str:
 
 
 def _write_difference(row: Difference) -> list[str]:
-    interval = "" if row.gain.low is None else f" ({tell_interval(row.gain)})"
-    points = f"{write_points(row.gain.mean)}{interval}"
-    return [name_arm(row.control), points, f"{row.p_holm:.3f}"]
+    return [name_arm(row.control), write_gain(row.gain), f"{row.p_holm:.3f}"]

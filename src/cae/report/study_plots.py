@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from cae.report.names import name_data
 from cae.report.page import BLUE, GREEN, GREY, INK, ORANGE, PALE, VERMILION, write_tick_percent
-from cae.report.phrases import MINUS, write_points
+from cae.report.phrases import MINUS
 from cae.report.study_results import (
     Difference,
     Estimate,
@@ -23,7 +23,7 @@ from cae.report.study_results import (
     name_labels,
     rank_labels,
 )
-from cae.report.study_sentences import tell_interval
+from cae.report.study_sentences import write_gain
 from cae.report.vector import open_figure_or_page
 
 # Dots and a hollow marker: only a head was trained. Else colour, dashes and marker tell the
@@ -262,8 +262,7 @@ def _name_difference(
 
 
 def _write_difference(row: Difference) -> str:
-    interval = f" ({tell_interval(row.gain)})" if row.gain.low is not None else ""
-    return f"{write_points(row.gain.mean)}{interval}, {row.gain.count}, {row.p_holm:.3f}"
+    return f"{write_gain(row.gain)}, {row.gain.count}, {row.p_holm:.3f}"
 
 
 def _write_beside(axes: Axes, words: str, *, place: float) -> None:

@@ -276,6 +276,12 @@ def _name_all(row: Difference) -> str:
     return "both seeds" if count == 2 else f"all {count_noun(count, 'seed')}"
 
 
+def write_gain(gain: Interval) -> str:
+    """Return a difference in points with its interval: "+2.0 (+1.0 to +3.0)"."""
+    behind = "" if gain.low is None else f" ({tell_interval(gain)})"
+    return f"{write_points(gain.mean)}{behind}"
+
+
 def tell_interval(gain: Interval) -> str:
     """Return the interval of a difference in points."""
     if gain.low is None or gain.high is None:
