@@ -164,7 +164,11 @@ def tell_effects_elsewhere(study: Study) -> str:
     One budget is one sentence, with all pretrainings: the best one is chosen after the fact.
     """
     told = {encoder: _tell_effects(study, encoder) for encoder in study.encoders[1:]}
-    return " ".join(f"Encoder `{encoder}`: {words}" for encoder, words in told.items() if words)
+    return " ".join(
+        f"The encoder `{encoder}`: {words[:1].lower()}{words[1:]}"
+        for encoder, words in told.items()
+        if words
+    )
 
 
 def _tell_effects(study: Study, encoder: str) -> str:

@@ -226,8 +226,9 @@ def test_the_effects_with_other_encoders_are_told_after_their_names(
     assert tell_effects_elsewhere(alone) == ""
     both = read(make_study(encoders=("origin", "optimal"), budgets=(100, 400)))
     told = tell_effects_elsewhere(both)
-    assert told.startswith("Encoder `optimal`: With 100 labels per class, against")
-    assert told.removeprefix("Encoder `optimal`: ") in tell_answer(both)
+    begin = "The encoder `optimal`: w"
+    assert told.startswith(f"{begin}ith 100 labels per class, against")
+    assert f"W{told.removeprefix(begin)}" in tell_answer(both)
     rows = tuple(row for row in both.differences if row.encoder == "origin")
     assert tell_effects_elsewhere(replace(both, differences=rows)) == ""
 
