@@ -14,14 +14,9 @@ from cae.apps.glyphs import missing_glyphs_told
 from cae.apps.occupied import read_finished_run
 from cae.apps.progress import TrainingProgress
 from cae.apps.screen import answer_json, answers, tell, tell_warning
-from cae.apps.settings import BUILT_IN, Plan, Request, find_source, make_plan
+from cae.apps.settings import Plan, Request, find_source, make_plan, tell_pictures
 from cae.apps.stopping import StopRequest
-from cae.apps.tables import (
-    describe_pictures,
-    make_places_table,
-    make_results_table,
-    make_training_table,
-)
+from cae.apps.tables import make_places_table, make_results_table, make_training_table
 from cae.errors import CheckpointError, StoppedError
 from cae.presets import split_setting
 from cae.report.names import name_data
@@ -154,12 +149,7 @@ def _tell_plan(plan: Plan) -> None:
         f"{name_data(plan.dataset.source)} on {runtime.device} in {runtime.precision}, into "
         f"{plan.folder.root}"
     )
-    dataset = plan.dataset
-    if dataset.source not in BUILT_IN:
-        counts = (dataset.train.class_counts() + dataset.test.class_counts()).tolist()
-        unlabelled = 0 if dataset.unlabelled is None else len(dataset.unlabelled)
-        named = dict(zip(dataset.train.class_names, counts, strict=True))
-        tell(describe_pictures(named, tested=len(dataset.test), unlabelled=unlabelled))
+    tell_pictures(plan.dataset)
 
 
 def _make_splits(plan: Plan) -> cae.Splits:

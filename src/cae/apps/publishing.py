@@ -56,9 +56,14 @@ def report(
         ),
     ] = None,
     out: Annotated[
-        Path,
-        typer.Option("--out", metavar="FILE", readable=False, help="The PDF to write."),
-    ] = Path("report.pdf"),
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="FILE",
+            readable=False,
+            help="The PDF to write.  [default: report.pdf in the run's folder]",
+        ),
+    ] = None,
     debug: options.Debug = False,
 ) -> None:
     """Typeset a report on a finished run.
@@ -74,6 +79,7 @@ def report(
     with failures_told(debug=debug):
         with Loading():
             from cae.report.paper import make_report
+        out = out or run / "report.pdf"
         command = write_command(run, beside or (), study=study, benchmarks=benchmarks)
         make_report(
             run, out, beside=beside or (), study=study, benchmarks=benchmarks, command=command

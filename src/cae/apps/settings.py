@@ -9,7 +9,8 @@ from typing import Any, cast
 
 import cae
 from cae.apps.progress import Loading
-from cae.apps.screen import tell_loudly
+from cae.apps.screen import tell, tell_loudly
+from cae.apps.tables import describe_pictures
 from cae.config import dump, parse_section
 from cae.data.sources import find_picture_folder
 from cae.data.splits import find_thinned_classes
@@ -208,6 +209,16 @@ def load_data(source: str, image_shape: tuple[int, int, int] | None = None) -> c
             title="This is not CIFAR-10",
         )
     return dataset
+
+
+def tell_pictures(dataset: cae.Dataset) -> None:
+    """Say of a user's own pictures which classes they are of, and how many of each."""
+    if dataset.source in BUILT_IN:
+        return
+    counts = (dataset.train.class_counts() + dataset.test.class_counts()).tolist()
+    unlabelled = 0 if dataset.unlabelled is None else len(dataset.unlabelled)
+    named = dict(zip(dataset.train.class_names, counts, strict=True))
+    tell(describe_pictures(named, tested=len(dataset.test), unlabelled=unlabelled))
 
 
 def _require_effect(setting: str, values: dict[str, dict[str, Any]], request: Request) -> None:

@@ -9,19 +9,23 @@ from pathlib import Path
 import cae
 from cae.apps.progress import Loading
 from cae.apps.screen import answer_json, answers, tell
-from cae.apps.settings import RUNS, is_shape, load_data, require_outside
+from cae.apps.settings import RUNS, is_shape, load_data, require_outside, tell_pictures
 from cae.apps.stopping import StopRequest
 from cae.apps.study_progress import StudyScreen
 from cae.apps.study_tables import Planned, make_grid_table, make_study_table, name_trials
 from cae.errors import CaeError, ConfigError
 from cae.report.names import name_data
 from cae.report.study_pictures import draw_study
+from cae.report.study_results import read_study
+from cae.report.study_sentences import tell_in_short
 from cae.run_folder import StudyFolder
 from cae.study.cost import measure_speeds
 from cae.study.grid import Choice, make_grid
-from cae.study.results import write_results
+from cae.study.results import require_room, write_results
 from cae.study.runner import Outcome, Workers, make_waves, run_study
 from cae.study.trials import Cell, Trial
+
+_FEW_TEST_IMAGES = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +67,7 @@ def study(request: StudyRequest, *, dry_run: bool, as_json: bool) -> None:
     ending = "" if dataset.source == "cifar10" else f"-{dataset.source}"
     folder = StudyFolder(request.out or RUNS / f"study{ending}")
     if dry_run:
+        require_room(folder, cells)
         with Loading():
             planned = plan_times(cells, folder, runtime, num_classes=len(dataset.train.class_names))
         if as_json:
@@ -72,6 +77,7 @@ def study(request: StudyRequest, *, dry_run: bool, as_json: bool) -> None:
         return
     where = f"{runtime.device} in {runtime.precision}, into {folder.root}"
     tell(f"{name_data(dataset.source)} on {where}")
+    tell_pictures(dataset)
     with (
         StudyScreen(name_trials(cells)) as screen,
         StopRequest(is_training=screen.is_training) as stop,
@@ -92,9 +98,25 @@ def study(request: StudyRequest, *, dry_run: bool, as_json: bool) -> None:
         answer_json(summary)
     else:
         answers.print(make_study_table(summary))
+        for words in tell_study(folder, tested=len(dataset.test)):
+            answers.print(f"  {words}\n")
         answers.print(f"  Each trial is a row of {folder.table},")
         answers.print(f"  means and differences are in {folder.summary}.\n")
     _require_all(outcomes, cells)
+
+
+def tell_study(folder: StudyFolder, *, tested: int) -> list[str]:
+    """Return what the study's plan of labels answers, and how far its test images carry that."""
+    found = read_study(folder.results)
+    if found is None or not found.differences:
+        return []
+    told = [tell_in_short(found)]
+    if tested < _FEW_TEST_IMAGES:
+        told.append(
+            f"There are {tested:,} test images: each is worth {100 / tested:.1f} points. The "
+            "intervals are over seeds, and do not tell of other pictures."
+        )
+    return told
 
 
 def parse_budgets(labels: Iterable[str]) -> tuple[int | None, ...]:

@@ -59,6 +59,10 @@ def make_results_table(evaluation: Mapping[str, Any]) -> RenderableType:
     for name in thinned:
         recall = _write_share(scores["per_class"][name]["recall"])
         add(f"recall of {name} (thinned)", recall, origin=theirs["recall"].get(name))
+    least = _find_least(scores["per_class"])
+    if least is not None and least not in thinned:
+        recall = _write_share(scores["per_class"][least]["recall"])
+        add(f"recall of {least} (the least)", recall)
     table.add_section()
     for label, value in _list_reconstruction(quality):
         add(label, value)
@@ -75,6 +79,12 @@ def make_results_table(evaluation: Mapping[str, Any]) -> RenderableType:
     stand_in = evaluation["fallback_reason"] is not None
     notices = [Text(f"  {warning}", style="bold yellow")] if stand_in else []
     return Group(_make_title(title), table, *notices)
+
+
+def _find_least(per_class: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """Return the class found least often; None where none has test images."""
+    recalls = {name: of["recall"] for name, of in per_class.items() if of["recall"] is not None}
+    return min(recalls, key=lambda name: recalls[name], default=None)
 
 
 def make_training_table(fit: _Fit, *, stage: str, data: str) -> RenderableType:

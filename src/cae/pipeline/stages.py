@@ -152,7 +152,7 @@ def finetune(
         model.encoder.begin_from(take_images(train))
     labels = runtime.tensor(train.labels)
     set_log_priors(model, labels)
-    _warn_of_two_balances(config, train)
+    _warn_of_imbalance(config, train)
     objective = make_classification_objective(
         autoencoder_config, config, labels, num_classes=num_classes
     )
@@ -180,17 +180,26 @@ def finetune(
     return Trained(model, result)
 
 
-def _warn_of_two_balances(config: ClassifierConfig, train: ImageSet) -> None:
-    """Warn where classes are balanced in training, and predictions corrected for their shares.
+def _warn_of_imbalance(config: ClassifierConfig, train: ImageSet) -> None:
+    """Warn where one class has many times as many images as another, and both or no way to balance.
 
-    Each makes up for the whole imbalance. Where classes are thinned to a half, as in CIFAR-10, both
-    together were found to do well; where one has many times as many images as another, all images
-    come out as the rare one.
+    Balanced training and corrected predictions each make up for the whole imbalance. Where classes
+    are thinned to a half, as in CIFAR-10, both together were found to do well; where they differ
+    more, all images come out as the rare one, and without either as the frequent one.
     """
     is_balanced = config.class_weights or config.class_balance != "none"
     counts = train.class_counts()
     counts = counts[counts > 0]
-    if is_balanced and config.posthoc_logit_adjustment and counts.max() > _MILD * counts.min():
+    if counts.max() <= _MILD * counts.min():
+        return
+    if not is_balanced and not config.posthoc_logit_adjustment:
+        logger.warning(
+            "one class has %.0f times as many training images as another, and nothing makes up for "
+            "it: the rarer one may hardly be predicted; class_balance=sampling draws all equally "
+            "often",
+            counts.max() / counts.min(),
+        )
+    if is_balanced and config.posthoc_logit_adjustment:
         name = (
             "class_weights" if config.class_weights else f"class_balance {config.class_balance!r}"
         )

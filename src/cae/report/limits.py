@@ -135,7 +135,7 @@ def _list_limits_of_study(study: Study, *, is_cifar: bool) -> list[str]:
         )
     return [
         *limits,
-        *_tell_short_training(study),
+        *(_tell_short_training(study) if is_cifar else []),
         *_tell_many_comparisons(study),
         *tell_precisions_apart(study),
         *tell_crossings(study),

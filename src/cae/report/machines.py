@@ -96,13 +96,14 @@ def tell_precisions_apart(study: Study) -> list[str]:
             seeds[precision].add(seed)
     trained = [f"{_name_seeds(sorted(of))} in {precision}" for precision, of in seeds.items()]
     effects = [
-        f"{name_pretraining(row.pretraining)} {join(part)} with {name_labels(row.labels)}"
+        f"{name_pretraining(row.pretraining)} with {name_labels(row.labels)} "
+        + join([f"{gain} ({name})" for gain, name in zip(part, precisions, strict=True)])
         for row, part in parts
     ]
+    budgets = name_budgets({row.labels: "" for row, _ in parts})
     return [
-        f"{capitalise(count_noun(len(seeds), 'precision'))} in the study. It trained "
-        f"{join(trained)}. By itself each gives, in this order, mean differences of "
-        f"{join(effects)}."
+        f"{capitalise(count_noun(len(seeds), 'precision'))} in the study. With {budgets} it "
+        f"trained {join(trained)}. The mean differences of each by itself: {'; '.join(effects)}."
     ]
 
 

@@ -86,12 +86,12 @@ class Material:
 
 
 def make_report(
-    run: Path,
-    out: Path,
+    run: str | Path,
+    out: str | Path,
     *,
-    beside: Sequence[Path] = (),
-    study: Path | None = None,
-    benchmarks: Path | None = None,
+    beside: Sequence[str | Path] = (),
+    study: str | Path | None = None,
+    benchmarks: str | Path | None = None,
     command: str = "cae report",
 ) -> Path:
     """Write the report on a run to the PDF `out`, whole or not at all; return its path.
@@ -115,14 +115,20 @@ def make_report(
         ConfigError: the configuration of a run cannot be read, or `study` is given and holds none.
     """
     require_typesetter()
-    material = gather(run, beside=beside, study=study, benchmarks=benchmarks, command=command)
+    material = gather(
+        Path(run),
+        beside=list(map(Path, beside)),
+        study=None if study is None else Path(study),
+        benchmarks=None if benchmarks is None else Path(benchmarks),
+        command=command,
+    )
     with tempfile.TemporaryDirectory(prefix="cae-report-") as name:
         folder = Path(name)
         data = describe(material)
         content = data | {"figures": draw(material, folder), "fingerprint": fingerprint(data)}
         write_json(folder / "data.json", content)
-        write_bytes(out, typeset(folder, date=data["date"]))
-    return out
+        write_bytes(Path(out), typeset(folder, date=data["date"]))
+    return Path(out)
 
 
 def gather(

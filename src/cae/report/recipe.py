@@ -165,8 +165,10 @@ def write_command(run: Run) -> str:
 
 def _list_words(run: Run) -> list[str]:
     changes: dict[str, list[str]] = {}
+    # What the command itself leaves out of a preset need not be set.
+    is_thinned = bool(run.evaluation["thinned_classes"])
     for name in preset_names():
-        preset = dump(load_preset(name))
+        preset = dump(load_preset(name, is_thinned=is_thinned))
         changes[name] = [
             f"{section}.{key}={_write_setting(value)}"
             for section in _SECTIONS

@@ -123,8 +123,11 @@ def _tell_pretrainings(
 
 
 def _write_judged(row: Difference) -> tuple[str, str, str]:
+    if row.effect == "unknown":
+        where = "higher" if row.gain.mean > 0 else "lower"
+        return f"lies {{}} points {where}", write_size(row.gain.mean), ", in the one seed there is"
     interval = f"({tell_interval(row.gain)})"
-    if row.effect not in ("gain", "loss"):
+    if row.effect == "none":
         return f"{_tell_undecided(row)} {{}}", interval, ""
     verb = "gains" if row.effect == "gain" else "loses"
     if row.is_significant:

@@ -64,7 +64,7 @@ class Schedule:
 
 
 # By schedule, plan and encoder. Few labels take more epochs: their steps are what counts.
-# "two-cores" keeps the published part at about four hours there.
+# "two-cores" keeps the default part at about ten hours there.
 _SCHEDULES: dict[tuple[str, str, str], Schedule] = {
     ("two-cores", "labels", "origin"): Schedule(
         6, {10: Lesson(150), 50: Lesson(80), 100: Lesson(60), 400: Lesson(40), None: Lesson(8)}

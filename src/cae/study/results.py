@@ -8,14 +8,20 @@ import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from cae.errors import ConfigError
-from cae.files import read_sealed_json, write_json, write_sealed_json, write_text
+from cae.files import read_sealed_json, remove, write_json, write_sealed_json, write_text
 from cae.run_folder import StudyFolder
 from cae.study.plan import PLANS
 from cae.study.recipes import ENCODERS
-from cae.study.shared_recipe import describe_shared_recipe, tell_other_recipe
+from cae.study.shared_recipe import (
+    Recipe,
+    describe_shared_recipe,
+    recover_shared_recipe,
+    tell_other_recipe,
+)
 from cae.study.summary import RECALL, summarise
 from cae.study.trials import NO_PRETRAINING, Cell
 
@@ -45,41 +51,65 @@ def enter_grid(folder: StudyFolder, cells: Sequence[Cell], *, command: str) -> N
             whose recipe differs in more than a study varies.
         CheckpointError: what it holds is damaged, or the grid cannot be written.
     """
-    described = [cell.describe() for cell in cells]
     source, recipe = cells[0].trial.source, describe_shared_recipe(cells)
-    grids = read_grids(folder)
-    there = {_name_cell(cell): cell["key"] for grid in grids for cell in grid["cells"]}
-    sources = {str(grid["data"]) for grid in grids} - {source}
-    other = [cell for cell in described if there.get(_name_cell(cell), cell["key"]) != cell["key"]]
-    if sources or other:
-        what = (
-            f"a study of {' and '.join(sorted(sources))}, not of {source}"
-            if sources
-            else f"{len(other)} of this grid's {len(described)} cells trained with other settings, "
-            f"{_name_cell(other[0])} first"
-        )
-        raise ConfigError(
-            f"{folder.root}: holds {what}; a study has one recipe: give another --out"
-        )
-    _require_same_recipe(folder, grids, recipe)
-    grid = {"data": source, "cells": described}
+    for path in require_room(folder, cells):
+        remove(path)
+    grid = {"data": source, "cells": [cell.describe() for cell in cells]}
     text = json.dumps(grid, sort_keys=True, separators=(",", ":"))
     path = folder.grid(hashlib.sha256(text.encode()).hexdigest()[:16])
-    if not path.exists():
-        write_sealed_json(path, {**grid, "recipe": recipe, "command": command, "date": _today()})
+    about = {"command": command, "date": _today()}
+    if path.exists():
+        about = {key: value for key, value in read_sealed_json(path).items() if key in about}
+    # An older version wrote no recipe down.
+    if not path.exists() or "recipe" not in read_sealed_json(path):
+        write_sealed_json(path, {**grid, "recipe": recipe, **about})
 
 
-def _require_same_recipe(
-    folder: StudyFolder, grids: Sequence[Mapping[str, Any]], recipe: Mapping[str, Any]
-) -> None:
-    """Refuse trials that would be told together with others of another recipe."""
-    for grid in grids:
-        # Older grids have none.
-        if differences := tell_other_recipe(grid.get("recipe", {}), recipe):
-            raise ConfigError(
-                f"{folder.root}: holds trials of another recipe ({differences}); a study has one, "
-                "for its differences to be those of its arms: give another --out"
-            )
+def require_room(folder: StudyFolder, cells: Sequence[Cell]) -> list[Path]:
+    """Refuse trials that would be told together with others of another recipe or data.
+
+    Returns:
+        The grids that are in the way and of which nothing is finished yet.
+
+    Raises:
+        ConfigError: see `enter_grid`.
+        CheckpointError: what the folder holds is damaged.
+    """
+    source, recipe = cells[0].trial.source, describe_shared_recipe(cells)
+    keys = {_name_cell(cell): cell["key"] for cell in (each.describe() for each in cells)}
+    in_the_way: list[Path] = []
+    for path in folder.find_grids():
+        grid = read_sealed_json(path)
+        differences = tell_other_recipe(_find_recipe(folder, grid), recipe)
+        others = [
+            cell for cell in grid["cells"] if keys.get(_name_cell(cell), cell["key"]) != cell["key"]
+        ]
+        if grid["data"] == source and not differences and not others:
+            continue
+        if not any(folder.result(cell["key"]).exists() for cell in grid["cells"]):
+            in_the_way.append(path)
+            continue
+        what = f"trials of another recipe ({differences})"
+        if grid["data"] != source:
+            what = f"a study of {grid['data']}, not of {source}"
+        elif not differences:
+            what = f"other trials in {len(others)} of this grid's {len(cells)} cells, "
+            what += f"{_name_cell(others[0])} first"
+        raise ConfigError(
+            f"{folder.root}: holds {what}; a study has one recipe, for its differences to be those "
+            "of its arms: give another --out"
+        )
+    return in_the_way
+
+
+def _find_recipe(folder: StudyFolder, grid: Mapping[str, Any]) -> Recipe:
+    """Return a grid's recipe; of an older one, which has none, what its results tell of it."""
+    if "recipe" in grid:
+        return grid["recipe"]
+    found = ((cell, folder.result(cell["key"])) for cell in grid["cells"])
+    return recover_shared_recipe(
+        (cell, read_sealed_json(path)["config"]) for cell, path in found if path.exists()
+    )
 
 
 def read_grids(folder: StudyFolder) -> list[dict[str, Any]]:
@@ -101,7 +131,12 @@ def read_rows(folder: StudyFolder) -> list[Row]:
     grids = read_grids(folder)
     cells: dict[str, Mapping[str, Any]] = {}
     for place, grid in enumerate(grids):
-        _require_same_recipe(folder, grids[:place], grid.get("recipe", {}))
+        for before in grids[:place]:
+            if differences := tell_other_recipe(before.get("recipe", {}), grid.get("recipe", {})):
+                raise ConfigError(
+                    f"{folder.root}: holds grids of two recipes ({differences}); a study has one: "
+                    "take the trials of one of them out"
+                )
         for cell in grid["cells"]:
             name = _name_cell(cell)
             if cells.setdefault(name, cell)["key"] != cell["key"]:

@@ -8,7 +8,7 @@ from typing import Any
 from cae.config import dump
 from cae.differences import describe_differences
 from cae.study.plan import PLANS
-from cae.study.trials import Cell, write_budget
+from cae.study.trials import Cell
 
 Recipe = Mapping[str, Mapping[str, Any]]
 
@@ -22,26 +22,52 @@ def describe_shared_recipe(cells: Iterable[Cell]) -> dict[str, dict[str, Any]]:
     That is the network and the classifier of each plan and encoder, but for what an arm changes of
     it, each pretraining, and how long each arm trains at each label budget.
     """
+    return _describe(
+        (
+            cell.describe(),
+            dump(cell.trial.autoencoder),
+            {} if cell.trial.classifier is None else dump(cell.trial.classifier),
+            None if cell.trial.pretraining is None else dump(cell.trial.pretraining.autoencoder),
+        )
+        for cell in cells
+    )
+
+
+def recover_shared_recipe(
+    cells: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]],
+) -> dict[str, dict[str, Any]]:
+    """Return the same of cells as a grid has them, each with its trial's configuration.
+
+    The pretrainings' are not known of these.
+    """
+    return _describe(
+        (cell, config["autoencoder"], config["classifier"], None) for cell, config in cells
+    )
+
+
+def _describe(
+    cells: Iterable[
+        tuple[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any], Mapping[str, Any] | None]
+    ],
+) -> dict[str, dict[str, Any]]:
     parts: dict[str, dict[str, Any]] = {}
-    for cell in cells:
-        where, trial = f"{cell.plan}/{cell.encoder}", cell.trial
-        assert trial.classifier is not None
-        classifier = dump(trial.classifier)
-        own = {"seed", *_LENGTH, *PLANS[cell.plan].arms[cell.arm].changes}
+    for cell, network, classifier, pretraining in cells:
+        where, arm = f"{cell['plan']}/{cell['encoder']}", cell["arm"]
         # What one arm changes is told by the others.
-        shared = parts.setdefault(f"{where}/classifier", {})
-        shared |= {key: value for key, value in classifier.items() if key not in own}
-        parts[f"{where}/{cell.arm}/{write_budget(cell.labels_per_class)}"] = {
+        own = {*_LENGTH, *PLANS[cell["plan"]].arms[arm].changes}
+        parts.setdefault(f"{where}/classifier", {}).update(_leave_out(classifier, own))
+        parts[f"{where}/{arm}/{cell['labels_per_class']}"] = {
             key: classifier[key] for key in _LENGTH
         }
-        configs = {"network": trial.autoencoder}
-        if trial.pretraining is not None:
-            configs[cell.pretraining] = trial.pretraining.autoencoder
-        for name, config in configs.items():
-            parts[f"{where}/{name}"] = {
-                key: value for key, value in dump(config).items() if key != "seed"
-            }
+        parts[f"{where}/network"] = _leave_out(network)
+        if pretraining is not None:
+            parts[f"{where}/{cell['pretraining']}"] = _leave_out(pretraining)
     return parts
+
+
+def _leave_out(config: Mapping[str, Any], keys: Iterable[str] = ()) -> dict[str, Any]:
+    left_out = {"seed", *keys}
+    return {key: value for key, value in config.items() if key not in left_out}
 
 
 def tell_other_recipe(there: Recipe, now: Recipe) -> str:

@@ -103,8 +103,8 @@ def fit(
     steps = config.epochs * len(train)
     if steps < _FEW_STEPS:
         logger.warning(
-            "the %s has too few steps to learn anything from (%d in all); raise its epochs (%d) or "
-            "lower its batch_size (%d)",
+            "the %s takes only %d steps in all; more epochs than %d, or a batch_size below %d, may "
+            "do better",
             *(objective.stage, steps, config.epochs, config.batch_size),
         )
     runtime.place(model)

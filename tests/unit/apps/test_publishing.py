@@ -27,6 +27,9 @@ def test_the_present_folder_is_the_run_unless_another_is_named(
     (given, named) = calls[0]
     assert given == (Path(), Path("report.pdf"))
     assert named["command"] == "cae report"
+    # Of another run nothing is written here.
+    assert call_cae("report", "--run", "runs/a").code == 0
+    assert calls[1][0] == (Path("runs/a"), Path("runs/a/report.pdf"))
 
 
 def test_the_options_arrive_and_the_command_is_told_without_where_the_pdf_goes(

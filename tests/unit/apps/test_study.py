@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,10 @@ def test_a_study_is_trained_and_told(train_tiny, tmp_path: Path):
     assert "of the validation images" in answer.err
     assert "10 labels per class, the origin's encoder, plan labels" in answer.out
     assert "fine_tuned after plain" in answer.out
+    words = " ".join(answer.out.split())
+    # It answers in words, and says how little so few pictures can tell.
+    assert "Against training from scratch, plain pretraining " in words
+    assert re.search(r"There are \d+ test images: each is worth 0\.\d points\.", words)
     out = tmp_path / "out"
     assert len(read_table(out)) == 4
     assert sorted(path.name for path in (out / "plots").iterdir()) == [
@@ -95,7 +100,7 @@ def test_calls_with_one_out_add_up_and_another_recipe_is_refused(train_tiny, tmp
     assert "10 labels per class" in second.out
     other = train_tiny("study", "--arm", "scratch", "--labels", "10", *SHORT, "--set", "lr=0.5")
     assert other.code == 2
-    assert "out: holds 2 of this grid's 2 cells trained with other settings" in other.err
+    assert "out: holds trials of another recipe (" in other.err
 
 
 def test_the_origin_s_comparison_is_a_plan_of_its_own(train_tiny, tmp_path: Path):

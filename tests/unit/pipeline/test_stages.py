@@ -321,6 +321,29 @@ def test_classes_that_are_balanced_twice_are_told(
     assert not told or "times as many training images as another: it will hardly" in told[0]
 
 
+@pytest.mark.parametrize(
+    ("changes", "rare", "is_told"),
+    [
+        ({}, 4, True),
+        ({}, 20, False),
+        ({"class_balance": "sampling"}, 4, False),
+        ({"posthoc_logit_adjustment": 1.0}, 4, False),
+    ],
+)
+def test_a_rare_class_that_nothing_makes_up_for_is_told(
+    dataset, float32, caplog, changes, rare: int, *, is_told: bool
+):
+    config = CLASSIFIER.model_copy(update=changes)
+    labels = dataset.train.labels
+    places = [*np.flatnonzero(labels == 0)[:40], *np.flatnonzero(labels == 1)[:rare]]
+    images = dataset.train.select(np.array(places))
+    stages.finetune(
+        images, dataset.train, AUTOENCODER, config, encoder_weights=None, runtime=float32
+    )
+    told = any("class_balance=sampling draws all" in text for text in caplog.messages)
+    assert told is is_told
+
+
 def test_predictions_are_adjusted_by_the_training_images_classes(dataset, float32):
     config = CLASSIFIER.model_copy(update={"posthoc_logit_adjustment": 0.5})
     images = dataset.train.select(np.flatnonzero(dataset.train.labels <= 1)[:40])

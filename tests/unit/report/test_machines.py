@@ -121,12 +121,14 @@ def test_what_was_found_in_each_precision_is_told_apart(study: Study):
         )
     )
     assert told.startswith(
-        "Two precisions in the study. It trained seeds 0, 2, 4 and 6 in bfloat16 and seeds 1, 3, 5 "
-        "and 7 in float32."
+        "Two precisions in the study. With 100 and 400 labels per class it trained seeds 0, 2, 4 "
+        "and 6 in bfloat16 and seeds 1, 3, 5 and 7 in float32. The mean differences of each by "
+        "itself: "
     )
     # Even seeds lie half a point above the mean, odd ones below.
-    assert f"plain pretraining {MINUS}1.5 and {MINUS}2.5 with 100 labels per class" in told
-    assert "masked pretraining +3.5 and +2.5 with 400 labels per class" in told
+    plain = f"{MINUS}1.5 (bfloat16) and {MINUS}2.5 (float32)"
+    assert f"plain pretraining with 100 labels per class {plain}; " in told
+    assert "masked pretraining with 400 labels per class +3.5 (bfloat16) and +2.5 (float32)" in told
     # With all labels everything was trained in one precision.
     assert "all labels" not in told
 

@@ -191,6 +191,11 @@ def test_the_abstract_tells_what_the_accuracy_has_no_control_for(
     assert "No control from scratch was trained for this recipe" in told
 
 
+def test_paths_may_be_text(make_run: Make, tmp_path: Path):
+    run = str(make_run().folder.root)
+    assert make_report(run, str(tmp_path / "r.pdf")) == tmp_path / "r.pdf"
+
+
 def test_an_error_without_a_known_scale_stays_out_of_the_abstract(make_run: Make):
     run = make_run()
     assert "26.6 dB" in describe(gather_plainly(run.folder.root))["abstract"]

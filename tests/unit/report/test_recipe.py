@@ -196,6 +196,19 @@ def test_whose_ideas_a_recipe_has_is_found():
     assert find_followed([balanced])["adjustment"]
 
 
+def test_what_a_command_leaves_out_where_no_class_is_thinned_is_not_set(
+    make_run: Callable[..., Run],
+):
+    run = make_run(data="flowers-0123abcd")
+    run.evaluation["thinned_classes"] = []
+    run.config.update(dump(load_preset("quick", is_thinned=False)))
+    run.config["data"] = dump(load_preset("base"))["data"]
+    command = write_command(run)
+    assert command.startswith("cae run --preset quick --data flowers")
+    assert "class_balance" not in command
+    assert "posthoc" not in command
+
+
 def test_a_run_is_of_a_preset_whatever_its_seeds(make_run: Callable[..., Run]):
     assert is_of_preset(make_run(seed=7))
     assert not is_of_preset(make_run(lr=0.5))

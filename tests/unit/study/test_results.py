@@ -17,7 +17,7 @@ from cae.config import dump
 from cae.errors import CheckpointError, ConfigError
 from cae.files import read_json, read_sealed_json, write_sealed_json
 from cae.run_folder import StudyFolder
-from cae.study.results import enter_grid, read_grids, read_rows, write_results
+from cae.study.results import enter_grid, read_grids, read_rows, require_room, write_results
 from cae.study.trials import Cell
 
 COLUMNS = [
@@ -62,12 +62,16 @@ def finish(
     path.parent.mkdir(parents=True, exist_ok=True)
     per_class = {"cat": {"recall": accuracy}, "dog": {"recall": None}}
     scores = {"accuracy": accuracy, "macro_f1": accuracy / 2, "per_class": per_class}
-    found = {"validation": {"mse": 0.1}, "config": {"autoencoder": dump(trial.autoencoder)}}
+    config = {"autoencoder": dump(trial.autoencoder), "classifier": None}
+    found = {"validation": {"mse": 0.1}}
     if trial.classifier is not None:
+        config["classifier"] = dump(trial.classifier)
         before = None if trial.pretraining is None else describe(trial.pretraining, **pretraining)
         accuracies = {"validation": {"accuracy": accuracy + 0.01}, "test": scores}
         found = {**accuracies, "pretraining": before}
-    write_sealed_json(path, {"key": trial.key, **describe(trial), **found, **more})
+    write_sealed_json(
+        path, {"key": trial.key, "config": config, **describe(trial), **found, **more}
+    )
 
 
 def finish_all(folder: StudyFolder, cells) -> None:
@@ -183,9 +187,16 @@ def test_a_trial_in_two_cells_is_told_in_both(folder, make_cells):
 
 
 def test_another_trial_in_the_same_cell_is_refused(folder, make_cells):
-    enter_grid(folder, make_cells(1), command="cae study")
-    with pytest.raises(ConfigError, match=r"1 of this grid's 1 cells trained with other .*--out"):
+    cells = make_cells(1)
+    enter_grid(folder, cells, command="cae study")
+    finish(folder, cells[0].trial)
+    with pytest.raises(ConfigError, match=r"another recipe .*epochs is 2 there and 5 now.*--out"):
         enter_grid(folder, make_cells(2, epochs=5)[:1], command="cae study")
+    # Of one recipe, but of other labels: nothing that a recipe tells of.
+    data = cells[0].trial.data.model_copy(update={"labelled_seed": 7})
+    other = replace(cells[0], trial=replace(cells[0].trial, data=data))
+    with pytest.raises(ConfigError, match=r"other trials in 1 of this grid's 1 cells, labels/"):
+        enter_grid(folder, [other], command="cae study")
     assert len(read_grids(folder)) == 1
 
 
@@ -199,6 +210,7 @@ def test_trials_of_another_recipe_are_refused_whatever_their_cells(folder, make_
     cells = make_cells(2)
     mine = [cell for cell in cells if cell.seed == 0]
     enter_grid(folder, mine, command="cae study --seeds 1")
+    finish_all(folder, mine)
     others = [cell for cell in cells if cell.seed == 1]
     for key, value in (("lr", 0.5), ("optimizer", "sgd")):
         other = [change_classifier(cell, **{key: value}) for cell in others]
@@ -212,6 +224,35 @@ def test_trials_of_another_recipe_are_refused_whatever_their_cells(folder, make_
     assert len(read_grids(folder)) == 2
 
 
+def test_an_older_study_is_known_by_the_configurations_of_its_results(folder, make_cells):
+    cells = make_cells(2)
+    enter_grid(folder, [cell for cell in cells if cell.seed == 0], command="cae study --seeds 1")
+    finish_all(folder, cells[:2])
+    (path,) = folder.find_grids()
+    grid = read_sealed_json(path)
+    recipe = grid["recipe"]
+    write_sealed_json(path, {key: grid[key] for key in grid.keys() - {"recipe", "sha256"}})
+    others = [cell for cell in cells if cell.seed == 1]
+    with pytest.raises(ConfigError, match=r"another recipe \(.*lr is .* there and 0\.5 now"):
+        enter_grid(folder, [change_classifier(cell, lr=0.5) for cell in others], command="x")
+    # The command that made it gives it its recipe, and leaves the rest.
+    enter_grid(folder, [cell for cell in cells if cell.seed == 0], command="another")
+    healed = read_sealed_json(path)
+    assert (healed["recipe"], healed["command"]) == (recipe, "cae study --seeds 1")
+
+
+def test_a_grid_of_which_nothing_is_finished_makes_room(folder, make_cells):
+    cells = make_cells(1)
+    wrong = [change_classifier(cell, lr=0.5) for cell in cells]
+    enter_grid(folder, wrong, command="wrong")
+    enter_grid(folder, cells, command="right")
+    (path,) = folder.find_grids()
+    assert read_sealed_json(path)["command"] == "right"
+    finish(folder, cells[0].trial)
+    with pytest.raises(ConfigError, match="another recipe"):
+        require_room(folder, wrong)
+
+
 def test_folders_of_different_studies_cannot_be_put_into_one(folder, make_cells, tmp_path: Path):
     cells = make_cells(1)
     enter_grid(folder, cells, command="cae study")
@@ -219,7 +260,7 @@ def test_folders_of_different_studies_cannot_be_put_into_one(folder, make_cells,
     enter_grid(other, [change_classifier(cell, lr=0.5) for cell in cells], command="cae study")
     (path,) = other.find_grids()
     (folder.root / "trials" / path.name).write_bytes(path.read_bytes())
-    with pytest.raises(ConfigError, match=r"another recipe|two trials"):
+    with pytest.raises(ConfigError, match=r"two recipes|two trials"):
         read_rows(folder)
     # Grids of before the recipe was written down are known by their trials' keys.
     for each in folder.find_grids():
@@ -232,6 +273,7 @@ def test_folders_of_different_studies_cannot_be_put_into_one(folder, make_cells,
 def test_other_data_are_refused(folder, make_cells):
     (cell, _) = make_cells(1)
     enter_grid(folder, [cell], command="cae study")
+    finish(folder, cell.trial)
     other = replace(cell, seed=5, trial=replace(cell.trial, source="digits"))
     with pytest.raises(ConfigError, match="holds a study of noise, not of digits"):
         enter_grid(folder, [other], command="cae study")

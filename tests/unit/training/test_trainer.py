@@ -318,8 +318,8 @@ def test_a_training_of_a_few_steps_is_warned_of(laboratory, caplog):
     laboratory.pretrain(epochs=1, batch_size=5)
     (record,) = caplog.records
     assert record.getMessage() == (
-        "the autoencoder has too few steps to learn anything from (2 in all); raise its epochs (1) "
-        "or lower its batch_size (5)"
+        "the autoencoder takes only 2 steps in all; more epochs than 1, or a batch_size below 5, "
+        "may do better"
     )
 
 
