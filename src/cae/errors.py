@@ -25,6 +25,10 @@ class DataError(CaeError, ValueError):
     exit_code = 3
 
 
+class TooFewError(DataError):
+    """There are too few classes, or images of a class, to set some of them apart for testing."""
+
+
 class CheckpointError(CaeError, RuntimeError):
     """A saved model, its weights or a run folder cannot be used."""
 

@@ -33,6 +33,7 @@ EXIT_CODES = {
     "ConfigError": 2,
     "OccupiedError": 2,
     "DataError": 3,
+    "TooFewError": 3,
     "CheckpointError": 4,
     "DivergedError": 5,
     "MissingExtraError": 6,

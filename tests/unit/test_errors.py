@@ -11,6 +11,7 @@ TABLE = [
     (errors.ConfigError, ValueError, 2),
     (errors.OccupiedError, errors.ConfigError, 2),
     (errors.DataError, ValueError, 3),
+    (errors.TooFewError, errors.DataError, 3),
     (errors.CheckpointError, RuntimeError, 4),
     (errors.DivergedError, ArithmeticError, 5),
     (errors.StoppedError, RuntimeError, 130),

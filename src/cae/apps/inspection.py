@@ -6,14 +6,14 @@ import logging
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 import cae
 from cae.apps.progress import Loading
 from cae.apps.screen import answer_json, answers, tell, tell_warning
-from cae.apps.settings import RUNS, find_source, is_shape, load_data
+from cae.apps.settings import BUILT_IN, RUNS, find_source, is_shape, load_data
 from cae.apps.tables import (
     make_predictions_table,
     make_reconstruction_table,
@@ -24,7 +24,7 @@ from cae.data.folder import MeasuredPictures, load_test_pictures
 from cae.data.layout import list_pictures
 from cae.data.pictures import PictureReader
 from cae.data.sources import find_picture_folder
-from cae.errors import CheckpointError, ConfigError, DataError
+from cae.errors import CheckpointError, ConfigError, DataError, TooFewError
 from cae.report.names import name_data
 
 _BYTES_AT_ONCE = 2**26  # of pixels to be classified
@@ -149,22 +149,32 @@ def _load_test_images(
     """Return the images to measure a model on, and what they are called."""
     folder = find_picture_folder(source)
     if folder is None:
-        if everything:
-            raise ConfigError(
-                f"--all: {source} has test images of its own; it is for folders of your pictures, "
-                "leave it out"
-            )
+        if everything and source in ("auto", *BUILT_IN):
+            _refuse_all_of(source)
+        # What is neither pictures nor CIFAR-10 is refused here, with what is wrong with it.
         dataset = load_data(source, saved.image_shape)
+        if everything:
+            _refuse_all_of(source)
         return dataset.test, dataset.source
-    with Loading() as loading:
-        found = load_test_pictures(
-            folder,
-            image_shape=saved.image_shape,
-            everything=everything,
-            on_pictures=loading.count_pictures,
-        )
+    try:
+        with Loading() as loading:
+            found = load_test_pictures(
+                folder,
+                image_shape=saved.image_shape,
+                everything=everything,
+                on_pictures=loading.count_pictures,
+            )
+    except TooFewError as error:
+        raise DataError(f"{error}; to measure all pictures that there are, add --all") from None
     _tell_test_pictures(saved, found)
     return found.images, found.source
+
+
+def _refuse_all_of(source: str) -> NoReturn:
+    raise ConfigError(
+        f"--all: {source} has test images of its own; it is for folders of your pictures, leave it "
+        "out"
+    )
 
 
 def _tell_test_pictures(saved: cae.SavedModel, found: MeasuredPictures) -> None:

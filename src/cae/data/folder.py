@@ -26,7 +26,7 @@ from cae.data.layout import (
 )
 from cae.data.pictures import OnPictures, PictureReader
 from cae.data.splits import set_test_aside
-from cae.errors import DataError
+from cae.errors import DataError, TooFewError
 from cae.wording import show
 
 _DIGEST_DIGITS = 8
@@ -189,7 +189,7 @@ def _load_classes(folders: Mapping[str, Path], reader: _Reader, *, name: str) ->
             found = f"only {show(only)}"
             if len(find_folders(folder)) > 1:
                 deeper = f"; if the classes are the folders in it, give {folder}"
-        raise DataError(
+        raise TooFewError(
             f"{name}: expected a folder for each of two classes or more, found {found}; give some "
             "labelled pictures, a few of each class, folders named after their classes"
             f"{deeper}"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cae.config import DataConfig
 from cae.data.images import Dataset, ImageSet, Splits
-from cae.errors import ConfigError, DataError
+from cae.errors import ConfigError, DataError, TooFewError
 from cae.seeding import derive_seed, make_permutation
 
 Indices = NDArray[np.int64]
@@ -75,12 +75,13 @@ def set_test_aside(images: ImageSet) -> tuple[ImageSet, ImageSet]:
     what a data set is, so no setting chooses them.
 
     Raises:
-        DataError: the images are unlabelled, or a class has too few to be in both parts.
+        TooFewError: a class has too few images to be in both parts.
+        DataError: the images are unlabelled.
     """
     names, labels = images.class_names, _require_labels(images)
     few = {name: count for name, count in _count_classes(images).items() if count < 2}
     if few:
-        raise DataError(
+        raise TooFewError(
             f"{images.name}: {_tell_few(few)}, and it takes three, one each to train, to validate "
             "and to test on (two where data.val_size is 0); give more images of it, or leave it out"
         )

@@ -142,6 +142,44 @@ def test_all_of_a_built_in_data_set_is_not_for_testing(call_cae, finished_run: P
     assert "--all: digits has test images of its own" in answer.err
 
 
+def test_all_of_a_copy_of_cifar10_is_not_for_testing(
+    call_cae, finished_run: Path, cifar10_folder: Path
+):
+    model = classifier_of(finished_run)
+    answer = call_cae("evaluate", model, *ON_CPU, "--data", cifar10_folder, "--all")
+    assert answer.code == 2
+    assert f"--all: {cifar10_folder} has test images of its own" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [("nowhere", "'nowhere': no such file or folder"), ("new/3", "in a folder for each class")],
+)
+def test_all_of_what_is_no_data_set_is_refused_for_what_it_is(
+    call_cae, finished_run: Path, tmp_path: Path, source: str, words: str
+):
+    sort_test_images(tmp_path / "new", "3")
+    model = classifier_of(finished_run)
+    answer = call_cae("evaluate", model, *ON_CPU, "--data", source, "--all")
+    assert answer.code == 3
+    assert words in answer.err
+    assert "test images of its own" not in answer.err
+
+
+@pytest.mark.parametrize("names", ["3", "35"])
+def test_too_few_pictures_to_set_some_aside_can_all_be_measured(
+    call_cae, finished_run: Path, tmp_path: Path, names: str
+):
+    sort_test_images(tmp_path / "new", names)
+    for extra in sorted((tmp_path / "new" / "3").iterdir())[1:]:
+        extra.unlink()
+    words = ("evaluate", classifier_of(finished_run), *ON_CPU, "--data", "new")
+    answer = call_cae(*words)
+    assert answer.code == 3
+    assert answer.err.endswith("; to measure all pictures that there are, add --all\n")
+    assert call_cae(*words, "--all").code == 0
+
+
 def test_pictures_of_other_classes_cannot_be_measured(call_cae, finished_run: Path, tmp_path: Path):
     sort_test_images(tmp_path / "new", "35")
     (tmp_path / "new" / "5").rename(tmp_path / "new" / "five")
