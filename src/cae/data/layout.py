@@ -115,8 +115,8 @@ def list_pictures(folder: Path) -> list[Path]:
     paths = list(find_pictures(folder, others=others))
     if others:
         logger.warning(
-            "%s: passing by what is no picture: %d files, such as %s",
-            *(folder, len(others), show(others[0].name)[1:-1]),
+            "%s: passing by what is no picture: %s, such as %s",
+            *(folder, _count_files(len(others)), show(others[0].name)[1:-1]),
         )
     if not paths:
         raise DataError(
@@ -164,6 +164,10 @@ def name_folders(names: Mapping[str, Path]) -> str:
     if more := len(names) - len(told):
         return f"{', '.join(told)} and {more} more"
     return " and ".join(filter(None, (", ".join(told[:-1]), *told[-1:])))
+
+
+def _count_files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count:,} files"
 
 
 def _is_picture(path: Path) -> bool:

@@ -89,7 +89,7 @@ def test_folders_in_a_class_are_looked_through_and_what_is_no_picture_is_passed_
     assert dataset.train.class_names == ("a", "b")
     assert len(dataset.train) + len(dataset.test) == 12
     (message,) = [record.getMessage() for record in caplog.records]
-    assert "1 files, such as notes.txt" in message
+    assert "passing by what is no picture: 1 file, such as notes.txt" in message
 
 
 def test_the_suffix_is_read_in_either_case(tmp_path):
