@@ -114,7 +114,12 @@ def _load_layout(
     learnt_from = [train] if rest is None else [train, rest]
     _warn_of_copies(test, learnt_from, reader.places, path)
     source = _name_source(path, [test, *learnt_from])
-    return Dataset(train, test, (), source=source, unlabelled=rest)
+    return Dataset(
+        *(train, test, ()),
+        source=source,
+        unlabelled=rest,
+        is_test_set_aside=layout.classes is not None,
+    )
 
 
 @dataclass(frozen=True, slots=True)

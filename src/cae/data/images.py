@@ -212,6 +212,7 @@ class Dataset:
             called.
         fallback_reason: why these images stand in for CIFAR-10; None when they do not.
         unlabelled: images that only the autoencoder learns from; None when there are none.
+        is_test_set_aside: whether the test images were taken from the same folders as `train`.
 
     Raises:
         DataError: `train` or `test` has no labels, or the sets differ in classes or image shape.
@@ -223,6 +224,7 @@ class Dataset:
     source: str
     fallback_reason: str | None = None
     unlabelled: ImageSet | None = None
+    is_test_set_aside: bool = False
 
     def __post_init__(self) -> None:
         # What does not fit would be found out, if at all, when the test images are read at the end.

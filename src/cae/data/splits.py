@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -43,7 +43,7 @@ def make_splits(dataset: Dataset, config: DataConfig) -> Splits:
 
     kept = _thin(labels, names, removed=removed, fraction=config.remove_fraction, seed=config.seed)
     val_count = round(len(kept) * config.val_size)
-    _require_enough(labels, names, kept=kept, config=config)
+    _require_enough(dataset, labels, kept=kept, config=config)
     drawn = draw_class_shares(
         labels[kept],
         names,
@@ -81,9 +81,11 @@ def set_test_aside(images: ImageSet) -> tuple[ImageSet, ImageSet]:
     names, labels = images.class_names, _require_labels(images)
     few = {name: count for name, count in _count_classes(images).items() if count < 2}
     if few:
+        found = "1 image" if next(iter(few.values())) else "no image"
         raise TooFewError(
-            f"{images.name}: {_tell_few(few)}, and it takes three, one each to train, to validate "
-            "and to test on (two where data.val_size is 0); give more images of it, or leave it out"
+            f"{images.name}: {_name_few(list(few))} has {found}, and it takes three, one each to "
+            "train, to validate and to test on (two where data.val_size is 0); give more images of "
+            "it, or leave it out"
         )
     count = round(len(labels) * _TEST_FRACTION)
     test = draw_class_shares(labels, names, count=count, seed=_TEST_SEED, everywhere=True)
@@ -226,7 +228,7 @@ def _require_known(removed: Sequence[str], names: Sequence[str]) -> None:
 
 
 def _require_enough(
-    labels: NDArray[np.int64], names: Sequence[str], *, kept: Indices, config: DataConfig
+    dataset: Dataset, labels: NDArray[np.int64], *, kept: Indices, config: DataConfig
 ) -> None:
     if not len(kept):
         raise DataError(
@@ -236,24 +238,30 @@ def _require_enough(
     if config.val_size == 0:
         return
     # A class removed whole is a choice; a class that only one split knows cannot be validated.
+    names = dataset.train.class_names
     found, left = (
         np.bincount(some, minlength=len(names)).tolist() for some in (labels, labels[kept])
     )
     alone = [label for label, count in enumerate(left) if count == 1]
     if alone:
         dropped = found[alone[0]] - 1
-        thinned = f" left, data.remove_fraction {config.remove_fraction} dropped {dropped:,}"
-        told = _tell_few({names[label]: 1 for label in alone})
+        needed = "two, one each to train and to validate on"
+        if dropped:
+            few = f"1 image left, data.remove_fraction {config.remove_fraction} dropped {dropped:,}"
+        elif dataset.is_test_set_aside:
+            few = "2 images, one of them set aside for testing"
+            needed = "three, one each to train, to validate and to test on"
+        else:
+            few = "1 image to train on"
         raise DataError(
-            f"{told}{thinned if dropped else ''}, and it takes two, one each to train and to "
-            "validate on; give more images of it, "
-            f"{'lower data.remove_fraction, ' if dropped else ''}or set data.val_size to 0, which "
-            "validates on none"
+            f"{_name_few([names[label] for label in alone])} has {few}, and it takes {needed}; "
+            f"give more images of it, {'lower data.remove_fraction, ' if dropped else ''}or set "
+            "data.val_size to 0, which validates on none"
         )
 
 
-def _tell_few(counts: Mapping[str, int]) -> str:
-    """Return that the first class has so few images, and how many are like it."""
-    others = f" (as {len(counts) - 1:,} more have too few)" if len(counts) > 1 else ""
-    name, count = next(iter(counts.items()))
-    return f"class {name!r}{others} has {count} image{'s' * (count != 1)}"
+def _name_few(names: Sequence[str]) -> str:
+    """Return the name of the first of some classes, and how many others there are."""
+    more = len(names) - 1
+    others = f" (and {more:,} other class{'es' * (more != 1)})" if more else ""
+    return f"class {names[0]!r}{others}"

@@ -170,6 +170,26 @@ def test_another_layout_is_refused_with_what_to_do(tmp_path, counts, words):
         load(fill(tmp_path, counts))
 
 
+@pytest.mark.parametrize(
+    ("counts", "words"),
+    [
+        (
+            {"a": 2, "b": 30},
+            "class 'a' has 2 images, one of them set aside for testing, and it takes three, one",
+        ),
+        (
+            {"train/a": 1, "train/b": 30, "test/a": 1, "test/b": 1},
+            "class 'a' has 1 image to train on, and it takes two, one each to train and to vali",
+        ),
+    ],
+)
+def test_pictures_set_aside_count_where_too_few_are_left(tmp_path, counts, words):
+    dataset = load(fill(tmp_path, counts))
+    with pytest.raises(DataError, match=words):
+        make_splits(dataset, DataConfig())
+    assert len(make_splits(dataset, DataConfig(val_size=0.0)).train) > 20
+
+
 def test_a_class_without_pictures_is_refused(tmp_path):
     fill(tmp_path, {"a": 5, "b": 5})
     (tmp_path / "c").mkdir()

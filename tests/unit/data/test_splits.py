@@ -207,10 +207,11 @@ def test_unknown_class_is_an_error_with_the_nearest_name():
         (
             (40, 40, 1),
             {},
-            r"class 'frog' has 1 image, and it takes two, one each to train and to validate on; "
-            r"give more images of it, or set data\.val_size to 0",
+            r"class 'frog' has 1 image to train on, and it takes two, one each to train and to "
+            r"validate on; give more images of it, or set data\.val_size to 0",
         ),
-        ((1, 9, 1), {}, r"class 'cat' \(as 1 more have too few\) has 1 image, and it takes two"),
+        ((1, 9, 1), {}, r"class 'cat' \(and 1 other class\) has 1 image to train on, and it tak"),
+        ((1, 1, 1), {}, r"class 'cat' \(and 2 other classes\) has 1 image to train on, and it t"),
         (
             (40, 40, 40),
             {"remove_fraction": 0.975},
