@@ -61,10 +61,9 @@ def evaluate(
         saved = cae.read_model(path)
         runtime = cae.choose_runtime(device=device, precision=precision)
     source = source or find_source(saved, purpose="test it on")
-    images, data = _load_test_images(source, saved, everything=everything)
+    images, data, title = _load_test_images(source, saved, everything=everything)
     with Loading():
         scores = cae.evaluate_model(saved, images, runtime=runtime)
-    title = f"{name_data(data)} test set, {len(images):,} images"
     if as_json:
         answer_json({"model": str(path), "kind": saved.kind, "data": data, **scores})
     elif saved.kind == "classifier":
@@ -145,8 +144,8 @@ def _rank(path: Path, names: Sequence[str], row: Sequence[float]) -> dict[str, A
 
 def _load_test_images(
     source: str, saved: cae.SavedModel, *, everything: bool
-) -> tuple[cae.ImageSet, str]:
-    """Return the images to measure a model on, and what they are called."""
+) -> tuple[cae.ImageSet, str, str]:
+    """Return the images to measure a model on, what they are called, and the scores' title."""
     folder = find_picture_folder(source)
     if folder is None:
         if everything and source in ("auto", *BUILT_IN):
@@ -155,19 +154,27 @@ def _load_test_images(
         dataset = load_data(source, saved.image_shape)
         if everything:
             _refuse_all_of(source)
-        return dataset.test, dataset.source
+        return dataset.test, dataset.source, _title_test(dataset.source, len(dataset.test))
     try:
         with Loading() as loading:
             found = load_test_pictures(
                 folder,
                 image_shape=saved.image_shape,
                 everything=everything,
+                asked=str(saved.about.get("data")),
                 on_pictures=loading.count_pictures,
             )
     except TooFewError as error:
         raise DataError(f"{error}; to measure all pictures that there are, add --all") from None
     _tell_test_pictures(saved, found)
-    return found.images, found.source
+    title = _title_test(found.source, len(found.images))
+    if everything:
+        title = f"{found.data_set or found.source}, all {found.labelled:,} labelled pictures"
+    return found.images, found.source, title
+
+
+def _title_test(data: str, count: int) -> str:
+    return f"{name_data(data)} test set, {count:,} images"
 
 
 def _refuse_all_of(source: str) -> NoReturn:
@@ -179,13 +186,20 @@ def _refuse_all_of(source: str) -> NoReturn:
 
 def _tell_test_pictures(saved: cae.SavedModel, found: MeasuredPictures) -> None:
     """Say which of a user's own pictures are measured, and whether they may have been seen."""
-    test, labelled = len(found.images), found.labelled
+    name, trained_on = found.data_set or found.source, saved.about.get("data")
+    test, labelled = found.tested, found.labelled
     which = f"{test:,} of the" if test < labelled else "all"
-    tell(f"{found.source}: {which} {labelled:,} labelled pictures are for testing")
-    trained_on = saved.about.get("data")
-    if trained_on != found.source:
+    tell(f"{name}: {which} {labelled:,} labelled pictures are for testing")
+    if trained_on == name:
+        if learnt_from := len(found.images) - test:
+            tell_warning(
+                f"{learnt_from:,} of the {labelled:,} pictures measured are training or validation "
+                f"pictures of {saved.path}, and make the scores look better than they are; without "
+                f"--all, the {test:,} for testing alone are measured"
+            )
+    else:
         tell_warning(
-            f"{saved.path} was trained on {trained_on}, not on {found.source}; where the two "
+            f"{saved.path} was trained on {trained_on}, not on {name}; where the two "
             "share pictures, it may have learnt from those that it is tested on"
         )
 

@@ -21,6 +21,7 @@ from cae.data.layout import (
     Layout,
     find_folders,
     find_layout,
+    find_pictures,
     holds_pictures,
     list_pictures,
 )
@@ -103,9 +104,9 @@ def _load_layout(
     else:
         assert layout.train is not None
         assert layout.test is not None
+        _require_same_classes(path, layout.train, layout.test)
         train = _load_classes(layout.train, reader, name=TRAIN)
         test = _load_classes(layout.test, reader, name=TEST)
-        _require_same_classes(path, train, test)
     rest = None
     if layout.unlabelled is not None:
         rest = _load_unlabelled(layout.unlabelled, reader, train.class_names)
@@ -130,11 +131,16 @@ class MeasuredPictures:
         images: labelled, of one class or more.
         source: what they are called: `Dataset.source`, where they are part of a data set.
         labelled: how many labelled pictures there are, `images` among them.
+        data_set: `Dataset.source` of the data set that they are the labelled pictures of, or test
+            pictures of; None where they are of none, or it was not asked for.
+        tested: how many of `images` are for testing; all of them where they are of no data set.
     """
 
     images: ImageSet
     source: str
     labelled: int
+    data_set: str | None
+    tested: int
 
 
 def load_test_pictures(
@@ -142,6 +148,7 @@ def load_test_pictures(
     *,
     image_shape: tuple[int, int, int],
     everything: bool = False,
+    asked: str | None = None,
     on_pictures: OnPictures | None = None,
 ) -> MeasuredPictures:
     """Return the test pictures below `path`; all that are labelled, where none are to train on.
@@ -150,6 +157,8 @@ def load_test_pictures(
         path: a folder as `load_folder` takes it, or with the folder `test` alone.
         image_shape: [height, width, channels] of the images.
         everything: take all labelled pictures in any case; there may be a single class.
+        asked: what a data set is called; with `everything`, `data_set` is told if it may be that
+            one: only then are the pictures without a label read too.
         on_pictures: as of `load_folder`.
 
     Raises:
@@ -159,7 +168,8 @@ def load_test_pictures(
     if not everything and (layout.test is None or layout.train is not None):
         dataset = _load_layout(layout, image_shape, on_pictures)
         count = len(dataset.train) + len(dataset.test)
-        return MeasuredPictures(dataset.test, dataset.source, count)
+        source, tested = dataset.source, len(dataset.test)
+        return MeasuredPictures(dataset.test, source, count, source, tested)
     folders: dict[str, list[Path]] = {}
     for part in (layout.classes, layout.train, layout.test):
         for name, folder in (part or {}).items():
@@ -172,13 +182,58 @@ def load_test_pictures(
     reader = _Reader(PictureReader(image_shape, on_progress=on_pictures))
     images = _load_labelled(dict(sorted(folders.items())), reader, name=path.resolve().name)
     reader.require_all()
-    return MeasuredPictures(images, _name_source(path, [images]), len(images))
+    source, data_set, tested = _name_source(path, [images]), None, len(images)
+    if asked is not None and asked.rpartition("-")[0] == _name_folder(path):
+        data_set, tested = _find_data_set(layout, images)
+    return MeasuredPictures(images, source, len(images), data_set, tested)
 
 
-def _require_same_classes(path: Path, train: ImageSet, test: ImageSet) -> None:
-    if train.class_names != test.class_names:
-        (odd, *_) = sorted(set(train.class_names) ^ set(test.class_names))
-        where, missing = (TRAIN, TEST) if odd in train.class_names else (TEST, TRAIN)
+def _find_data_set(layout: Layout, images: ImageSet) -> tuple[str | None, int]:
+    """Return what the data set is called that all labelled pictures are of, and how many test.
+
+    Args:
+        layout: of the pictures.
+        images: all labelled ones, as `_load_labelled` gives them.
+    """
+    if len(images.class_names) < 2:
+        return None, len(images)
+    try:
+        layout.require_parts()
+        if layout.classes is not None:
+            train, test = set_test_aside(images)
+        else:
+            train, test = _take_apart(layout, images)
+    except DataError:  # They are no data set.
+        return None, len(images)
+    parts = [test, train]
+    if layout.unlabelled is not None:
+        reader = PictureReader(images.image_shape)
+        pixels, usable = reader.read(list(find_pictures(layout.unlabelled)))
+        if not usable or len(usable) < len(pixels):
+            return None, len(images)
+        parts.append(ImageSet(pixels, None, images.class_names, UNLABELLED))
+    return _name_source(layout.root, parts), len(test)
+
+
+def _take_apart(layout: Layout, images: ImageSet) -> tuple[ImageSet, ImageSet]:
+    """Return those of the labelled pictures that lie in the folder for training, and the others."""
+    assert layout.train is not None
+    assert layout.test is not None
+    _require_same_classes(layout.root, layout.train, layout.test)
+    is_test: list[bool] = []
+    for name in images.class_names:
+        for part in (layout.train, layout.test):
+            is_test += [part is layout.test] * sum(1 for _ in find_pictures(part[name]))
+    return (
+        images.select(np.flatnonzero(np.logical_not(is_test))),
+        images.select(np.flatnonzero(is_test)),
+    )
+
+
+def _require_same_classes(path: Path, train: Mapping[str, Path], test: Mapping[str, Path]) -> None:
+    if train.keys() != test.keys():
+        odd = min(train.keys() ^ test.keys())
+        where, missing = (TRAIN, TEST) if odd in train else (TEST, TRAIN)
         raise DataError(
             f"{path}: class {show(odd)} is in {where} and not in {missing}; give both the same "
             "classes"
@@ -259,5 +314,9 @@ def _name_source(path: Path, parts: Sequence[ImageSet]) -> str:
         digest.update(repr((part.class_names, shape)).encode())
         for content in part.dump():
             digest.update(content)
+    return f"{_name_folder(path)}-{digest.hexdigest()[:_DIGEST_DIGITS]}"
+
+
+def _name_folder(path: Path) -> str:
     name = re.sub(r"[^A-Za-z0-9]+", "-", path.resolve().name).strip("-")[:_MOST_NAME]
-    return f"{name or 'pictures'}-{digest.hexdigest()[:_DIGEST_DIGITS]}"
+    return name or "pictures"

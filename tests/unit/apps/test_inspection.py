@@ -136,6 +136,32 @@ def test_a_new_batch_is_measured_whole_even_if_it_lacks_classes(
     assert "no images" in table
 
 
+def test_all_of_what_a_model_was_trained_on_is_told_apart_from_its_test_pictures(
+    call_cae, finished_run: Path, tmp_path: Path
+):
+    count = sort_test_images(tmp_path / "pics", "0123456789")
+    data = cae.load_dataset(tmp_path / "pics", image_shape=(32, 32, 3))
+    model = classifier_of(finished_run)
+    content = read_sealed_json(model)
+    content["about"]["data"] = data.source
+    write_sealed_json(model, content)
+
+    answer = call_cae("evaluate", model, *ON_CPU, "--data", "pics", "--all")
+    assert answer.code == 0, answer.err
+    told = " ".join(answer.err.split())
+    test = len(data.test)
+    assert f"{data.source}: {test} of the {count} labelled pictures are for testing" in told
+    assert f"{len(data.train)} of the {count} pictures measured are training or validation" in told
+    assert f"without --all, the {test} for testing alone are measured" in told
+    assert "not on" not in told
+    assert f"{data.source}, all {count} labelled pictures" in answer.out
+    assert "test set" not in answer.out
+
+    answer = call_cae("evaluate", model, *ON_CPU, "--data", "pics")
+    assert f"{data.source} test set, {test} images" in answer.out
+    assert "warning" not in answer.err
+
+
 def test_all_of_a_built_in_data_set_is_not_for_testing(call_cae, finished_run: Path):
     answer = call_cae("evaluate", classifier_of(finished_run), *ON_CPU, "--all")
     assert answer.code == 2

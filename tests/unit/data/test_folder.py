@@ -161,6 +161,7 @@ def test_the_autoencoder_alone_learns_from_what_has_no_label(tmp_path):
             "there may be unlabelled only, found 'val'; move its pictures",
         ),
         ({"train/a": 2, "train/b": 2, "test/a": 2, "test/c": 2}, "class 'b' is in train and not"),
+        ({"train/a": 2, "train/b": 2, "test/a": 2}, "class 'b' is in train and not in test; give"),
         ({"train/a": 2, "test/a": 2}, "found only 'a'"),
         ({"pets/a": 2, "pets/b": 2}, r"found only 'pets'.*in it, give .*pets$"),
     ],
@@ -297,6 +298,43 @@ def test_everything_that_has_a_label_can_be_measured(tmp_path):
     rest = fill(tmp_path / "rest", {"unlabelled": 4})
     with pytest.raises(DataError, match="holds no folder of a class; give labelled pictures"):
         load_test_pictures(rest, image_shape=SHAPE, everything=True)
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        {"a": 10, "b": 20},
+        {"a": 10, "b": 20, "unlabelled": 4},
+        {"train/a": 3, "train/b": 2, "test/a": 2, "test/b": 1, "unlabelled": 2},
+    ],
+)
+def test_everything_of_a_data_set_knows_which_one_it_is_of(tmp_path, counts):
+    pets = fill(tmp_path / "pets", counts)
+    dataset = load(pets)
+    found = load_test_pictures(pets, image_shape=SHAPE, everything=True, asked=dataset.source)
+    assert (found.data_set, found.tested) == (dataset.source, len(dataset.test))
+    assert len(found.images) == found.labelled == len(dataset.train) + len(dataset.test)
+    for asked in (None, "cars-01234567"):
+        found = load_test_pictures(pets, image_shape=SHAPE, everything=True, asked=asked)
+        assert (found.data_set, found.tested) == (None, found.labelled)
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        {"a": 5},
+        {"a": 5, "b": 1},
+        {"test/a": 5},
+        {"train/a": 3, "train/b": 2, "test/a": 2},
+        {"a": 5, "b": 5, "unlabelled": 1},
+    ],
+)
+def test_everything_of_no_data_set_is_of_none(tmp_path, counts):
+    pets = fill(tmp_path / "pets", counts)
+    for damaged in pets.glob("unlabelled/*"):
+        damaged.write_bytes(b"no picture")
+    found = load_test_pictures(pets, image_shape=SHAPE, everything=True, asked="pets-01234567")
+    assert (found.data_set, found.tested) == (None, found.labelled)
 
 
 def test_a_damaged_picture_is_not_measured_either(tmp_path):
