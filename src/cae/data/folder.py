@@ -100,13 +100,13 @@ def _load_layout(
     reader = _Reader(PictureReader(image_shape, on_progress=on_pictures))
     if layout.classes is not None:
         name = path.resolve().name
-        train, test = set_test_aside(_load_classes(layout.classes, reader, name=name))
+        train, test = set_test_aside(_load_classes(layout.classes, reader, name=name, place=path))
     else:
         assert layout.train is not None
         assert layout.test is not None
         _require_same_classes(path, layout.train, layout.test)
-        train = _load_classes(layout.train, reader, name=TRAIN)
-        test = _load_classes(layout.test, reader, name=TEST)
+        train = _load_classes(layout.train, reader, name=TRAIN, place=path / TRAIN)
+        test = _load_classes(layout.test, reader, name=TEST, place=path / TEST)
     rest = None
     if layout.unlabelled is not None:
         rest = _load_unlabelled(layout.unlabelled, reader, train.class_names)
@@ -240,17 +240,26 @@ def _require_same_classes(path: Path, train: Mapping[str, Path], test: Mapping[s
         )
 
 
-def _load_classes(folders: Mapping[str, Path], reader: _Reader, *, name: str) -> ImageSet:
-    """Return the pictures in folders named by their classes, class by class, sorted by name."""
+def _load_classes(
+    folders: Mapping[str, Path], reader: _Reader, *, name: str, place: Path
+) -> ImageSet:
+    """Return the pictures in folders named by their classes, class by class, sorted by name.
+
+    Args:
+        folders: of the classes, by name.
+        reader: of the pictures.
+        name: of the set.
+        place: where the folders should lie, for messages where there is none.
+    """
     names = tuple(folders)
     if len(names) < 2:
         found, deeper = "none", ""
         for only, folder in folders.items():
-            found = f"only {show(only)}"
+            place, found = folder.parent, f"only {show(only)}"
             if len(find_folders(folder)) > 1:
                 deeper = f"; if the classes are the folders in it, give {folder}"
         raise TooFewError(
-            f"{name}: expected a folder for each of two classes or more, found {found}; give some "
+            f"{place}: expected a folder for each of two classes or more, found {found}; give some "
             "labelled pictures, a few of each class, folders named after their classes"
             f"{deeper}"
         )

@@ -52,9 +52,20 @@ class Layout:
     def require_parts(self) -> None:
         """Refuse training pictures without test pictures, or the other way round.
 
+        A folder of either that holds pictures and no class's folder is refused too: it is probably
+        a class.
+
         Raises:
             DataError: naming what is missing.
         """
+        for name, part in ((TRAIN, self.train), (TEST, self.test)):
+            folder = self.root / name
+            if part is not None and not part and _find_loose_pictures(folder):
+                raise DataError(
+                    f"{folder}: holds pictures, but no folder of a class; if {name} is a "
+                    f"class, rename its folder ({name}_), else sort the pictures into folders "
+                    "named after their classes"
+                )
         if (self.train is None) == (self.test is None):
             return
         there, missing = (TEST, TRAIN) if self.train is None else (TRAIN, TEST)
@@ -287,10 +298,15 @@ def _warn_of_same_folders(root: Path, folders: Mapping[str, Path]) -> None:
 
 
 def _warn_of_loose_pictures(path: Path) -> None:
-    names = [each.name for each in path.iterdir() if _is_picture(each) and each.is_file()]
-    loose = [name for name in names if not name.startswith(".")]
-    if loose:
+    if loose := _find_loose_pictures(path):
         logger.warning(
             "%s: passing by pictures that lie in no class's folder: %d, such as %s",
             *(path, len(loose), show(min(loose))),
         )
+
+
+def _find_loose_pictures(path: Path) -> list[str]:
+    if not path.is_dir():
+        return []
+    names = [each.name for each in path.iterdir() if _is_picture(each) and each.is_file()]
+    return [name for name in names if not name.startswith(".")]

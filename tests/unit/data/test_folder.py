@@ -154,6 +154,16 @@ def test_the_autoencoder_alone_learns_from_what_has_no_label(tmp_path):
             "expected a folder for each of two classes or more, found none; give some labelled",
         ),
         ({"a": 9, "b": 1}, "class 'b' has 1 image, and it takes three"),
+        (
+            {"train": 3, "bus": 3, "car": 3},
+            r"/train: holds .*; if train is a class, rename its .*_",
+        ),
+        (
+            {"test": 3, "bus": 3},
+            r"/test: holds .*; if test is a class, rename its folder \(test_\)",
+        ),
+        ({"train": 3, "test": 3}, r"/train: holds pictures, but no folder of a class; if train is"),
+        ({"train/a": 3, "train/b": 3, "test": 3}, r"/test: holds pictures, but no folder of a cla"),
         ({"train/a": 2, "train/b": 2}, "has a folder train, but none called test; give both"),
         ({"test/a": 2, "b": 2}, "has a folder test, but none called train; give both"),
         (
@@ -162,7 +172,8 @@ def test_the_autoencoder_alone_learns_from_what_has_no_label(tmp_path):
         ),
         ({"train/a": 2, "train/b": 2, "test/a": 2, "test/c": 2}, "class 'b' is in train and not"),
         ({"train/a": 2, "train/b": 2, "test/a": 2}, "class 'b' is in train and not in test; give"),
-        ({"train/a": 2, "test/a": 2}, "found only 'a'"),
+        ({"Training/a": 2, "Test/a": 2}, "/Training: expected .* found only 'a'"),
+        ({"train/a": 2, "test/a": 2}, "/train: expected .* found only 'a'"),
         ({"pets/a": 2, "pets/b": 2}, r"found only 'pets'.*in it, give .*pets$"),
     ],
 )
@@ -189,6 +200,11 @@ def test_pictures_set_aside_count_where_too_few_are_left(tmp_path, counts, words
     with pytest.raises(DataError, match=words):
         make_splits(dataset, DataConfig())
     assert len(make_splits(dataset, DataConfig(val_size=0.0)).train) > 20
+
+
+def test_a_class_called_train_is_one_under_the_name_that_is_proposed(tmp_path):
+    dataset = load(fill(tmp_path, {"train_": 3, "test_": 3, "car": 3}))
+    assert dataset.train.class_names == ("car", "test_", "train_")
 
 
 def test_a_class_without_pictures_is_refused(tmp_path):
