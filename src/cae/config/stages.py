@@ -134,6 +134,6 @@ class StageConfig(Section):
         if self.low_resolution_epochs and too_high:
             raise ValueError(
                 f"low_resolution_side {self.low_resolution_side}: image_shape "
-                f"{list(self.image_shape)} is smaller"
+                f"{list(self.image_shape)} is smaller; lower it, or set low_resolution_epochs=0"
             )
         return self

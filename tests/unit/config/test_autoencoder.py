@@ -94,7 +94,7 @@ def test_the_shape_of_an_encoding_is_known_before_it_is_made(values, shape):
         ),
         ({"mask_ratio": 0.01, "mask_patch_size": 16}, "hides 0 of the 4 patches"),
         ({"low_resolution_epochs": 1, "low_resolution_side": 22}, "take a multiple of 4"),
-        ({"low_resolution_epochs": 1, "low_resolution_side": 48}, "is smaller"),
+        ({"low_resolution_epochs": 1, "low_resolution_side": 48}, "smaller; lower it, or set low"),
         (
             {"encoder": "whitened", "low_resolution_epochs": 1, "low_resolution_side": 8},
             "set at least 9",
