@@ -199,17 +199,20 @@ def _show_places(folder: cae.RunFolder, plots: Sequence[Path], *, following: str
 
 def _repeat_options(request: Request) -> str:
     """Return those of the options given that the next stage has to be given too."""
+    given = [(split_setting(setting), setting) for setting in request.settings]
+    # How long and at which rate a stage trains is its own; how small images may be is not.
+    shared = ("low_resolution_epochs", "low_resolution_side")
     known = cae.DataConfig.model_fields
-    of_data = [
-        each
-        for each in request.settings
-        if (named := split_setting(each))[0] in ("", "data") and named[1] in known
+    repeated = [
+        setting
+        for (section, key), setting in given
+        if (section in ("", "data") and key in known) or (not section and key in shared)
     ]
     words = [
         *(["--preset", request.preset] if request.preset else []),
         *(["--seed", str(request.seed)] if request.seed is not None else []),
         *(["--name", request.name] if request.name else []),
-        *(word for setting in of_data for word in ("--set", setting)),
+        *(word for setting in repeated for word in ("--set", setting)),
     ]
     return "".join(f" {_quote(word)}" for word in words)
 

@@ -146,9 +146,21 @@ def read_config(request: Request, preset: str, *, is_thinned: bool = True) -> ca
             that the command does not use.
     """
     seed = [] if request.seed is None else [f"seed={request.seed}"]
-    config = cae.override(
-        cae.load_preset(preset, is_thinned=is_thinned), [*request.fixed, *seed, *request.settings]
-    )
+    base = cae.load_preset(preset, is_thinned=is_thinned)
+    if request.autoencoder is not None:
+        # Not checked yet: the settings may be what makes the classifier fit the encoder.
+        size = {"image_shape": request.autoencoder.image_shape}
+        stages = {
+            "autoencoder": request.autoencoder,
+            "classifier": base.classifier.model_copy(update=size),
+        }
+        base = base.model_copy(update=stages)
+    place = "the encoder and the settings"
+    changes = [*request.fixed, *seed, *request.settings]
+    if changes:
+        config = cae.override(base, changes)
+    else:
+        config = parse_section(cae.RunConfig, dump(base), place=place)
     if cae.override(config, request.fixed) != config:
         raise ConfigError(
             f"--set: cae {request.command} as asked for needs {', '.join(request.fixed)}; leave "
@@ -160,9 +172,7 @@ def read_config(request: Request, preset: str, *, is_thinned: bool = True) -> ca
     if request.autoencoder is None:
         return config
     values["autoencoder"] = dump(request.autoencoder)
-    if not any(is_shape(setting) for setting in request.settings):
-        values["classifier"]["image_shape"] = values["autoencoder"]["image_shape"]
-    return parse_section(cae.RunConfig, values, place="the encoder and the settings")
+    return parse_section(cae.RunConfig, values, place=place)
 
 
 def is_shape(setting: str) -> bool:

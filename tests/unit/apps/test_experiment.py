@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import cae
 from cae.files import read_sealed_json, write_sealed_json
@@ -95,6 +98,36 @@ def test_the_next_command_repeats_what_the_next_stage_needs(call_cae, train_tiny
     assert second.code == 0
     assert "warning" not in second.err
     assert Path("mine/models/classifier_foo.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "repeated"),
+    [
+        (("image_shape=[16,16,3]", "low_resolution_epochs=0"), "low_resolution_epochs=0"),
+        (
+            ("image_shape=[24,24,3]", "low_resolution_side=20", "mask_patch_size=4"),
+            "low_resolution_side=20",
+        ),
+        (("image_shape=[48,48,3]", "low_resolution_side=40"), "low_resolution_side=40"),
+    ],
+)
+def test_the_next_command_takes_images_of_the_size_that_was_given(
+    call_cae, tmp_path: Path, settings: tuple[str, ...], repeated: str
+):
+    test = cae.load_dataset("digits").test.select(np.arange(24))
+    for place, image in enumerate(test.images):
+        folder = tmp_path / "pics" / "ab"[place % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        pixels = np.ascontiguousarray(image.transpose(1, 2, 0))
+        Image.fromarray(pixels).save(folder / f"{place}.png")
+    short = ("--preset", "quick", *ON_CPU)
+    words = [word for each in (*settings, "epochs=1", "lr=0.002") for word in ("--set", each)]
+    first = call_cae("pretrain", "--data", "pics", "--out", "mine", *short, *words)
+    assert first.code == 0, first.err
+    following = shlex.split(first.out.split("Next, for example:\n")[1])
+    assert following[following.index("quick") + 1 :] == ["--set", repeated]
+    second = call_cae(*following[1:], *ON_CPU, "--set", "epochs=1")
+    assert second.code == 0, second.err
 
 
 @pytest.mark.parametrize("kind", ["encoder", "autoencoder"])
