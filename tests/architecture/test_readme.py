@@ -245,6 +245,14 @@ def test_the_studys_page_tells_the_origins_comparison_as_the_report_does():
     losses = sorted(-row.gain.mean for row in study.differences if row.treatment == "frozen")
     least, most = write_size(losses[0]), write_size(losses[-1])
     assert f"its classifier lies {least} to {most} points below training from scratch" in words
+    (whole,) = [
+        row
+        for row in study.differences
+        if (row.treatment, row.control) == ("all_layers", "scratch")
+    ]
+    where = "above" if whole.gain.mean > 0 else "below"
+    size = write_size(whole.gain.mean)
+    assert f"with all layers trained it lies {size} points {where}, for 1.7 times" in words
     table = make_regularisations_table(study, thinned=thinned)
     _, *head = table["head"]
     lines = (ROOT / "docs" / "study.md").read_text(encoding="utf-8").splitlines()

@@ -16,7 +16,7 @@ from cae.report.phrases import (
     write_points,
 )
 from cae.report.study_results import Difference, Estimate, Study, name_arm
-from cae.report.study_sentences import tell_least_p, write_gain
+from cae.report.study_sentences import write_gain
 
 _CONTROL, _PRETRAINED = "scratch", "frozen"
 _CHANGES = {
@@ -90,6 +90,17 @@ def _tell_frozen(rows: Sequence[Difference]) -> list[str]:
             f"{intro} {_write_number(above)} {'lie' if above > 1 else 'lies'} above training from "
             f"scratch in the one seed there is ({span})."
         ]
+    if all(row.has_too_few_seeds for row in rows):
+        above, below = (
+            sum(row.is_one_sided and (row.gain.mean > 0) is is_above for row in rows)
+            for is_above in (True, False)
+        )
+        few = count_noun(max(row.gain.count for row in rows), "seed")
+        return [
+            f"{intro} {_write_number(above)} {'lies' if above < 2 else 'lie'} above training from "
+            f"scratch and {_write_number(below)} {'lies' if below < 2 else 'lie'} below in each "
+            f"seed ({span} on average); {few} are too few for a test."
+        ]
     better, worse = effects.count("gain"), effects.count("loss")
     told = [
         f"{intro} {_write_number(better)} {'does' if better < 2 else 'do'} better than training "
@@ -97,9 +108,11 @@ def _tell_frozen(rows: Sequence[Difference]) -> list[str]:
         "as the intervals have it."
     ]
     if not any(row.is_significant for row in rows):
-        told.append("Corrected for the number of comparisons none of this is significant.")
         smallest = min(row.p_holm for row in rows)
-        told.append(tell_least_p(rows) or f"The smallest p is {write_p(smallest)}.")
+        told.append(
+            "Corrected for the number of comparisons none of this is significant: the smallest p "
+            f"is {write_p(smallest)}."
+        )
     return told
 
 
