@@ -308,7 +308,7 @@ def test_the_readme_shows_the_origins_figures_as_the_report_does():
 def test_the_readme_tells_the_range_of_the_peers():
     peers = read_peers()
     figures = [p["figure"]["test_accuracy"] for p in (peers["origin"], *peers["same_task"])]
-    assert f"Peers on this task reach {min(figures):.0%} to {max(figures):.0%}" in read_words()
+    assert f"peers on this task reach {min(figures):.0%} to {max(figures):.0%}" in read_words()
 
 
 def test_the_readme_shows_what_the_report_does():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 from cae.report.names import name_place
@@ -141,25 +142,31 @@ def _select(peers: Sequence[Mapping[str, Any]], *, is_joint: bool) -> list[Mappi
 
 
 def make_cost_table(groups: Sequence[Group]) -> Table:
-    """Return the seconds of each stage, and where they passed, of the first run of each group.
+    """Return the seconds of each stage and where they passed, a mean over the runs of each group.
 
-    A group that was made on several machines has the first run of each.
+    A group that was made on several machines has a row for each.
     """
     rows = [
         [
-            f"`{run.name}`" + (f", seed {run.seed}" if len(group.runs) > 1 else ""),
+            f"`{here.name}`" + (f", {_name_seeds(here)}" if len(group.runs) > 1 else ""),
             *(
-                f"{run.evaluation['seconds'][stage]:,.0f}"
+                f"{fmean(run.evaluation['seconds'][stage] for run in here.runs):,.0f}"
                 for stage in ("pretrain", "finetune", "evaluate", "total")
             ),
-            f"{run.evaluation['parameters']:,}",
-            f"{name_place(run.environment)}, {run.environment['date']}",
+            f"{here.first.evaluation['parameters']:,}",
+            f"{name_place(here.first.environment)}, {here.first.environment['date']}",
         ]
         for group in groups
-        for run in (each.first for each in group.by_place)
+        for here in group.by_place
     ]
     head = ["run", "pretrain", "fine-tune", "evaluate", "in all", "parameters", "machine"]
     return {"head": head, "rows": rows, "strong": []}
+
+
+def _name_seeds(group: Group) -> str:
+    """Return "seed 44", "seeds 42 and 43"."""
+    seeds = [str(run.seed) for run in group.runs]
+    return f"{'seed' if len(seeds) == 1 else 'seeds'} {join(seeds)}"
 
 
 def make_study_tables(study: Study) -> list[dict[str, Any]]:

@@ -28,7 +28,7 @@ def tell_extent(study: Study) -> str:
     encoders = join([f"`{encoder}`" for encoder in study.encoders])
     noun = "encoder" if len(study.encoders) == 1 else "encoders"
     trials = (
-        f"{study.trials:,} trials so far: {budgets}, with the {noun} {encoders}, "
+        f"{study.trials:,} classifiers so far: {budgets}, with the {noun} {encoders}, "
         f"{many} to each point."
     )
     return " ".join([trials, *tell_networks(study)])

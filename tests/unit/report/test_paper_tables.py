@@ -121,12 +121,14 @@ def test_the_cost_of_each_stage_has_its_machine(make_run: Make):
             "2 cores, AMD EPYC, bfloat16, PyTorch 2.13.0, 2026-11-23",
         ]
     ]
-    (row,) = make_cost_table(group_runs([make_run(seed=7), make_run(seed=8)]))["rows"]
-    assert row[0] == "`mine`, seed 7"
+    both = [make_run(seed=7), make_run(seed=8)]
+    both[1].evaluation["seconds"]["total"] += 100
+    (row,) = make_cost_table(group_runs(both))["rows"]
+    assert (row[0], row[4]) == ("`mine`, seeds 7 and 8", "236")
     runs = [make_run(seed=seed) for seed in (7, 8, 9)]
     runs[2].environment["processor"] = "Intel Xeon"
     first, other = make_cost_table(group_runs(runs))["rows"]
-    assert [first[0], other[0]] == ["`mine`, seed 7", "`mine`, seed 9"]
+    assert [first[0], other[0]] == ["`mine`, seeds 7 and 8", "`mine`, seed 9"]
     assert other[-1].startswith("2 cores, Intel Xeon")
 
 

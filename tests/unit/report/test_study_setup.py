@@ -62,7 +62,7 @@ def test_the_recipe_leaves_out_what_was_not_trained(make_study: Callable[..., Pa
 
 def test_the_extent_counts_trials_budgets_and_seeds(study_folder: Path):
     assert tell_extent(read(study_folder)) == (
-        "95 trials so far: 100, 400 and all labels per class, with the encoder `origin`, "
+        "95 classifiers so far: 100, 400 and all labels per class, with the encoder `origin`, "
         "three to eight seeds to each point."
     )
 
