@@ -15,6 +15,7 @@ from cae.report.vector import open_figure_or_page
 from cae.run_folder import StudyFolder
 
 _ROW_CM, _FRAME_CM = 0.55, 1.6
+_BESIDE_MEANS = 0.12
 # What the control from scratch and the ways to balance the classes are told apart by.
 _COLORS = {"scratch": INK, "frozen": BLUE}
 
@@ -54,7 +55,7 @@ def plot_regularisations(estimates: Sequence[Estimate], path: Path) -> Path:
         path,
         title="The origin's autoencoders under one head",
         subtitle="black: the control from scratch; blue: a classifier on a frozen encoder; "
-        "vermilion: that classifier changed",
+        "vermilion: that classifier changed; bars that reach the edge go on",
         height_cm=_FRAME_CM + _ROW_CM * len(ordered),
     ) as figure:
         axes = figure.add_subplot()
@@ -66,6 +67,9 @@ def plot_regularisations(estimates: Sequence[Estimate], path: Path) -> Path:
         names = [name_arm(each.arm, each.pretraining) for each in ordered]
         axes.set_yticks(range(len(ordered)), names)
         axes.set_ylim(-0.6, len(ordered) - 0.4)
+        # Intervals of two seeds can be as wide as the scale: the means are what is to be seen.
+        means = [each.accuracy.mean for each in ordered]
+        axes.set_xlim(max(0.0, min(means) - _BESIDE_MEANS), min(1.0, max(means) + _BESIDE_MEANS))
         several = any(each.accuracy.count > 1 for each in ordered)
         axes.set_xlabel(
             f"test accuracy, {'mean and 95% interval over seeds' if several else 'one seed'}"

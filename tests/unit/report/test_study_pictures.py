@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -74,3 +76,11 @@ def test_regularisations_are_ordered_by_what_they_reach(
     assert means == [0.6, 0.7, 0.8]
     assert len(axes.lines) == 3 + 2  # a single seed has no interval
     assert any("95% interval" in text for text in read_texts())
+
+
+def test_an_interval_as_wide_as_the_scale_does_not_set_it(tmp_path: Path, drawn: list[Figure]):
+    wide = make_estimate("frozen", "activity_l1", 0.6, seeds=2)
+    wide = replace(wide, accuracy=replace(wide.accuracy, low=0.0, high=1.0))
+    plot_regularisations([wide, make_estimate("scratch", "none", 0.95)], tmp_path / "r.png")
+    (axes,) = drawn[-1].axes
+    assert axes.get_xlim() == pytest.approx((0.48, 1.0))
