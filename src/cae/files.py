@@ -80,8 +80,7 @@ def sweep(folder: Path) -> None:
     """
     for path in folder.glob(f".*{_TEMPORARY}*"):
         with suppress(OSError):  # It is in nobody's way.
-            if _is_left_behind(path):
-                path.unlink()
+            _remove_if_left_behind(path)
 
 
 @contextmanager
@@ -103,23 +102,27 @@ def _open_temporary(path: Path) -> tuple[Path, BinaryIO]:
         # Not by mkstemp, which makes a file private: a published one follows the user's umask.
         file = temporary.open("xb")
         if sys.platform != "win32":
-            with suppress(OSError):  # Some file systems have no locks; see `_is_left_behind`.
+            with suppress(
+                OSError
+            ):  # Some file systems have no locks; see `_remove_if_left_behind`.
                 fcntl.flock(file, fcntl.LOCK_EX)
         if temporary.exists():
             return temporary, file
         file.close()  # It was swept away before it was locked.
 
 
-def _is_left_behind(path: Path) -> bool:
-    """Return whether nobody writes the temporary file at `path` any more."""
+def _remove_if_left_behind(path: Path) -> None:
+    """Remove the temporary file at `path` if nobody writes it any more."""
     if sys.platform != "win32":
         with suppress(OSError), path.open("r+b") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                return False
-            return True
-    return time.time() - path.stat().st_mtime > _LEFT_BEHIND_SECONDS
+                return
+            path.unlink()  # While it is locked: nobody has begun to write it meanwhile.
+            return
+    if time.time() - path.stat().st_mtime > _LEFT_BEHIND_SECONDS:
+        path.unlink()
 
 
 def write_bytes(path: Path, *parts: bytes) -> None:

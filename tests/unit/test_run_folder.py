@@ -235,5 +235,7 @@ def test_a_folder_is_known_to_hold_a_run_a_stage_or_a_study(tmp_path):
         assert holds_run(tmp_path / name)
     (tmp_path / "cats" / "plots").mkdir(parents=True)
     (tmp_path / "cats" / "history").mkdir()
-    for name in ("cats", "cats/plots", "gone", ""):
+    RunFolder(tmp_path / "art", "x").make()
+    (tmp_path / "art" / "history" / "1.jpg").write_bytes(b"")
+    for name in ("cats", "cats/plots", "art", "gone", ""):
         assert not holds_run(tmp_path / name)

@@ -20,17 +20,20 @@ def missing_glyphs_told(names: Sequence[str] = ()) -> Generator[None]:
     Other warnings go their way.
     """
     missing: set[str] = set()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.filterwarnings("always", message=_MISSING.pattern)
-        yield
-    for warning in caught:
-        found = _MISSING.match(str(warning.message))
-        if found:
-            missing.add(chr(int(found[1])))
-        else:
-            warnings.showwarning(
-                warning.message, warning.category, warning.filename, warning.lineno
-            )
+    caught: list[warnings.WarningMessage] = []
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.filterwarnings("always", message=_MISSING.pattern)
+            yield
+    finally:
+        for warning in caught:
+            found = _MISSING.match(str(warning.message))
+            if found:
+                missing.add(chr(int(found[1])))
+            else:
+                warnings.showwarning(
+                    warning.message, warning.category, warning.filename, warning.lineno
+                )
     if not missing:
         return
     unreadable = [name for name in names if missing & set(name)] or sorted(missing)

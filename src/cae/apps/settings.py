@@ -108,6 +108,8 @@ def make_plan(request: Request) -> Plan:
     config = configs[preset]
     if not find_thinned_classes(dataset, config.data):
         config = read_config(request, preset, is_thinned=False)
+        if config != configs[preset]:
+            tell("no class is thinned: what the preset has to make up for that is left out")
     out = request.out or RUNS / f"{dataset.source}-{preset}{request.out_ending}"
     return Plan(
         config=config,

@@ -201,13 +201,18 @@ def _tell_meaning(name: str) -> str | None:
 
 def _find_parts(folders: Mapping[str, Path]) -> dict[str, list[str]]:
     """Return the folders that are set apart by what they are for; none if all are classes."""
-    found: dict[str, list[str]] = {}
+    named: list[tuple[str, str, frozenset[str]]] = []
     for name, folder in folders.items():
         words = _split_words(name)
         for part in (TRAIN, TEST, _VALIDATION):
             if words & _MEANT[part] and (name == part or _has_classes(folder)):
-                found.setdefault(part, []).append(name)
+                named.append((name, part, frozenset(words - _MEANT[part] - _FILLERS)))
                 break
+    found: dict[str, list[str]] = {}
+    for name, part, rest in named:
+        # "seg_train" beside "seg_test"; by itself "express train" is a class.
+        if not rest or any(other != part and rest == same for _, other, same in named):
+            found.setdefault(part, []).append(name)
     is_certain = TRAIN in folders or TEST in folders
     return found if is_certain or len(found) > 1 else {}
 
@@ -283,7 +288,7 @@ def _warn_of_names(root: Path, folders: Mapping[str, Path]) -> None:
 
 
 def _warn_of_same_folders(root: Path, folders: Mapping[str, Path]) -> None:
-    """Warn where what lies within the classes' folders are probably the classes."""
+    """Warn where what lies within the classes' folders is probably the classes."""
     inner = [find_folders(folder) for folder in folders.values()]
     if (
         len(inner) > 1

@@ -6,12 +6,14 @@ import csv
 import hashlib
 import io
 import json
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cae.errors import ConfigError
+from cae.errors import ConfigError, OccupiedError
 from cae.files import read_sealed_json, remove, write_json, write_sealed_json, write_text
 from cae.run_folder import StudyFolder
 from cae.study.plan import PLANS
@@ -24,6 +26,8 @@ from cae.study.shared_recipe import (
 )
 from cae.study.summary import RECALL, summarise
 from cae.study.trials import NO_PRETRAINING, Cell
+
+logger = logging.getLogger(__name__)
 
 Row = dict[str, Any]
 
@@ -53,6 +57,9 @@ def enter_grid(folder: StudyFolder, cells: Sequence[Cell], *, command: str) -> N
     """
     source, recipe = cells[0].trial.source, describe_shared_recipe(cells)
     for path in require_room(folder, cells):
+        logger.warning(
+            "%s: nothing of it is finished, and it is of another recipe: removed to make room", path
+        )
         remove(path)
     grid = {"data": source, "cells": [cell.describe() for cell in cells]}
     text = json.dumps(grid, sort_keys=True, separators=(",", ":"))
@@ -69,7 +76,7 @@ def require_room(folder: StudyFolder, cells: Sequence[Cell]) -> list[Path]:
     """Refuse trials that would be told together with others of another recipe or data.
 
     Returns:
-        The grids that are in the way and of which nothing is finished yet.
+        The grids that are in the way, of which nothing is finished or under way.
 
     Raises:
         ConfigError: see `enter_grid`.
@@ -86,7 +93,7 @@ def require_room(folder: StudyFolder, cells: Sequence[Cell]) -> list[Path]:
         ]
         if grid["data"] == source and not differences and not others:
             continue
-        if not any(folder.result(cell["key"]).exists() for cell in grid["cells"]):
+        if not any(map(partial(_has_begun, folder), _list_keys(grid))):
             in_the_way.append(path)
             continue
         what = f"trials of another recipe ({differences})"
@@ -100,6 +107,26 @@ def require_room(folder: StudyFolder, cells: Sequence[Cell]) -> list[Path]:
             "of its arms: give another --out"
         )
     return in_the_way
+
+
+def _list_keys(grid: Mapping[str, Any]) -> set[str]:
+    """Return the keys of all trials of a grid, the pretrainings' too."""
+    keys = {cell[name] for cell in grid["cells"] for name in ("key", "pretraining_key")}
+    return keys - {None}
+
+
+def _has_begun(folder: StudyFolder, key: str) -> bool:
+    """Return whether a trial is finished, or somebody is at work on it."""
+    run = folder.trial(key)
+    if folder.result(key).exists():
+        return True
+    if not run.root.exists():
+        return False
+    try:
+        with run.lock():
+            return False
+    except OccupiedError:
+        return True
 
 
 def _find_recipe(folder: StudyFolder, grid: Mapping[str, Any]) -> Recipe:

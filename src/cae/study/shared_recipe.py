@@ -57,7 +57,7 @@ def _describe(
         own = {*_LENGTH, *PLANS[cell["plan"]].arms[arm].changes}
         parts.setdefault(f"{where}/classifier", {}).update(_leave_out(classifier, own))
         parts[f"{where}/{arm}/{cell['labels_per_class']}"] = {
-            key: classifier[key] for key in _LENGTH
+            key: classifier[key] for key in _LENGTH if key in classifier
         }
         parts[f"{where}/network"] = _leave_out(network)
         if pretraining is not None:

@@ -60,3 +60,16 @@ def test_other_warnings_go_their_way():
         warn_among_plots("error")
     with pytest.warns(UserWarning, match="something else"):
         warn_among_plots("default")
+
+
+def test_what_fails_in_the_block_keeps_its_warnings():
+    def fail() -> None:
+        warnings.warn("this is why", stacklevel=1)
+        raise ArithmeticError
+
+    with (
+        pytest.warns(UserWarning, match="this is why"),
+        pytest.raises(ArithmeticError),
+        missing_glyphs_told(),
+    ):
+        fail()

@@ -54,6 +54,20 @@ def test_training_and_test_pictures_are_known_by_many_names(tmp_path, caplog, tr
     assert not caplog.records
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("crash_test", "road_test"),
+        ("test_tube", "training_shoe", "cup"),
+        ("express train", "test pilot"),
+    ],
+)
+def test_classes_that_have_such_words_in_their_names_are_classes(tmp_path, names):
+    layout = find_layout(lay(tmp_path, *(f"{name}/{of}" for name in names for of in "ab")))
+    assert layout.classes is not None
+    assert list(layout.classes) == sorted(names)
+
+
 @pytest.mark.parametrize("name", ["UNLABELLED", "unlabeled", "Unlabelled images"])
 def test_what_has_no_label_is_known_by_several_names(tmp_path, name):
     layout = find_layout(lay(tmp_path, "a", "b", name))

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from cae.config import dump
 from cae.errors import CheckpointError, ConfigError
@@ -251,6 +252,23 @@ def test_a_grid_of_which_nothing_is_finished_makes_room(folder, make_cells):
     finish(folder, cells[0].trial)
     with pytest.raises(ConfigError, match="another recipe"):
         require_room(folder, wrong)
+
+
+def test_a_grid_that_somebody_is_at_work_on_is_not_removed(folder, make_cells, caplog):
+    cells = make_cells(1)
+    enter_grid(folder, cells, command="first")
+    wrong = [change_classifier(cell, lr=0.5) for cell in cells]
+    busy = folder.trial(cells[1].trial.pretraining.key).root
+    busy.mkdir(parents=True)
+    with (
+        FileLock(busy.resolve() / ".lock", is_singleton=False),
+        pytest.raises(ConfigError, match="another recipe"),
+    ):
+        enter_grid(folder, wrong, command="second")
+    assert [grid["command"] for grid in read_grids(folder)] == ["first"]
+    enter_grid(folder, wrong, command="second")
+    assert [grid["command"] for grid in read_grids(folder)] == ["second"]
+    assert "removed to make room" in caplog.text
 
 
 def test_folders_of_different_studies_cannot_be_put_into_one(folder, make_cells, tmp_path: Path):
