@@ -223,14 +223,11 @@ def find_configuration(root: Path) -> Path:
 def holds_run(folder: Path) -> bool:
     """Return whether `folder` looks like that of a run, a single stage or a study."""
     with suppress(OSError):  # Where nobody may look into it.
-        if find_configuration(folder).is_file():
-            return True
         there = {name for name in (*_FOLDERS, "trials") if (folder / name).is_dir()}
         # A class may have such folders too, but pictures in them.
-        return {"history", "plots"} < there and all(
-            path.is_dir() or path.suffix in (".json", ".csv")
-            for path in (folder / "history").iterdir()
-        )
+        endings = {path.suffix for path in (folder / "history").glob("*.*")}
+        is_laid_out = {"history", "plots"} < there and endings <= {".json", ".csv"}
+        return find_configuration(folder).is_file() or is_laid_out
     return False
 
 
