@@ -55,21 +55,18 @@ def enter_grid(folder: StudyFolder, cells: Sequence[Cell], *, command: str) -> N
             whose recipe differs in more than a study varies.
         CheckpointError: what it holds is damaged, or the grid cannot be written.
     """
-    source, recipe = cells[0].trial.source, describe_shared_recipe(cells)
     for path in require_room(folder, cells):
         logger.warning(
             "%s: nothing of it is finished, and it is of another recipe: removed to make room", path
         )
         remove(path)
-    grid = {"data": source, "cells": [cell.describe() for cell in cells]}
+    grid = {"data": cells[0].trial.source, "cells": [cell.describe() for cell in cells]}
     text = json.dumps(grid, sort_keys=True, separators=(",", ":"))
     path = folder.grid(hashlib.sha256(text.encode()).hexdigest()[:16])
-    about = {"command": command, "date": _today()}
-    if path.exists():
-        about = {key: value for key, value in read_sealed_json(path).items() if key in about}
-    # An older version wrote no recipe down.
-    if not path.exists() or "recipe" not in read_sealed_json(path):
-        write_sealed_json(path, {**grid, "recipe": recipe, **about})
+    there = read_sealed_json(path) if path.exists() else {"command": command, "date": _today()}
+    if "recipe" not in there:  # It is new, or an older version wrote none down.
+        about = {name: there[name] for name in ("command", "date")}
+        write_sealed_json(path, {**grid, "recipe": describe_shared_recipe(cells), **about})
 
 
 def require_room(folder: StudyFolder, cells: Sequence[Cell]) -> list[Path]:

@@ -22,46 +22,39 @@ def describe_shared_recipe(cells: Iterable[Cell]) -> dict[str, dict[str, Any]]:
     That is the network and the classifier of each plan and encoder, but for what an arm changes of
     it, each pretraining, and how long each arm trains at each label budget.
     """
-    return _describe(
-        (
-            cell.describe(),
-            dump(cell.trial.autoencoder),
-            {} if cell.trial.classifier is None else dump(cell.trial.classifier),
-            None if cell.trial.pretraining is None else dump(cell.trial.pretraining.autoencoder),
-        )
-        for cell in cells
-    )
+    found: list[tuple[Mapping[str, Any], Mapping[str, Any]]] = []
+    for cell in cells:
+        trial = cell.trial
+        assert trial.classifier is not None
+        config = {"autoencoder": dump(trial.autoencoder), "classifier": dump(trial.classifier)}
+        if trial.pretraining is not None:
+            config["pretraining"] = dump(trial.pretraining.autoencoder)
+        found.append((cell.describe(), config))
+    return recover_shared_recipe(found)
 
 
 def recover_shared_recipe(
     cells: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]],
 ) -> dict[str, dict[str, Any]]:
-    """Return the same of cells as a grid has them, each with its trial's configuration.
+    """Return the same of cells as a grid has them.
 
-    The pretrainings' are not known of these.
+    Args:
+        cells: each with its trial's configuration, as its result has it: `autoencoder` and
+            `classifier`; `pretraining` too, if that is known.
     """
-    return _describe(
-        (cell, config["autoencoder"], config["classifier"], None) for cell, config in cells
-    )
-
-
-def _describe(
-    cells: Iterable[
-        tuple[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any], Mapping[str, Any] | None]
-    ],
-) -> dict[str, dict[str, Any]]:
     parts: dict[str, dict[str, Any]] = {}
-    for cell, network, classifier, pretraining in cells:
+    for cell, config in cells:
         where, arm = f"{cell['plan']}/{cell['encoder']}", cell["arm"]
+        classifier = config["classifier"]
         # What one arm changes is told by the others.
         own = {*_LENGTH, *PLANS[cell["plan"]].arms[arm].changes}
         parts.setdefault(f"{where}/classifier", {}).update(_leave_out(classifier, own))
         parts[f"{where}/{arm}/{cell['labels_per_class']}"] = {
             key: classifier[key] for key in _LENGTH if key in classifier
         }
-        parts[f"{where}/network"] = _leave_out(network)
-        if pretraining is not None:
-            parts[f"{where}/{cell['pretraining']}"] = _leave_out(pretraining)
+        parts[f"{where}/network"] = _leave_out(config["autoencoder"])
+        if "pretraining" in config:
+            parts[f"{where}/{cell['pretraining']}"] = _leave_out(config["pretraining"])
     return parts
 
 

@@ -295,6 +295,17 @@ def test_label_smoothing_and_logit_adjustment_change_the_training_loss_as_publis
     assert plain == pytest.approx(expected, rel=1e-5)
 
 
+def finetune_unequal(dataset, runtime, *, rare: int, **changes: Any) -> None:
+    """Train on the first images of one class, 40 of them at most, and `rare` of another."""
+    config = CLASSIFIER.model_copy(update=changes)
+    labels = dataset.train.labels
+    places = [*np.flatnonzero(labels == 0)[:40], *np.flatnonzero(labels == 1)[:rare]]
+    images = dataset.train.select(np.array(places))
+    stages.finetune(
+        images, dataset.train, AUTOENCODER, config, encoder_weights=None, runtime=runtime
+    )
+
+
 @pytest.mark.parametrize(
     ("changes", "rare", "is_told"),
     [
@@ -309,13 +320,7 @@ def test_label_smoothing_and_logit_adjustment_change_the_training_loss_as_publis
 def test_classes_that_are_balanced_twice_are_told(
     dataset, float32, caplog, changes, rare: int, *, is_told: bool
 ):
-    config = CLASSIFIER.model_copy(update=changes)
-    labels = dataset.train.labels
-    places = [*np.flatnonzero(labels == 0)[:40], *np.flatnonzero(labels == 1)[:rare]]
-    images = dataset.train.select(np.array(places))
-    stages.finetune(
-        images, dataset.train, AUTOENCODER, config, encoder_weights=None, runtime=float32
-    )
+    finetune_unequal(dataset, float32, rare=rare, **changes)
     told = [text for text in caplog.messages if "both make up for scarce classes" in text]
     assert bool(told) is is_told
     assert not told or "times as many training images as another: it will hardly" in told[0]
@@ -333,13 +338,7 @@ def test_classes_that_are_balanced_twice_are_told(
 def test_a_rare_class_that_nothing_makes_up_for_is_told(
     dataset, float32, caplog, changes, rare: int, *, is_told: bool
 ):
-    config = CLASSIFIER.model_copy(update=changes)
-    labels = dataset.train.labels
-    places = [*np.flatnonzero(labels == 0)[:40], *np.flatnonzero(labels == 1)[:rare]]
-    images = dataset.train.select(np.array(places))
-    stages.finetune(
-        images, dataset.train, AUTOENCODER, config, encoder_weights=None, runtime=float32
-    )
+    finetune_unequal(dataset, float32, rare=rare, **changes)
     told = any("class_balance=sampling draws all" in text for text in caplog.messages)
     assert told is is_told
 
