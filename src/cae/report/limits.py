@@ -7,46 +7,19 @@ from typing import Any
 
 from cae.config import dump
 from cae.presets import load_preset
+from cae.report.control import Control, is_measured
 from cae.report.machines import tell_crossings, tell_precisions_apart
-from cae.report.networks import read_network
 from cae.report.phrases import capitalise, count_noun, join, write_count, write_p
 from cae.report.recipe import is_of_preset
 from cae.report.run_sentences import name_machine
 from cae.report.seeds import Group
-from cae.report.sources import Run
-from cae.report.study_results import CONTROLS, Labels, Study
+from cae.report.study_results import CONTROLS, Study
 from cae.report.study_sentences import find_key_differences
 from cae.report.study_setup import find_confounded, find_longer_pretraining
 
 
-def tell_control(group: Group, study: Study | None) -> str:
-    """Say that a run's accuracy has no control, and what the study beside it is of; "" if it has.
-
-    Without a study nothing is said either: the answer says it then.
-    """
-    if study is None or has_control(group.first, study):
-        return ""
-    encoders = join([f"`{encoder}`" for encoder in study.encoders])
-    noun = "encoder" if len(study.encoders) == 1 else "encoders"
-    return (
-        "No control from scratch was trained for this recipe, so its accuracy says nothing about "
-        f"its autoencoder; that is asked in a study of the {noun} {encoders}."
-    )
-
-
-def has_control(run: Run, study: Study) -> bool:
-    """Return whether a study holds a control of a run's encoder at the run's label budget."""
-    labels: Labels = run.config["data"]["labels_per_class"] or "all"
-    network = read_network(run.config["autoencoder"])
-    same = {each.encoder for each in study.pretrainings if read_network(each.config) == network}
-    return any(
-        each.encoder in same and each.labels == labels and each.arm == CONTROLS[-1]
-        for each in study.estimates
-    )
-
-
-def list_limits(group: Group, study: Study | None) -> list[str]:
-    """Return what the figures of a run, or of several seeds of it, and of a study cannot say."""
+def list_limits(group: Group, control: Control | None, study: Study | None) -> list[str]:
+    """Return what the figures of a run, or of several seeds, its control and a study cannot say."""
     run, seeds = group.first, len(group.runs)
     limits: list[str] = []
     if seeds == 1:
@@ -59,7 +32,12 @@ def list_limits(group: Group, study: Study | None) -> list[str]:
             f"{capitalise(count_noun(seeds, 'seed'))}. The interval is that of the mean over "
             f"{write_count(seeds)} seeds, on one split and one test set."
         )
-    if study is None or not has_control(run, study):
+    if control is not None and len(control.seeds) == 1:
+        limits.append(
+            "The control from scratch is of one seed: its interval covers the test images, not how "
+            "far another seed would land."
+        )
+    if not is_measured(run, control=control, study=study):
         there = "stands beside this run" if study is None else "was trained for this recipe"
         limits.append(
             f"No control from scratch {there}. How good the classifier is says nothing of what the "

@@ -13,7 +13,8 @@ from typing import Any
 from cae.errors import ConfigError
 from cae.files import write_bytes, write_json
 from cae.report.architecture_plot import plot_architecture
-from cae.report.limits import list_limits, tell_control
+from cae.report.control import Control, read_control, tell_conditions, tell_control
+from cae.report.limits import list_limits
 from cae.report.machines import make_machines_table, tell_machines
 from cae.report.names import name_data, name_reconstructions
 from cae.report.paper_plots import crop_to_pictures, plot_classes, plot_training
@@ -78,6 +79,7 @@ class Material:
 
     groups: tuple[Group, ...]
     training: Training
+    control: Control | None
     study: Study | None
     regularisations: Study | None
     speed: dict[str, Any] | None
@@ -153,12 +155,14 @@ def gather(
     for each in (found, regularisations):
         if each is not None and each.data is not None:
             _require_same_data(first, results, each.data)
+    benchmarks = benchmarks or first.folder.benchmarks
     return Material(
         tuple(group_runs([first, *others])),
         read_training(first),
+        read_control(benchmarks, first),
         found,
         regularisations,
-        read_speed(benchmarks or first.folder.benchmarks, first.environment),
+        read_speed(benchmarks, first.environment),
         read_peers(),
         command,
     )
@@ -236,7 +240,7 @@ def describe(material: Material) -> dict[str, Any]:
                     tell_headline(group, peers["origin"]),
                     # The error of a target that is no picture has no scale that a reader knows.
                     tell_reconstruction(group) if "psnr" in run.quality else "",
-                    tell_control(group, material.study),
+                    tell_control(group, material.control, material.study),
                     tell_in_short(material.study),
                 ),
             )
@@ -274,7 +278,9 @@ def describe(material: Material) -> dict[str, Any]:
         },
         "study_commands": _list_commands(material.study or material.regularisations),
         "answer": tell_answer(material.study),
-        "control": tell_control(group, material.study),
+        "control": tell_control(group, material.control, material.study),
+        "control_conditions": tell_conditions(material.control),
+        "control_command": material.control and wrap_command(material.control.command),
         "in_short": tell_in_short(material.study),
         "shares_of_cost": tell_shares_of_cost(material.study),
         "changes": make_changes_tables([each.first for each in groups]),
@@ -301,7 +307,7 @@ def describe(material: Material) -> dict[str, Any]:
                 "cores": write_cores(material.speed["environment"]["threads"]),
             },
         },
-        "limits": list_limits(group, material.study),
+        "limits": list_limits(group, material.control, material.study),
         "commands": list(
             map(wrap_command, list_commands([run for group in groups for run in group.runs]))
         ),
@@ -314,6 +320,7 @@ def find_latest_date(material: Material) -> str:
     dates = [run.environment["date"] for group in material.groups for run in group.runs]
     for study in (material.study, material.regularisations):
         dates += [] if study is None else [each.last_date for each in study.machines]
+    dates += [] if material.control is None else material.control.dates
     return max([*dates, *([] if material.speed is None else [material.speed["date"]])])
 
 

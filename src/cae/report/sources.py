@@ -54,10 +54,7 @@ class Run:
     @property
     def recipe(self) -> dict[str, dict[str, Any]]:
         """The configuration without its seeds: what further seeds of the same run share."""
-        return {
-            section: {key: value for key, value in keys.items() if key != "seed"}
-            for section, keys in self.config.items()
-        }
+        return drop_seeds(self.config)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +122,14 @@ def read_run(root: Path) -> Run:
     return Run(folder, dump(config), evaluation, environment)
 
 
+def drop_seeds(config: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return a configuration, by section, without its seeds."""
+    return {
+        section: {key: value for key, value in keys.items() if key != "seed"}
+        for section, keys in config.items()
+    }
+
+
 def read_training(run: Run) -> Training:
     """Return how the run's models were trained and built.
 
@@ -136,7 +141,10 @@ def read_training(run: Run) -> Training:
     names = {"autoencoder": folder.autoencoder, "classifier": folder.classifier}
     reconstructions = folder.plot(f"reconstructions_{folder.name}")
     if not reconstructions.is_file():
-        raise CheckpointError(f"{reconstructions}: no such file; {_remedy(reconstructions)}")
+        raise CheckpointError(
+            f"{reconstructions}: no such file; "
+            f"put back a copy of {reconstructions.name}, or make it again with cae run"
+        )
     return Training(
         {
             stage: _read(folder.history(name), ("metrics", "seconds"), read_history)
@@ -164,7 +172,7 @@ def read_speed(folder: Path, environment: Mapping[str, Any]) -> dict[str, Any] |
         CheckpointError: it is damaged.
     """
     results = [
-        _read(path, ("date", "environment", "rows"), read_json)
+        read_result(path, ("date", "environment", "rows"))
         for path in sorted(folder.glob("steps_*.json"), reverse=True)
     ]
 
@@ -174,6 +182,15 @@ def read_speed(folder: Path, environment: Mapping[str, Any]) -> dict[str, Any] |
         key=lambda result: (_name_hardware(result["environment"]) == here, result["date"]),
         default=None,
     )
+
+
+def read_result(path: Path, keys: tuple[str, ...]) -> dict[str, Any]:
+    """Return a measurement's file, which has these keys.
+
+    Raises:
+        CheckpointError: it is damaged, or a key is missing.
+    """
+    return _read(path, keys, read_json, again="measure it again")
 
 
 def _name_hardware(environment: Mapping[str, Any]) -> str:
@@ -204,18 +221,19 @@ def read_object(path: Path) -> dict[str, Any]:
 
 
 def _read(
-    path: Path, keys: tuple[str, ...], read: Callable[[Path], Mapping[str, Any]]
+    path: Path,
+    keys: tuple[str, ...],
+    read: Callable[[Path], Mapping[str, Any]],
+    *,
+    again: str = "make it again with cae run",
 ) -> dict[str, Any]:
+    lost = f"put back a copy of {path.name}, or {again}"
     try:
         content = read(path)
     except CheckpointError as error:
-        remedy = "" if "; " in str(error) else f"; {_remedy(path)}"
+        remedy = "" if "; " in str(error) else f"; {lost}"
         raise CheckpointError(f"{error}{remedy}") from None
     missing = [key for key in keys if key not in content]
     if missing:
-        raise CheckpointError(f"{path}: has no {missing[0]!r}; {_remedy(path)}")
+        raise CheckpointError(f"{path}: has no {missing[0]!r}; {lost}")
     return dict(content)
-
-
-def _remedy(path: Path) -> str:
-    return f"put back a copy of {path.name}, or make it again with cae run"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -349,3 +349,39 @@ def study_folder(tmp_path: Path) -> Path:
     """A made-up study's results."""
     write_json(tmp_path / "study" / "summary.json", make_summary())
     return tmp_path / "study"
+
+
+@pytest.fixture
+def write_control() -> Callable[..., None]:
+    """A function that writes the result of `python -m benchmarks.control`: `_write_control`."""
+    return _write_control
+
+
+def _write_control(
+    path: Path, run: Run, pairs: Sequence[tuple[float, float]] = ((0.9, 0.8),)
+) -> None:
+    """Write what was measured of a run's recipe: accuracies with and without, seed by seed."""
+
+    def write(accuracy: float) -> dict[str, Any]:
+        return {
+            "accuracy": accuracy,
+            "accuracy_interval": [accuracy - 0.03, accuracy + 0.04],
+            "environment": run.environment,
+        }
+
+    ways = ("autoencoder_first", "from_scratch")
+    write_json(
+        path,
+        {
+            "command": "python -m benchmarks.control --seeds 1",
+            "recipe": run.recipe,
+            "computation": {
+                way: {"epochs": epochs, "operations": 1e12}
+                for way, epochs in zip(ways, (24, 25), strict=True)
+            },
+            "pairs": [
+                {"seed": seed, **dict(zip(ways, map(write, pair), strict=True))}
+                for seed, pair in enumerate(pairs, start=1)
+            ],
+        },
+    )

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from cae.report.limits import has_control, list_limits, tell_control
+from cae.report.limits import list_limits
 from cae.report.seeds import Group, group_runs
 from cae.report.sources import Run
 from cae.report.study_results import Study, read_study
@@ -30,7 +29,7 @@ def group(*runs: Run) -> Group:
 
 
 def tell(*runs: Run, study: Study | None) -> str:
-    return " ".join(list_limits(group(*runs), study))
+    return " ".join(list_limits(group(*runs), None, study))
 
 
 def test_the_interval_is_said_to_be_of_what_it_is(make_run: Make):
@@ -50,60 +49,6 @@ def test_several_machines_are_named(make_run: Make):
         "of an Intel Xeon, in bfloat16: what the machine does"
     ) in told
     assert "One machine." not in told
-
-
-@pytest.mark.parametrize(
-    ("keys", "labels", "has"),
-    [
-        ({}, None, True),
-        ({}, 100, True),
-        # A budget and an encoder that the study does not have.
-        ({}, 50, False),
-        ({"encoder": "whitened"}, None, False),
-        ({"conv_blocks": 4}, None, False),
-        ({"filters_per_block": [8, 16, 32]}, None, False),
-        # What trains an autoencoder is not what its encoder is.
-        ({"epochs": 1, "lr": 1.0, "mask_ratio": 0.5}, None, True),
-    ],
-    ids=str,
-)
-def test_a_control_is_one_of_the_runs_encoder_at_its_label_budget(
-    make_run: Make, study: Study, keys: dict[str, Any], labels: int | None, *, has: bool
-):
-    run = make_run()
-    run.config["autoencoder"].update(keys)
-    run.config["data"]["labels_per_class"] = labels
-    assert has_control(run, study) is has
-    assert ("No control from scratch was trained" in tell(run, study=study)) is not has
-    assert (tell_control(group(run), study) == "") is has
-
-
-def test_a_key_without_effect_makes_no_other_network(make_run: Make, study: Study):
-    run = make_run()
-    filters: dict[str, Any] = {"filters_per_block": [8, 16, 32], "init_num_filters": 64}
-    run.config["autoencoder"].update(filters)
-    same = [
-        replace(each, config={**each.config, **filters, "init_num_filters": 32})
-        for each in study.pretrainings
-    ]
-    assert has_control(run, replace(study, pretrainings=tuple(same)))
-
-
-def test_an_arm_from_scratch_for_a_shorter_time_is_no_control(make_run: Make, study: Study):
-    shorter = tuple(each for each in study.estimates if each.arm != "scratch_whole_budget")
-    assert not has_control(make_run(), replace(study, estimates=shorter))
-
-
-def test_the_abstract_says_what_the_study_is_of(make_run: Make, study: Study):
-    run = make_run()
-    run.config["autoencoder"]["encoder"] = "whitened"
-    assert tell_control(group(run), study) == (
-        "No control from scratch was trained for this recipe, so its accuracy says nothing about "
-        "its autoencoder; that is asked in a study of the encoder `origin`."
-    )
-    # Without a study the answer says that there is none.
-    assert tell_control(group(run), None) == ""
-    assert "No control from scratch" in tell(run, study=None)
 
 
 def test_what_chose_in_favour_of_masked_pretraining_is_told_where_it_was_tried(

@@ -191,6 +191,27 @@ def test_the_abstract_tells_what_the_accuracy_has_no_control_for(
     assert "No control from scratch was trained for this recipe" in told
 
 
+@pytest.mark.parametrize("studies", [True, False])
+def test_a_control_of_the_recipe_is_told_with_its_command_and_its_day(
+    make_run: Make,
+    write_control: Callable[..., None],
+    study_folder: Path,
+    tmp_path: Path,
+    *,
+    studies: bool,
+):
+    run = make_run()
+    run.environment["date"] = "2026-12-24"
+    write_control(run.folder.benchmarks / "control_mine.json", run)
+    study = study_folder if studies else None
+    data = describe(gather_plainly(run.folder.root, study=study))
+    assert "From scratch with equal computation (25 epochs" in data["abstract"]
+    assert "gains 10.0 points" in data["control"]
+    assert data["control_command"] == "python -m benchmarks.control --seeds 1"
+    assert data["date"] == "2026-12-24"
+    assert make_report(run.folder.root, tmp_path / "r.pdf", study=study).exists()
+
+
 def test_paths_may_be_text(make_run: Make, tmp_path: Path):
     run = str(make_run().folder.root)
     assert make_report(run, str(tmp_path / "r.pdf")) == tmp_path / "r.pdf"

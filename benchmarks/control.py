@@ -1,0 +1,155 @@
+"""What the autoencoder of the best recipe is worth: `python -m benchmarks.control`.
+
+Trains the classifier of preset `optimal` from scratch, for as many more epochs as its autoencoder's
+computation pays for, on the same images and with the same seed as a published run of the preset,
+and holds the two test accuracies against each other. A control takes as long as the run did, forty
+to eighty minutes on two cores; the same command goes on where it was interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+import cae
+from benchmarks.record import RESULTS, write_result
+from cae.files import read_sealed_json
+from cae.report.sources import Run, read_run
+from cae.run_folder import RunFolder
+from cae.runtime.device import describe_environment
+from cae.study.cost import count_finetuning, count_pretraining
+
+ROOT = Path(__file__).parents[1]
+PRESET, DATA = "optimal", "cifar10"
+ENVIRONMENT = ("date", "processor", "threads", "device", "precision", "python", "packages")
+
+
+def find_published() -> dict[int, Run]:
+    """Return the published runs of the preset by seed."""
+    folders = [ROOT, *sorted(RESULTS.glob(f"run_{PRESET}_*_seed*"))]
+    return {run.seed: run for run in map(read_run, folders)}
+
+
+def count_operations(run: Run) -> dict[str, Any]:
+    """Return what both stages of a run compute, and what its control does, in operations.
+
+    The control's epochs bring it as near as whole ones can; those added have images of full size.
+    """
+    config = cae.load_preset(PRESET)
+    split, counts = run.evaluation["split"]["train"]["images"], _count_classes(run)
+    served = max(counts) * len(counts) if config.classifier.class_balance == "sampling" else split
+
+    def count(epochs: int) -> float:
+        classifier = config.classifier.model_copy(update={"epochs": epochs})
+        return count_finetuning(
+            config.autoencoder, classifier, images=served, num_classes=len(counts)
+        )
+
+    epochs = config.classifier.epochs
+    pretraining = count_pretraining(config.autoencoder, images=split)
+    more = round(pretraining / (count(epochs + 1) - count(epochs)))
+    return {
+        "autoencoder_first": {"epochs": epochs, "operations": pretraining + count(epochs)},
+        "from_scratch": {"epochs": epochs + more, "operations": count(epochs + more)},
+    }
+
+
+def _count_classes(run: Run) -> list[int]:
+    return list(run.evaluation["split"]["train"]["classes"].values())
+
+
+def train_control(folder: Path, *, seed: int, epochs: int) -> Run:
+    """Train and measure the control by the command `cae`, as far as the folder does not hold it."""
+    cae_command = Path(sys.executable).with_name("cae")
+    settings = [
+        f"classifier.epochs={epochs}",
+        f"autoencoder.seed={seed}",
+        f"classifier.seed={seed}",
+    ]
+    options = [word for setting in settings for word in ("--set", setting)]
+    finetune = ["finetune", "--data", DATA, "--from-scratch", "--preset", PRESET, *options]
+    subprocess.run([cae_command, *finetune, "--out", folder], check=True, stdout=subprocess.DEVNULL)
+    run_folder = RunFolder(folder, PRESET)
+    model = run_folder.model(run_folder.classifier).json
+    answer = subprocess.run(
+        [cae_command, "evaluate", model, "--data", DATA, "--json"],
+        check=True,
+        stdout=subprocess.PIPE,
+    )
+    history = read_sealed_json(run_folder.history(run_folder.classifier))
+    evaluation = {"test": {"classifier": json.loads(answer.stdout)}, "split": history["split"]}
+    evaluation["seconds"] = {"finetune": round(history["seconds"], 1)}
+    return Run(run_folder, {}, evaluation, read_sealed_json(run_folder.environment))
+
+
+def summarise(run: Run) -> dict[str, Any]:
+    """Return a run's test scores, and the conditions that they were reached under."""
+    scores, environment = run.scores, run.environment
+    thinned = find_thinned(run)
+    return {
+        "accuracy": scores["accuracy"],
+        "accuracy_interval": scores["accuracy_interval"],
+        "macro_f1": scores["macro_f1"],
+        "recall": {name: scores["per_class"][name]["recall"] for name in thinned},
+        "seconds": run.evaluation["seconds"],
+        "environment": {key: environment[key] for key in ENVIRONMENT},
+    }
+
+
+def find_thinned(run: Run) -> list[str]:
+    """Return the classes that have fewer training images than others."""
+    classes: dict[str, int] = run.evaluation["split"]["train"]["classes"]
+    return [name for name, count in classes.items() if count < max(classes.values())]
+
+
+def make_table(pairs: Sequence[dict[str, Any]]) -> Table:
+    """Return the table of the pairs."""
+    table = Table()
+    for heading in ("seed", "autoencoder first", "from scratch", "points gained"):
+        table.add_column(heading, justify="right")
+    for pair in pairs:
+        first, control = pair["autoencoder_first"]["accuracy"], pair["from_scratch"]["accuracy"]
+        gained = f"{100 * (first - control):+.2f}"
+        table.add_row(str(pair["seed"]), f"{first:.2%}", f"{control:.2%}", gained)
+    return table
+
+
+def main() -> None:
+    """Train the controls of some seeds in turn, and write the figures after each."""
+    published = find_published()
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.control", description=__doc__)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[44], choices=sorted(published))
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs"), help="where the controls go, a folder each"
+    )
+    options = parser.parse_args()
+    seeds: list[int] = options.seeds
+    pairs: list[dict[str, Any]] = []
+    for seed in seeds:
+        run = published[seed]
+        operations = count_operations(run)
+        folder: Path = options.out / f"{PRESET}-{seed}-from-scratch"
+        control = train_control(folder, seed=seed, epochs=operations["from_scratch"]["epochs"])
+        if control.evaluation["split"] != run.evaluation["split"]:
+            sys.exit(f"{folder} was trained on other images than {run.folder.root}")
+        both = {"autoencoder_first": summarise(run), "from_scratch": summarise(control)}
+        pairs.append({"seed": seed, **both})
+        write_result(
+            RESULTS / f"control_{PRESET}.json",
+            {"recipe": run.recipe, "computation": operations, "pairs": pairs},
+            command=" ".join(["python -m benchmarks.control --seeds", *map(str, seeds)]),
+            environment=describe_environment(cae.choose_runtime()),
+        )
+    Console().print(make_table(pairs))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""The control computes as much as the published run, and stands beside it seed by seed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks import control
+from cae.files import read_json
+from cae.report.control import read_control
+from cae.report.sources import Run
+
+
+def test_it_computes_as_much_as_both_stages():
+    run = control.find_published()[42]
+    counted = control.count_operations(run)
+    first, scratch = counted["autoencoder_first"], counted["from_scratch"]
+    assert first["epochs"] == run.config["classifier"]["epochs"] < scratch["epochs"]
+    assert scratch["operations"] == pytest.approx(first["operations"], rel=0.03)
+
+
+def test_the_figures_are_written_for_the_report_to_find(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    published = control.find_published()
+    run = published[42]
+
+    def train(folder: Path, *, seed: int, epochs: int) -> Run:
+        trained.append((folder.name, seed, epochs))
+        return published[43]
+
+    trained: list[tuple[str, int, int]] = []
+    monkeypatch.setattr(control, "train_control", train)
+    monkeypatch.setattr(control, "find_published", lambda: {42: run})
+    monkeypatch.setattr(control, "RESULTS", tmp_path)
+    monkeypatch.setattr("sys.argv", ["control", "--seeds", "42"])
+    control.main()
+    assert trained == [("optimal-42-from-scratch", 42, 25)]
+    found = read_control(tmp_path, run)
+    assert found is not None
+    assert found.first == (run.scores["accuracy"],)
+    assert found.scratch == (published[43].scores["accuracy"],)
+    pair = read_json(tmp_path / "control_optimal.json")["pairs"][0]["from_scratch"]
+    assert set(pair["recall"]) == {"bird", "deer", "truck"}
+    assert f"{found.scratch[0]:.2%}" in capsys.readouterr().out
+
+
+def test_it_is_trained_and_measured_by_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """A digits classifier, for the preset's own takes an hour."""
+    monkeypatch.setattr(control, "PRESET", "digits")
+    monkeypatch.setattr(control, "DATA", "digits")
+    run = control.train_control(tmp_path / "run", seed=3, epochs=1)
+    history = json.loads((tmp_path / "run/history/classifier_digits.json").read_text())
+    assert len(history["metrics"]["loss"]) == 1
+    assert history["seed"] == 3
+    assert history["encoder_sha256"] is None
+    assert 0 < control.summarise(run)["accuracy"] < 1
