@@ -98,7 +98,7 @@ def find_layout(root: Path) -> Layout:
     if folders:
         if not any(map(_is_for_validation, folders)):
             layout.require_parts()
-        _refuse_beside_parts(root, folders, is_tested=test is not None)
+        _refuse_beside_parts(root, folders, layout)
     return layout
 
 
@@ -252,11 +252,14 @@ def _is_for_validation(name: str) -> bool:
     return _tell_meaning(name) == _VALIDATION
 
 
-def _refuse_beside_parts(root: Path, others: Mapping[str, Path], *, is_tested: bool) -> NoReturn:
+def _refuse_beside_parts(root: Path, others: Mapping[str, Path], layout: Layout) -> NoReturn:
     found = name_folders(others)
     remedy = f"move its pictures into one of these, without labels into {UNLABELLED}"
-    if not is_tested and all(map(_is_for_validation, others)):
-        remedy = f"call it {TEST} to have it tested on"
+    if all(map(_is_for_validation, others)):
+        if layout.train is None:
+            remedy = f"call it {TRAIN} to have it trained on"
+        elif layout.test is None:
+            remedy = f"call it {TEST} to have it tested on"
     raise DataError(
         f"{root}: beside {TRAIN} and {TEST} there may be {UNLABELLED} only, found {found}; "
         f"{remedy} (validation images are taken from the training images)"

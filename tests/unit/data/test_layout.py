@@ -94,6 +94,7 @@ def test_vehicles_are_no_parts(tmp_path, caplog):
         (["train/a", "training_set/a", "test/a"], "'train' and 'training_set' are for the same"),
         (["a", "unlabelled", "unlabeled"], "'unlabeled' and 'unlabelled' are for the same"),
         (["train/a", "val/a"], "found 'val'; call it test to have it tested on"),
+        (["test/a", "val/a"], "found 'val'; call it train to have it trained on"),
         (["Train/a", "Valid/a"], "found 'Valid'; call it test to have it tested on"),
         (["train/a", "test/a", "val/a"], "found 'val'; move its pictures into one of these"),
         (["train/a", "test/a", "b", "c", "d", "e"], "found 'b', 'c', 'd' and 1 more; move"),
