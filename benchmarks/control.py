@@ -22,7 +22,7 @@ from rich.table import Table
 import cae
 from benchmarks.record import RESULTS, write_result
 from cae.files import read_sealed_json
-from cae.report.sources import Run, read_run
+from cae.report.results.sources import Run, read_run
 from cae.run_folder import RunFolder
 from cae.runtime.device import describe_environment
 from cae.study.cost import count_finetuning, count_pretraining

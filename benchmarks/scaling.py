@@ -15,7 +15,7 @@ from rich.console import Console
 
 import cae
 from benchmarks.record import RESULTS, write_result
-from cae.report.page import open_page
+from cae.report.figures.page import open_page
 from cae.runtime.device import describe_environment
 
 IMAGES = (2_000, 5_000, 10_000, 20_000, 42_500)

@@ -19,8 +19,8 @@ from _files import HistoryLike, open_folder, read_columns
 from cae.errors import DataError
 from cae.files import replace_whole
 from cae.report import figures
-from cae.report.classes import draw_confusion_matrix
-from cae.report.page import STYLE, open_page, write_tick_percent
+from cae.report.figures.classes import draw_confusion_matrix
+from cae.report.figures.page import STYLE, open_page, write_tick_percent
 
 _METRICS = ("loss", "accuracy")
 _DPI = 150

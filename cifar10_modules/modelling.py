@@ -32,7 +32,7 @@ from cae.evaluation.metrics import evaluate_classification
 from cae.models.autoencoder import Autoencoder, Encoder, make_autoencoder
 from cae.models.classifier import make_classifier
 from cae.report import figures
-from cae.report.run_plots import draw_training
+from cae.report.figures.run_plots import draw_training
 from cae.run_folder import require_model_name
 from cae.training.trainer import Weights
 from dataset import session, set_random_seeds

@@ -20,7 +20,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 _IMPORTED = (
-    *("cae.apps.cli", "cae.apps.experiment", "cae.apps.study", "cae.report.run_plots"),
+    *("cae.apps.cli", "cae.apps.experiment", "cae.apps.study", "cae.report.figures.run_plots"),
     # These where they are first used.
     *("sklearn.datasets", "torchmetrics.functional.image", "torch._dynamo"),
 )

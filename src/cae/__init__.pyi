@@ -34,8 +34,8 @@ from .pipeline.stages import pretrain as pretrain
 from .presets import load_preset as load_preset
 from .presets import override as override
 from .presets import preset_names as preset_names
+from .report.figures.run_plots import draw_run as draw_run
 from .report.paper import make_report as make_report
-from .report.run_plots import draw_run as draw_run
 from .run_folder import RunFolder as RunFolder
 from .runtime.device import Runtime as Runtime
 from .runtime.device import choose_runtime as choose_runtime

@@ -13,24 +13,24 @@ from typing import Any
 import pytest
 
 from cae.files import read_sealed_json
-from cae.report.machines import make_machines_table, tell_machines
 from cae.report.names import name_place
-from cae.report.paper_tables import make_results_table, make_study_tables
 from cae.report.phrases import TIMES, join, write_p, write_size
-from cae.report.regularisations import make_regularisations_table, tell_regularisations
-from cae.report.run_sentences import tell_cost
-from cae.report.seeds import group_runs
-from cae.report.sources import read_peers, read_run, read_speed
-from cae.report.speed import CASES, index_rows, make_speed_table
-from cae.report.study_results import read_study
-from cae.report.study_sentences import (
+from cae.report.results.seeds import group_runs
+from cae.report.results.sources import read_peers, read_run, read_speed
+from cae.report.results.study_results import read_study
+from cae.report.words.machines import make_machines_table, tell_machines
+from cae.report.words.paper_tables import make_results_table, make_study_tables
+from cae.report.words.regularisations import make_regularisations_table, tell_regularisations
+from cae.report.words.run_sentences import tell_cost
+from cae.report.words.speed import CASES, index_rows, make_speed_table
+from cae.report.words.study_sentences import (
     find_drawn_differences,
     tell_answer,
     tell_effects_elsewhere,
     tell_equal_epochs,
     tell_in_short,
 )
-from cae.report.study_setup import tell_extent, tell_recipe
+from cae.report.words.study_setup import tell_extent, tell_recipe
 
 ROOT = Path(__file__).parents[2]
 RUNS = {

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from cae.apps.publishing import write_command
-from cae.report.paper import describe, fingerprint, gather
+from cae.report.paper import fingerprint
+from cae.report.results.material import gather
+from cae.report.words.contents import describe
 
 ROOT = Path(__file__).parents[2]
 REPORT = ROOT / "report.pdf"

@@ -164,11 +164,11 @@ def test_each_module_has_its_tests_at_the_mirrored_place():
 
 
 def test_each_unit_test_mirrors_a_module():
+    def mirrors(test: Path) -> bool:
+        module = (PACKAGE / test.relative_to(UNIT)).with_name(test.name.removeprefix("test_"))
+        return module.exists() or (module.with_suffix("") / "__init__.py").exists()
+
     orphans = [
-        test.relative_to(UNIT).as_posix()
-        for test in UNIT.rglob("test_*.py")
-        if not (PACKAGE / test.relative_to(UNIT))
-        .with_name(test.name.removeprefix("test_"))
-        .exists()
+        test.relative_to(UNIT).as_posix() for test in UNIT.rglob("test_*.py") if not mirrors(test)
     ]
     assert not orphans, "\n".join(orphans)

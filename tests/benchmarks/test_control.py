@@ -9,8 +9,8 @@ import pytest
 
 from benchmarks import control
 from cae.files import read_json
-from cae.report.control import read_control
-from cae.report.sources import Run
+from cae.report.results.control import read_control
+from cae.report.results.sources import Run
 
 
 def test_it_computes_as_much_as_both_stages():

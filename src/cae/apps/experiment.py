@@ -62,7 +62,7 @@ def run(request: Request, *, as_json: bool) -> None:
 def pretrain(request: Request) -> None:
     """Train an autoencoder and write it."""
     plan = make_plan(request)
-    from cae.report.run_plots import draw_training
+    from cae.report.figures.run_plots import draw_training
 
     folder = plan.folder
     splits = _make_splits(plan)
@@ -99,7 +99,7 @@ def finetune(request: Request, *, encoder: Path | None) -> None:
             request, autoencoder=saved.autoencoder_config, sections=("data", "classifier")
         )
     plan = make_plan(request)
-    from cae.report.run_plots import draw_training
+    from cae.report.figures.run_plots import draw_training
 
     folder, config = plan.folder, plan.config
     weights = None if saved is None else _load_encoder_weights(saved)

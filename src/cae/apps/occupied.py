@@ -28,7 +28,7 @@ def read_finished_run(plan: Plan) -> Mapping[str, Any] | None:
     if not folder.evaluation.exists():
         return None
     from cae.pipeline.run import describe_run, require_same_run  # with PyTorch, as a plan has it
-    from cae.report.run_plots import find_damaged_plots
+    from cae.report.figures.run_plots import find_damaged_plots
     from cae.training.finished import require_whole_run
 
     description = describe_run(plan.config, source=plan.dataset.source, name=folder.name)

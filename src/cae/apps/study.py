@@ -14,10 +14,10 @@ from cae.apps.stopping import StopRequest
 from cae.apps.study_progress import StudyScreen
 from cae.apps.study_tables import Planned, make_grid_table, make_study_table, name_trials
 from cae.errors import CaeError, ConfigError
+from cae.report.figures.study_pictures import draw_study
 from cae.report.names import name_data
-from cae.report.study_pictures import draw_study
-from cae.report.study_results import read_study
-from cae.report.study_sentences import tell_in_short
+from cae.report.results.study_results import read_study
+from cae.report.words.study_sentences import tell_in_short
 from cae.run_folder import StudyFolder
 from cae.study.cost import measure_speeds
 from cae.study.grid import Choice, make_grid

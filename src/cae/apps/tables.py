@@ -13,7 +13,7 @@ from rich.text import Text
 
 from cae.apps.screen import write_duration
 from cae.report.names import name_data
-from cae.report.sources import read_peers
+from cae.report.results.sources import read_peers
 from cae.run_folder import RunFolder
 
 _SHOWN_CLASSES = 3

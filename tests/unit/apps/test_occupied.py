@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cae.files import read_sealed_json, write_sealed_json, write_text
-from cae.report.run_plots import draw_run
+from cae.report.figures.run_plots import draw_run
 
 pytestmark = pytest.mark.usefixtures("ready_pictures")
 

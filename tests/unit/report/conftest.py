@@ -16,7 +16,7 @@ from PIL import Image
 
 from cae.config import RunConfig, dump
 from cae.files import write_json, write_sealed_json
-from cae.report.sources import Run, read_run
+from cae.report.results.sources import Run, read_run
 from cae.run_folder import RunFolder
 
 NAMES = ("cat", "bird", "deer", "truck")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 import subprocess
@@ -13,17 +12,15 @@ from typing import Any
 
 import pytest
 
-from cae.errors import CheckpointError, ConfigError
-from cae.files import read_json, write_json, write_sealed_json
-from cae.report.paper import Material, describe, draw, fingerprint, gather, make_report
-from cae.report.sources import Run
+from cae.errors import CheckpointError
+from cae.files import read_json, write_json
+from cae.report.paper import draw, fingerprint, make_report
+from cae.report.results.material import gather
+from cae.report.results.sources import Run
+from cae.report.words.contents import describe
 from cae.run_folder import RunFolder
 
 Make = Callable[..., Run]
-
-
-def gather_plainly(run: Path, *, study: Path | None = None) -> Material:
-    return gather(run, beside=(), study=study, benchmarks=None, command="cae report")
 
 
 @pytest.fixture(autouse=True)
@@ -84,27 +81,15 @@ def test_the_origins_comparison_is_set_alone_or_beside_the_study(
         row["plan"] = "origin"
     both_parts = {part: content[part] + origin[part] for part in parts}
     write_json(study / "summary.json", content | both_parts)
-    both = gather_plainly(run, study=study)
+    both = gather(run, study=study)
     write_json(study / "summary.json", origin)
-    alone = gather_plainly(run, study=study)
+    alone = gather(run, study=study)
     assert both.study is not None
     assert alone.study is None
     assert describe(both)["regularisations"] == describe(alone)["regularisations"]
     with caplog.at_level(logging.WARNING):
         make_report(run, tmp_path / "r.pdf", study=study)
     assert not caplog.records
-
-
-def test_the_commands_of_a_study_are_told(make_run: Make, make_study: Callable[..., Path]):
-    study = make_study()
-    run = make_run().folder.root
-    assert describe(gather_plainly(run))["study_commands"] == []
-    assert describe(gather_plainly(run, study=study))["study_commands"] == ["cae study"]
-    content = read_json(study / "summary.json")
-    content["conditions"]["commands"] = ["cae study --plan labels"]
-    write_json(study / "summary.json", content)
-    told = describe(gather_plainly(run, study=study))["study_commands"]
-    assert told == ["cae study --plan labels"]
 
 
 def test_the_same_files_give_the_same_bytes(run_folder: RunFolder, tmp_path: Path):
@@ -116,33 +101,18 @@ def test_the_same_files_give_the_same_bytes(run_folder: RunFolder, tmp_path: Pat
 
 def test_the_pdf_carries_the_fingerprint_of_its_data(run_folder: RunFolder, tmp_path: Path):
     pdf = make_report(run_folder.root, tmp_path / "r.pdf").read_bytes()
-    assert fingerprint(describe(gather_plainly(run_folder.root))).encode() in pdf
+    assert fingerprint(describe(gather(run_folder.root))).encode() in pdf
 
 
 def test_another_figure_is_another_fingerprint(make_run: Make):
-    data = [describe(gather_plainly(make_run(right=right).folder.root)) for right in (73, 76)]
+    data = [describe(gather(make_run(right=right).folder.root)) for right in (73, 76)]
     assert fingerprint(data[0]) != fingerprint(data[1])
-
-
-def test_the_data_are_plain_json_with_the_runs_figures(run_folder: RunFolder):
-    text = json.dumps(describe(gather_plainly(run_folder.root)))
-    assert "73.0% (95% interval 72.0% to 74.0%)" in text
-    assert '"study": null' in text
-    assert "cae study" in text
-
-
-def test_a_study_beside_the_run_is_found_by_itself(run_folder: RunFolder, study_folder: Path):
-    run_folder.study.parent.mkdir(exist_ok=True)
-    study_folder.rename(run_folder.study)
-    material = gather_plainly(run_folder.root)
-    assert material.study is not None
-    assert describe(material)["study"]["tables"]
 
 
 def test_every_figure_that_is_drawn_lies_in_the_folder(
     run_folder: RunFolder, study_folder: Path, tmp_path: Path
 ):
-    material = gather_plainly(run_folder.root, study=study_folder)
+    material = gather(run_folder.root, study=study_folder)
     figures = draw(material, tmp_path)
     assert set(figures) == {
         "architecture",
@@ -160,7 +130,7 @@ def test_a_run_too_short_for_curves_is_set_without_them(
     make_run: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):
     run = make_run(epochs=3, validates=False).folder.root
-    assert "training" not in draw(gather_plainly(run), tmp_path)
+    assert "training" not in draw(gather(run), tmp_path)
     with caplog.at_level(logging.WARNING):
         make_report(run, tmp_path / "r.pdf")
     assert not caplog.records
@@ -170,25 +140,10 @@ def test_the_report_has_the_date_of_the_newest_that_it_tells_of(
     make_run: Make, study_folder: Path, tmp_path: Path
 ):
     run = make_run().folder.root
-    assert describe(gather_plainly(run))["date"] == "2026-11-23"
-    assert describe(gather_plainly(run, study=study_folder))["date"] == "2026-11-25"
+    assert describe(gather(run))["date"] == "2026-11-23"
+    assert describe(gather(run, study=study_folder))["date"] == "2026-11-25"
     pdf = make_report(run, tmp_path / "r.pdf", study=study_folder).read_bytes()
     assert b"D:20261125" in pdf
-
-
-def test_the_abstract_tells_what_the_accuracy_has_no_control_for(
-    make_run: Make, study_folder: Path
-):
-    run = make_run()
-    told = describe(gather_plainly(run.folder.root, study=study_folder))["abstract"]
-    assert "No control from scratch" not in told
-    assert "  " not in told
-    content = read_json(run.folder.configuration)
-    del content["sha256"]
-    content["config"]["autoencoder"]["encoder"] = "whitened"
-    write_sealed_json(run.folder.configuration, content)
-    told = describe(gather_plainly(run.folder.root, study=study_folder))["abstract"]
-    assert "No control from scratch was trained for this recipe" in told
 
 
 @pytest.mark.parametrize("studies", [True, False])
@@ -204,7 +159,7 @@ def test_a_control_of_the_recipe_is_told_with_its_command_and_its_day(
     run.environment["date"] = "2026-12-24"
     write_control(run.folder.benchmarks / "control_mine.json", run)
     study = study_folder if studies else None
-    data = describe(gather_plainly(run.folder.root, study=study))
+    data = describe(gather(run.folder.root, study=study))
     assert "From scratch with equal computation (25 epochs" in data["abstract"]
     assert "gains 10.0 points" in data["control"]
     assert data["control_command"] == "python -m benchmarks.control --seeds 1"
@@ -215,64 +170,6 @@ def test_a_control_of_the_recipe_is_told_with_its_command_and_its_day(
 def test_paths_may_be_text(make_run: Make, tmp_path: Path):
     run = str(make_run().folder.root)
     assert make_report(run, str(tmp_path / "r.pdf")) == tmp_path / "r.pdf"
-
-
-def test_an_error_without_a_known_scale_stays_out_of_the_abstract(make_run: Make):
-    run = make_run()
-    assert "26.6 dB" in describe(gather_plainly(run.folder.root))["abstract"]
-    content = read_json(run.folder.evaluation)
-    del content["sha256"]
-    masked = {"target": "gradient_histograms", "hidden_fraction": 0.625, "target_mse": 0.597}
-    content["test"]["autoencoder"] = masked
-    write_sealed_json(run.folder.evaluation, content)
-    data = describe(gather_plainly(run.folder.root))
-    assert "0.597" not in data["abstract"]
-    assert "0.597" in data["results"]["reconstruction"]
-
-
-def test_what_is_of_one_seed_of_several_is_marked(make_run: Make):
-    first, second = (make_run(seed=seed).folder.root for seed in (42, 43))
-    several = gather(first, beside=(second,), study=None, benchmarks=None, command="cae report")
-    assert describe(several)["seed"] == "seed 42"
-    assert describe(gather_plainly(first))["seed"] == ""
-    # The second would else be refused, for the first one's folder holds another run.
-    assert "--out" not in describe(several)["commands"][0]
-    assert describe(several)["commands"][1].endswith("--out runs/cifar10-mine")
-
-
-def test_a_study_that_is_named_and_not_there_is_an_error(run_folder: RunFolder, tmp_path: Path):
-    with pytest.raises(ConfigError, match=r"holds no study's summary\.json"):
-        make_report(run_folder.root, tmp_path / "r.pdf", study=tmp_path / "nowhere")
-
-
-def test_a_study_is_named_by_its_folder_or_that_of_its_results(
-    run_folder: RunFolder, study_folder: Path, tmp_path: Path
-):
-    whole = tmp_path / "whole"
-    (whole / "history").mkdir(parents=True)
-    by_results = gather_plainly(run_folder.root, study=study_folder).study
-    study_folder.rename(whole / "history" / "study")
-    assert gather_plainly(run_folder.root, study=whole).study == by_results
-
-
-def test_figures_of_other_images_are_not_compared(
-    make_run: Make, make_study: Callable[..., Path], tmp_path: Path
-):
-    run, other = make_run().folder.root, make_run(data="digits").folder.root
-    with pytest.raises(ConfigError, match=r"is of the data digits, but .* of cifar10"):
-        gather(run, beside=(other,), study=None, benchmarks=None, command="cae report")
-    study = make_study()
-    content = read_json(study / "summary.json")
-    content["conditions"]["data"] = "digits"
-    write_json(study / "summary.json", content)
-    with pytest.raises(ConfigError, match="a report compares figures of the same images"):
-        gather_plainly(run, study=study)
-
-
-def test_a_run_is_not_put_beside_itself(run_folder: RunFolder):
-    beside = (run_folder.root,)
-    material = gather(run_folder.root, beside=beside, study=None, benchmarks=None, command="x")
-    assert len(material.groups) == 1
 
 
 def test_a_damaged_run_leaves_the_report_as_it_was(run_folder: RunFolder, tmp_path: Path):

@@ -1,0 +1,114 @@
+"""What a recipe reaches without its autoencoder, where it was measured."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from cae.config import RunConfig, dump, parse_section
+from cae.inference import compute_student_interval
+from cae.report.results.sources import Run, drop_seeds, read_result
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A recipe from scratch beside the same recipe behind its autoencoder, seed by seed.
+
+    Attributes:
+        epochs: of the classifier behind the autoencoder and of that from scratch, which compute as
+            much in all.
+        seeds: what both were trained with.
+        first: test accuracies behind the autoencoder, a fraction for each seed.
+        scratch: those from scratch.
+        first_interval: of the first seed's accuracy, over the test images.
+        scratch_interval: likewise, from scratch.
+        command: what measured it.
+        environments: of the controls, what environment.json says.
+    """
+
+    epochs: tuple[int, int]
+    seeds: tuple[int, ...]
+    first: tuple[float, ...]
+    scratch: tuple[float, ...]
+    first_interval: tuple[float, float]
+    scratch_interval: tuple[float, float]
+    command: str
+    environments: tuple[Mapping[str, Any], ...]
+
+    @property
+    def dates(self) -> list[str]:
+        """The days (YYYY-MM-DD) on which the controls were trained."""
+        return [each["date"] for each in self.environments]
+
+    @property
+    def gain(self) -> float:
+        """What the autoencoder adds to the accuracy, the mean over the seeds."""
+        return fmean(self._gains)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The gain's interval of 95%.
+
+        Of several seeds it is Student's; of one it is over the test images (Newcombe 1998, his
+        method 10, of independent samples: wider than it need be, for these are the same images).
+        """
+        if len(self.seeds) > 1:
+            return compute_student_interval(self._gains, within=(-1.0, 1.0))
+        (first,), (scratch,) = self.first, self.scratch
+        low, high = self.first_interval
+        scratch_low, scratch_high = self.scratch_interval
+        return (
+            self.gain - math.hypot(first - low, scratch_high - scratch),
+            self.gain + math.hypot(high - first, scratch - scratch_low),
+        )
+
+    @property
+    def _gains(self) -> list[float]:
+        return [
+            with_it - without for with_it, without in zip(self.first, self.scratch, strict=True)
+        ]
+
+
+def read_control(folder: Path, run: Run) -> Control | None:
+    """Return what `python -m benchmarks.control` measured of a run's recipe, None if nothing.
+
+    Args:
+        folder: of the results.
+        run: whose recipe, whatever its seeds, is looked for.
+
+    Raises:
+        CheckpointError: a result is damaged.
+        ConfigError: its recipe has a key or a value that there is not.
+    """
+    keys = ("recipe", "computation", "pairs", "command")
+    for path in sorted(folder.glob("control_*.json")):
+        result = read_result(path, keys)
+        # With the defaults of keys that came after it was written.
+        config = parse_section(RunConfig, result["recipe"], place=str(path))
+        if drop_seeds(dump(config)) == run.recipe:
+            return _parse(result)
+    return None
+
+
+def _parse(result: Mapping[str, Any]) -> Control:
+    first, scratch = "autoencoder_first", "from_scratch"
+    pairs, computation = result["pairs"], result["computation"]
+    return Control(
+        (computation[first]["epochs"], computation[scratch]["epochs"]),
+        tuple(pair["seed"] for pair in pairs),
+        tuple(pair[first]["accuracy"] for pair in pairs),
+        tuple(pair[scratch]["accuracy"] for pair in pairs),
+        _read_interval(pairs[0][first]),
+        _read_interval(pairs[0][scratch]),
+        result["command"],
+        tuple(pair[scratch]["environment"] for pair in pairs),
+    )
+
+
+def _read_interval(scores: Mapping[str, Any]) -> tuple[float, float]:
+    low, high = scores["accuracy_interval"]
+    return float(low), float(high)

@@ -1,0 +1,87 @@
+"""What a recipe reaches without its autoencoder: whether that was measured, and what came of it."""
+
+from __future__ import annotations
+
+from statistics import fmean
+
+from cae.report.names import name_place
+from cae.report.phrases import (
+    count_noun,
+    join,
+    write_percent,
+    write_points,
+    write_size,
+)
+from cae.report.results.control import Control
+from cae.report.results.seeds import Group
+from cae.report.results.sources import Run
+from cae.report.results.study_results import CONTROLS, Labels, Study
+from cae.report.words.networks import read_network
+
+
+def is_measured(run: Run, *, control: Control | None, study: Study | None) -> bool:
+    """Return whether it was measured what a run's recipe, or its encoder, does from scratch."""
+    return control is not None or (study is not None and has_control(run, study))
+
+
+def has_control(run: Run, study: Study) -> bool:
+    """Return whether a study holds a control of a run's encoder at the run's label budget."""
+    labels: Labels = run.config["data"]["labels_per_class"] or "all"
+    network = read_network(run.config["autoencoder"])
+    same = {each.encoder for each in study.pretrainings if read_network(each.config) == network}
+    return any(
+        each.encoder in same and each.labels == labels and each.arm == CONTROLS[-1]
+        for each in study.estimates
+    )
+
+
+def tell_control(group: Group, control: Control | None, study: Study | None) -> str:
+    """Say what a run's recipe reaches from scratch, or that it is not known; "" if a study does.
+
+    Without a study and a control nothing is said either: the answer says it then.
+    """
+    if control is not None:
+        return tell_gain(control)
+    if study is None or has_control(group.first, study):
+        return ""
+    encoders = join([f"`{encoder}`" for encoder in study.encoders])
+    noun = "encoder" if len(study.encoders) == 1 else "encoders"
+    return (
+        "No control from scratch was trained for this recipe, so its accuracy says nothing about "
+        f"its autoencoder; that is asked in a study of the {noun} {encoders}."
+    )
+
+
+def tell_gain(control: Control) -> str:
+    """Say what the recipe reaches with and without its autoencoder, and how far they lie apart."""
+    behind, alone = control.epochs
+    low, high = control.interval
+    seeds = f"with seed {control.seeds[0]}"
+    of = "over test images"
+    if len(control.seeds) > 1:
+        seeds = f"on average over the seeds {join(list(map(str, control.seeds)))}"
+        of = f"over {count_noun(len(control.seeds), 'seed')}"
+    return (
+        f"From scratch with equal computation ({alone} epochs, in place of the autoencoder and "
+        f"{behind}) the same recipe reaches {write_percent(fmean(control.scratch), 2)}, behind its "
+        f"autoencoder {write_percent(fmean(control.first), 2)}, {seeds}: the autoencoder "
+        f"{_tell_side(control)} (95% interval {of} {write_points(low)} to {write_points(high)})."
+    )
+
+
+def tell_conditions(control: Control | None) -> str:
+    """Say where the controls were trained; "" if there is none."""
+    if control is None:
+        return ""
+    places = dict.fromkeys(f"{name_place(each)}, {each['date']}" for each in control.environments)
+    verb = "control was" if len(control.seeds) == 1 else "controls were"
+    return f"The {verb} trained on {'; '.join(places)}."
+
+
+def _tell_side(control: Control) -> str:
+    low, high = control.interval
+    if low > 0:
+        return f"gains {write_size(control.gain)} points"
+    if high < 0:
+        return f"loses {write_size(control.gain)} points"
+    return f"makes no difference that can be told from none ({write_points(control.gain)} points)"

@@ -1,0 +1,131 @@
+"""Where a study was trained, and what of its figures hangs on that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import fmean
+from typing import Any
+
+from cae.report.phrases import capitalise, count_noun, join, write_points
+from cae.report.results.study_results import (
+    Difference,
+    Labels,
+    Machine,
+    Study,
+    name_arm,
+    name_budgets,
+    name_labels,
+    name_pretraining,
+)
+from cae.report.words.study_sentences import find_key_differences
+
+
+def tell_machines(study: Study) -> str:
+    """Say what was trained where and when; "" if that is not known."""
+    if not study.machines:
+        return ""
+    return f"{capitalise('; '.join(map(_tell_machine, study.machines)))}."
+
+
+def _tell_machine(machine: Machine) -> str:
+    groups = _group_cells(machine)
+    parts = [
+        _name_seeds(seeds) + (f" ({_name_cells(cells)})" if len(groups) > 1 else "")
+        for seeds, cells in groups.items()
+    ]
+    verb = "was" if len(machine.seeds) == 1 else "were"
+    first, last = machine.first_date, machine.last_date
+    date = first if first == last else f"{first} to {last}"
+    return f"{join(parts)} {verb} trained on {machine.place}, {date}"
+
+
+def _group_cells(machine: Machine) -> dict[tuple[int, ...], list[tuple[str, Labels]]]:
+    """Return the cells that a machine trained, by the seeds of each."""
+    groups: dict[tuple[int, ...], list[tuple[str, Labels]]] = {}
+    for cell, seeds in machine.cells.items():
+        groups.setdefault(seeds, []).append(cell)
+    return groups
+
+
+def _name_cells(cells: Sequence[tuple[str, Labels]]) -> str:
+    encoders: dict[str, dict[Labels, str]] = {}
+    for encoder, labels in cells:
+        encoders.setdefault(encoder, {})[labels] = ""
+    return "; ".join(
+        f"`{encoder}` with {name_budgets(labels)}" for encoder, labels in encoders.items()
+    )
+
+
+def _name_seeds(seeds: Sequence[int]) -> str:
+    """Return "seed 2", "seeds 0 and 1"."""
+    return f"{'seed' if len(seeds) == 1 else 'seeds'} {join([str(seed) for seed in seeds])}"
+
+
+def make_machines_table(study: Study) -> dict[str, Any]:
+    """Return what was trained where and when, a row for each machine."""
+    rows = [
+        [
+            machine.place,
+            machine.first_date
+            if machine.first_date == machine.last_date
+            else f"{machine.first_date} to {machine.last_date}",
+            "; ".join(
+                f"{_name_seeds(seeds)}: {_name_cells(cells)}"
+                for seeds, cells in _group_cells(machine).items()
+            ),
+        ]
+        for machine in study.machines
+    ]
+    return {"head": ["trained on", "when", "what"], "rows": rows, "strong": []}
+
+
+def tell_precisions_apart(study: Study) -> list[str]:
+    """Say what was found in each precision by itself, where seeds were trained in several."""
+    rows = [
+        row
+        for row in find_key_differences(study)
+        if (row.encoder, row.treatment) == (study.encoders[0], "fine_tuned")
+    ]
+    precisions = sorted({precision for row in rows for precision in row.precisions.values()})
+    parts = [(row, part) for row in rows if (part := _split_effect(row, precisions))]
+    if len(precisions) < 2 or not parts:
+        return []
+    seeds: dict[str, set[int]] = {precision: set() for precision in precisions}
+    for row, _ in parts:
+        for seed, precision in row.precisions.items():
+            seeds[precision].add(seed)
+    trained = [f"{_name_seeds(sorted(of))} in {precision}" for precision, of in seeds.items()]
+    effects = [
+        f"{name_pretraining(row.pretraining)} with {name_labels(row.labels)} "
+        + join([f"{gain} ({name})" for gain, name in zip(part, precisions, strict=True)])
+        for row, part in parts
+    ]
+    budgets = name_budgets({row.labels: "" for row, _ in parts})
+    return [
+        f"{capitalise(count_noun(len(seeds), 'precision'))} in the study. With {budgets} it "
+        f"trained {join(trained)}. The mean differences of each by itself: {'; '.join(effects)}."
+    ]
+
+
+def _split_effect(row: Difference, precisions: Sequence[str]) -> list[str]:
+    """Return a difference's mean in each precision; [] where one of them has no seed of it."""
+    parts = [
+        [gain for seed, gain in row.gains.items() if row.precisions.get(seed) == precision]
+        for precision in precisions
+    ]
+    return [write_points(fmean(part)) for part in parts] if all(parts) else []
+
+
+def tell_crossings(study: Study) -> list[str]:
+    """Say which differences are taken between trials of different processors or precisions."""
+    crossed: dict[str, dict[tuple[int, ...], dict[Labels, str]]] = {}
+    for row in find_key_differences(study):
+        if row.encoder == study.encoders[0] and row.crossed:
+            arm = name_arm(row.treatment, row.pretraining)
+            crossed.setdefault(arm, {}).setdefault(row.crossed, {})[row.labels] = ""
+    told = [
+        f"{arm}, and its control ran on different processors at "
+        + join([f"{_name_seeds(of)} with {name_budgets(budgets)}" for of, budgets in by.items()])
+        for arm, by in crossed.items()
+    ]
+    return [f"Pairs across processors. {capitalise('; '.join(told))}."] if told else []

@@ -1,0 +1,105 @@
+"""What helped and what did not, in a table; what an arm costs beside its control."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cae.report.phrases import capitalise, join, write_percent, write_points
+from cae.report.results.study_results import (
+    CONTROLS,
+    NO_PRETRAINING,
+    Difference,
+    Labels,
+    Study,
+    name_arm,
+    name_budgets,
+    name_labels,
+    rank_labels,
+)
+from cae.report.words.study_sentences import find_key_differences
+
+# How far the cost of two arms may be apart that have the same budget.
+_EQUAL_COST = 0.05
+
+
+def make_verdicts_table(study: Study) -> dict[str, Any]:
+    """Return what fine-tuning after each pretraining gains, and what is to be made of it.
+
+    A gain or a loss has an interval off zero and a corrected p below 0.05. It is untested where no
+    p of so few seeds could be below 0.05, and not significant where it could but is not.
+    """
+    rows = [row for row in find_key_differences(study) if row.treatment == "fine_tuned"]
+    budgets: set[Labels] = {row.labels for row in rows}
+    columns = sorted(budgets, key=rank_labels)
+    lines: dict[tuple[str, str, str], dict[Labels, str]] = {}
+    for row in rows:
+        line = lines.setdefault((row.encoder, row.pretraining, row.control), {})
+        line[row.labels] = f"{write_points(row.gain.mean)}: {_judge(row)}"
+    is_matched = all(control == CONTROLS[-1] for _, _, control in lines)
+    return {
+        "head": ["pretraining", "encoder", *map(name_labels, columns)],
+        "rows": [
+            [
+                pretraining.replace("_", " ")
+                + ("" if is_matched else f", against {name_arm(control)}"),
+                encoder,
+                *(line.get(labels, "") for labels in columns),
+            ]
+            for (encoder, pretraining, control), line in lines.items()
+        ],
+        "strong": [],
+    }
+
+
+def _judge(row: Difference) -> str:
+    if row.effect == "unknown":
+        return "one seed"
+    if row.effect == "none":
+        return "undecided"
+    if row.is_significant:
+        return row.effect
+    return f"{row.effect}, {'untested' if row.has_too_few_seeds else 'not significant'}"
+
+
+def tell_shares_of_cost(study: Study | None) -> str:
+    """Say which arms compute less than the control that they are held against; "" if none does.
+
+    That is less by more than a twentieth: equal budgets are met in whole epochs.
+    """
+    if study is None:
+        return ""
+    costs = {(e.encoder, e.pretraining, e.arm, e.labels): e.flops for e in study.estimates}
+    shares: dict[str, dict[str, dict[Labels, str]]] = {}
+    for row in find_key_differences(study):
+        mine = costs.get((row.encoder, row.pretraining, row.treatment, row.labels))
+        control = costs.get((row.encoder, NO_PRETRAINING, row.control, row.labels))
+        if mine and control and mine < (1 - _EQUAL_COST) * control:
+            name = capitalise(name_arm(row.treatment, row.pretraining))
+            budgets = shares.setdefault(name, {}).setdefault(row.encoder, {})
+            budgets[row.labels] = f"({write_percent(mine / control, 0)})"
+    return " ".join(
+        f"{name}, costs less than its control, in operations: "
+        + join(
+            [
+                f"with the encoder `{encoder}` and {name_budgets(budgets)}"
+                for encoder, budgets in encoders.items()
+            ]
+        )
+        + "."
+        for name, encoders in shares.items()
+    )
+
+
+def tell_best(study: Study) -> str:
+    """Say which arm stands highest at each label budget with the first encoder."""
+    encoder = study.encoders[0]
+    winners: dict[str, dict[Labels, str]] = {}
+    for labels in study.labels:
+        rows = [e for e in study.estimates if (e.labels, e.encoder) == (labels, encoder)]
+        if rows:
+            best = max(rows, key=lambda estimate: estimate.accuracy.mean)
+            name = name_arm(best.arm, best.pretraining)
+            accuracy = f"({write_percent(best.accuracy.mean)})"
+            winners.setdefault(name, {})[labels] = accuracy
+    parts = [f"{name} with {name_budgets(budgets)}" for name, budgets in winners.items()]
+    return f"Of the arms with the encoder `{encoder}`, the highest is {'; '.join(parts)}."

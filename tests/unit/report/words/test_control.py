@@ -1,0 +1,141 @@
+"""A recipe's control from scratch is told of where it was trained, and missed where it was not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cae.report.phrases import MINUS
+from cae.report.results.control import Control, read_control
+from cae.report.results.seeds import Group, group_runs
+from cae.report.results.sources import Run
+from cae.report.results.study_results import Study, read_study
+from cae.report.words.control import has_control, tell_conditions, tell_control, tell_gain
+from cae.report.words.limits import list_limits
+
+Make = Callable[..., Run]
+Write = Callable[..., None]
+
+
+@pytest.fixture
+def study(study_folder: Path) -> Study:
+    found = read_study(study_folder)
+    assert found is not None
+    return found
+
+
+def group(*runs: Run) -> Group:
+    (found,) = group_runs(runs)
+    return found
+
+
+def read(folder: Path, run: Run) -> Control:
+    control = read_control(folder, run)
+    assert control is not None
+    return control
+
+
+def test_of_one_seed_the_interval_is_over_the_test_images(
+    make_run: Make, write_control: Write, tmp_path: Path
+):
+    write_control(tmp_path / "control_a.json", make_run(), [(0.9, 0.8)])
+    control = read(tmp_path, make_run())
+    assert tell_gain(control) == (
+        "From scratch with equal computation (25 epochs, in place of the autoencoder and 24) the "
+        "same recipe reaches 80.00%, behind its autoencoder 90.00%, with seed 1: the autoencoder "
+        "gains 10.0 points (95% interval over test images +5.0 to +15.0)."
+    )
+    assert tell_conditions(control) == (
+        "The control was trained on 2 cores, AMD EPYC, bfloat16, PyTorch 2.13.0, 2026-11-23."
+    )
+
+
+def test_of_several_seeds_it_is_over_them(make_run: Make, write_control: Write, tmp_path: Path):
+    write_control(tmp_path / "control_a.json", make_run(), [(0.80, 0.90), (0.81, 0.90)])
+    control = read(tmp_path, make_run())
+    told = tell_gain(control)
+    assert (
+        "reaches 90.00%, behind its autoencoder 80.50%, on average over the seeds 1 and 2" in told
+    )
+    assert f"loses 9.5 points (95% interval over two seeds {MINUS}15.9 to" in told
+    assert "of one seed" not in " ".join(list_limits(group(make_run()), control, None))
+
+
+def test_what_cannot_be_told_from_none_is_not_called_a_gain(
+    make_run: Make, write_control: Write, tmp_path: Path
+):
+    write_control(tmp_path / "control_a.json", make_run(), [(0.81, 0.80)])
+    told = tell_gain(read(tmp_path, make_run()))
+    assert "makes no difference that can be told from none (+1.0 points) (95%" in told
+
+
+def test_where_it_was_trained_nothing_says_that_it_was_not(
+    make_run: Make, write_control: Write, study: Study, tmp_path: Path
+):
+    run = make_run()
+    run.config["autoencoder"]["encoder"] = "whitened"
+    write_control(tmp_path / "control_a.json", run)
+    control = read(tmp_path, run)
+    assert tell_control(group(run), control, study) == tell_gain(control)
+    limits = " ".join(list_limits(group(run), control, study))
+    assert "No control from scratch" not in limits
+    assert "The control from scratch is of one seed" in limits
+
+
+@pytest.mark.parametrize(
+    ("keys", "labels", "has"),
+    [
+        ({}, None, True),
+        ({}, 100, True),
+        # A budget and an encoder that the study does not have.
+        ({}, 50, False),
+        ({"encoder": "whitened"}, None, False),
+        ({"conv_blocks": 4}, None, False),
+        ({"filters_per_block": [8, 16, 32]}, None, False),
+        # What trains an autoencoder is not what its encoder is.
+        ({"epochs": 1, "lr": 1.0, "mask_ratio": 0.5}, None, True),
+    ],
+    ids=str,
+)
+def test_a_control_is_one_of_the_runs_encoder_at_its_label_budget(
+    make_run: Make, study: Study, keys: dict[str, Any], labels: int | None, *, has: bool
+):
+    run = make_run()
+    run.config["autoencoder"].update(keys)
+    run.config["data"]["labels_per_class"] = labels
+    assert has_control(run, study) is has
+    limits = " ".join(list_limits(group(run), None, study))
+    assert ("No control from scratch was trained" in limits) is not has
+    assert (tell_control(group(run), None, study) == "") is has
+
+
+def test_a_key_without_effect_makes_no_other_network(make_run: Make, study: Study):
+    run = make_run()
+    filters: dict[str, Any] = {"filters_per_block": [8, 16, 32], "init_num_filters": 64}
+    run.config["autoencoder"].update(filters)
+    same = [
+        replace(each, config={**each.config, **filters, "init_num_filters": 32})
+        for each in study.pretrainings
+    ]
+    assert has_control(run, replace(study, pretrainings=tuple(same)))
+
+
+def test_an_arm_from_scratch_for_a_shorter_time_is_no_control(make_run: Make, study: Study):
+    shorter = tuple(each for each in study.estimates if each.arm != "scratch_whole_budget")
+    assert not has_control(make_run(), replace(study, estimates=shorter))
+
+
+def test_the_abstract_says_what_the_study_is_of(make_run: Make, study: Study):
+    run = make_run()
+    run.config["autoencoder"]["encoder"] = "whitened"
+    assert tell_control(group(run), None, study) == (
+        "No control from scratch was trained for this recipe, so its accuracy says nothing about "
+        "its autoencoder; that is asked in a study of the encoder `origin`."
+    )
+    # Without a study the answer says that there is none.
+    assert tell_control(group(run), None, None) == ""
+    assert "No control from scratch" in " ".join(list_limits(group(run), None, None))

@@ -1,0 +1,103 @@
+"""What helped and what did not is sorted by interval and p; what an arm costs is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from cae.report.phrases import MINUS
+from cae.report.results.study_results import Study, read_study
+from cae.report.words.study_verdicts import make_verdicts_table, tell_best, tell_shares_of_cost
+
+
+def read(folder: Path) -> Study:
+    study = read_study(folder)
+    assert study is not None
+    return study
+
+
+def cells(study: Study) -> list[list[str]]:
+    return make_verdicts_table(study)["rows"]
+
+
+def test_verdicts_need_an_interval_off_zero_and_significance(study_folder: Path):
+    table = make_verdicts_table(read(study_folder))
+    assert table["head"] == [
+        *("pretraining", "encoder"),
+        *("100 labels per class", "400 labels per class", "all labels"),
+    ]
+    # With all labels there are three seeds: no sign-flip test of them is significant.
+    assert table["rows"] == [
+        ["plain", "origin", *[f"{MINUS}2.0: loss"] * 2, f"{MINUS}2.0: loss, untested"],
+        ["masked", "origin", *["+3.0: gain"] * 2, "+3.0: gain, untested"],
+    ]
+
+
+def test_enough_seeds_that_disagree_are_not_significant(study_folder: Path):
+    study = read(study_folder)
+    rows = tuple(replace(row, p_holm=0.2) for row in study.differences if row.labels == 100)
+    assert [row[2] for row in cells(replace(study, differences=rows))] == [
+        f"{MINUS}2.0: loss, not significant",
+        "+3.0: gain, not significant",
+    ]
+
+
+def test_an_interval_around_zero_is_undecided_and_a_seed_has_none(make_study: Callable[..., Path]):
+    study = read(make_study(gains={"plain": 0.002}, budgets=(100,)))
+    assert [row[2] for row in cells(study)] == ["+0.2: undecided"]
+    (row,) = [row for row in study.differences if row.control == "scratch_whole_budget"]
+    single = replace(row, gain=replace(row.gain, low=None, high=None))
+    assert cells(replace(study, differences=(single,)))[0][2] == "+0.2: one seed"
+
+
+def test_a_control_of_less_computation_is_named(study_folder: Path):
+    study = read(study_folder)
+    short = tuple(row for row in study.differences if row.control == "scratch")
+    rows = cells(replace(study, differences=short))
+    assert [row[0] for row in rows] == [
+        "plain, against from scratch",
+        "masked, against from scratch",
+    ]
+
+
+def test_an_arm_that_costs_less_than_its_control_is_named(study_folder: Path):
+    study = read(study_folder)
+    assert tell_shares_of_cost(study) == tell_shares_of_cost(None) == ""
+    cheaper = tuple(
+        replace(each, flops=0.6e14)
+        if (each.arm, each.pretraining) == ("fine_tuned", "plain")
+        # As near as whole epochs come to an equal budget.
+        else replace(each, flops=0.97e14)
+        if each.arm == "fine_tuned"
+        else each
+        for each in study.estimates
+    )
+    assert tell_shares_of_cost(replace(study, estimates=cheaper)) == (
+        "Fine-tuned, plain, costs less than its control, in operations: with the encoder `origin` "
+        "and 100 (60%), 400 (60%) and all (60%) labels per class."
+    )
+
+
+def test_what_an_arm_costs_is_told_of_each_encoder_by_itself(make_study: Callable[..., Path]):
+    study = read(make_study(gains={"plain": 0.03}, encoders=("origin", "optimal"), budgets=(100,)))
+    cheaper = tuple(
+        replace(each, flops={"origin": 0.8, "optimal": 0.5}[each.encoder] * 1e14)
+        if each.arm == "fine_tuned"
+        else each
+        for each in study.estimates
+    )
+    assert tell_shares_of_cost(replace(study, estimates=cheaper)) == (
+        "Fine-tuned, plain, costs less than its control, in operations: with the encoder `origin` "
+        "and 100 (80%) labels per class and with the encoder `optimal` and 100 (50%) labels per "
+        "class."
+    )
+
+
+def test_the_best_arm_of_each_budget_is_named(make_study: Callable[..., Path]):
+    study = read(make_study(gains={"masked": 0.03}))
+    assert tell_best(study).startswith(
+        "Of the arms with the encoder `origin`, the highest is fine-tuned, masked with 100 (53.0%)"
+    )
+    losing = read(make_study(gains={"masked": -0.03}))
+    assert "from scratch, equal computation with 100 (50.0%)" in tell_best(losing)
