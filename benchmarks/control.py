@@ -21,11 +21,12 @@ from rich.table import Table
 
 import cae
 from benchmarks.record import RESULTS, write_result
-from cae.files import read_sealed_json
-from cae.report.results.sources import Run, read_run
+from cae.config import dump
+from cae.files import read_json, read_sealed_json
+from cae.report.results.sources import Run, drop_seeds, read_run
 from cae.run_folder import RunFolder
 from cae.runtime.device import describe_environment
-from cae.study.cost import count_finetuning, count_pretraining
+from cae.study.cost import choose_equal_epochs, count_finetuning, count_pretraining
 
 ROOT = Path(__file__).parents[1]
 PRESET, DATA = "optimal", "cifar10"
@@ -38,32 +39,43 @@ def find_published() -> dict[int, Run]:
     return {run.seed: run for run in map(read_run, folders)}
 
 
+def require_recipe(run: Run) -> None:
+    """Refuse to train a control by another recipe than the run's.
+
+    Raises:
+        ConfigError: the preset has changed since.
+    """
+    if drop_seeds(dump(cae.load_preset(PRESET))) != run.recipe:
+        raise cae.ConfigError(
+            f"{run.folder.root} is not of preset {PRESET} as it is now: a control would be of "
+            "another recipe; train the run again first"
+        )
+
+
 def count_operations(run: Run) -> dict[str, Any]:
     """Return what both stages of a run compute, and what its control does, in operations.
 
     The control's epochs bring it as near as whole ones can; those added have images of full size.
     """
     config = cae.load_preset(PRESET)
-    split, counts = run.evaluation["split"]["train"]["images"], _count_classes(run)
-    served = max(counts) * len(counts) if config.classifier.class_balance == "sampling" else split
+    split = run.evaluation["split"]["train"]
+    images, classes = split["images"], list(split["classes"].values())
+    balanced = config.classifier.class_balance == "sampling"
+    served = max(classes) * len(classes) if balanced else images
 
     def count(epochs: int) -> float:
         classifier = config.classifier.model_copy(update={"epochs": epochs})
         return count_finetuning(
-            config.autoencoder, classifier, images=served, num_classes=len(counts)
+            config.autoencoder, classifier, images=served, num_classes=len(classes)
         )
 
     epochs = config.classifier.epochs
-    pretraining = count_pretraining(config.autoencoder, images=split)
-    more = round(pretraining / (count(epochs + 1) - count(epochs)))
+    pretraining = count_pretraining(config.autoencoder, images=images)
+    more = choose_equal_epochs(count, epochs=epochs, more=pretraining)
     return {
         "autoencoder_first": {"epochs": epochs, "operations": pretraining + count(epochs)},
-        "from_scratch": {"epochs": epochs + more, "operations": count(epochs + more)},
+        "from_scratch": {"epochs": more, "operations": count(more)},
     }
-
-
-def _count_classes(run: Run) -> list[int]:
-    return list(run.evaluation["split"]["train"]["classes"].values())
 
 
 def train_control(folder: Path, *, seed: int, epochs: int) -> Run:
@@ -122,6 +134,12 @@ def make_table(pairs: Sequence[dict[str, Any]]) -> Table:
     return table
 
 
+def read_pairs(path: Path) -> dict[int, dict[str, Any]]:
+    """Return the pairs that were measured before, by seed."""
+    pairs = read_json(path)["pairs"] if path.exists() else []
+    return {pair["seed"]: pair for pair in pairs}
+
+
 def main() -> None:
     """Train the controls of some seeds in turn, and write the figures after each."""
     published = find_published()
@@ -131,24 +149,32 @@ def main() -> None:
         "--out", type=Path, default=Path("runs"), help="where the controls go, a folder each"
     )
     options = parser.parse_args()
-    seeds: list[int] = options.seeds
-    pairs: list[dict[str, Any]] = []
-    for seed in seeds:
+    path = RESULTS / f"control_{PRESET}.json"
+    pairs = read_pairs(path)
+    for seed in options.seeds:
         run = published[seed]
+        require_recipe(run)
         operations = count_operations(run)
         folder: Path = options.out / f"{PRESET}-{seed}-from-scratch"
         control = train_control(folder, seed=seed, epochs=operations["from_scratch"]["epochs"])
-        if control.evaluation["split"] != run.evaluation["split"]:
+        split = run.evaluation["split"]
+        if control.evaluation["split"] != split:
             sys.exit(f"{folder} was trained on other images than {run.folder.root}")
         both = {"autoencoder_first": summarise(run), "from_scratch": summarise(control)}
-        pairs.append({"seed": seed, **both})
+        pairs[seed] = {"seed": seed, **both}
         write_result(
-            RESULTS / f"control_{PRESET}.json",
-            {"recipe": run.recipe, "computation": operations, "pairs": pairs},
-            command=" ".join(["python -m benchmarks.control --seeds", *map(str, seeds)]),
+            path,
+            {
+                "recipe": run.recipe,
+                "data": run.evaluation["data"],
+                "split": split["fingerprint"],
+                "computation": operations,
+                "pairs": [pairs[each] for each in sorted(pairs)],
+            },
+            command=" ".join(["python -m benchmarks.control --seeds", *map(str, sorted(pairs))]),
             environment=describe_environment(cae.choose_runtime()),
         )
-    Console().print(make_table(pairs))
+    Console().print(make_table([pairs[each] for each in sorted(pairs)]))
 
 
 if __name__ == "__main__":

@@ -15,9 +15,11 @@ import pytest
 from cae.files import read_sealed_json
 from cae.report.names import name_place
 from cae.report.phrases import TIMES, join, write_p, write_size
+from cae.report.results.control import read_control
 from cae.report.results.seeds import group_runs
 from cae.report.results.sources import read_peers, read_run, read_speed
 from cae.report.results.study_results import read_study
+from cae.report.words.control import tell_conditions, tell_gain
 from cae.report.words.machines import make_machines_table, tell_machines
 from cae.report.words.paper_tables import make_results_table, make_study_tables
 from cae.report.words.regularisations import make_regularisations_table, tell_regularisations
@@ -177,6 +179,14 @@ def test_the_readme_tells_what_the_seeds_of_the_best_recipe_reach():
         f"truck in {truck} of cases"
     ) in read_words()
     assert tell_cost(group) in read_words()
+
+
+def test_the_readme_tells_what_the_best_recipe_reaches_from_scratch():
+    control = read_control(SPEED, read_run(ROOT))
+    assert control is not None
+    assert tell_gain(control) in read_words()
+    assert tell_conditions(control) in read_words()
+    assert f"`{control.command}`" in read_words()
 
 
 def test_the_readme_tells_what_a_record_recipe_reaches_in_the_same_time():

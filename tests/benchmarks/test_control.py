@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import cae
 from benchmarks import control
 from cae.files import read_json
 from cae.report.results.control import read_control
@@ -45,6 +46,30 @@ def test_the_figures_are_written_for_the_report_to_find(
     pair = read_json(tmp_path / "control_optimal.json")["pairs"][0]["from_scratch"]
     assert set(pair["recall"]) == {"bird", "deer", "truck"}
     assert f"{found.scratch[0]:.2%}" in capsys.readouterr().out
+
+
+def test_another_seed_is_added_and_the_command_names_all(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    published = control.find_published()
+    monkeypatch.setattr(control, "train_control", lambda *_, **__: published[42])
+    monkeypatch.setattr(control, "RESULTS", tmp_path)
+    monkeypatch.setattr(control, "find_published", lambda: published)
+    for seed in (43, 42):
+        monkeypatch.setattr("sys.argv", ["control", "--seeds", str(seed)])
+        control.main()
+    found = read_control(tmp_path, published[42])
+    assert found is not None
+    assert found.seeds == (42, 43)
+    assert found.command == "python -m benchmarks.control --seeds 42 43"
+
+
+def test_a_run_of_another_recipe_has_no_control_of_this_one():
+    run = control.find_published()[42]
+    control.require_recipe(run)
+    run.config["classifier"]["lr"] = 1.0
+    with pytest.raises(cae.ConfigError, match="is not of preset optimal as it is now"):
+        control.require_recipe(run)
 
 
 def test_it_is_trained_and_measured_by_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

@@ -120,6 +120,9 @@ def _classify(
     saved: cae.SavedModel, files: Sequence[Path], *, reader: PictureReader, runtime: cae.Runtime
 ) -> Iterator[tuple[Path, list[float]]]:
     """Yield the files that can be used with their probabilities, some in memory at a time."""
+    from cae.evaluation.predict import predict_probabilities  # with PyTorch
+
+    model = cae.load_predictor(saved).model
     at_once = max(1, _BYTES_AT_ONCE // math.prod(saved.image_shape))
     for start in range(0, len(files), at_once):
         some = files[start : start + at_once]
@@ -127,7 +130,7 @@ def _classify(
         if usable:
             pictures = cae.ImageSet(images, None, ("unknown",), "pictures")
             pictures = pictures.select(np.array(usable, dtype=np.int64))
-            rows = cae.classify(saved, pictures, runtime=runtime).tolist()
+            rows = predict_probabilities(model, pictures, runtime=runtime).tolist()
             yield from zip((some[place] for place in usable), rows, strict=True)
 
 

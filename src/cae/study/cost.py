@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -65,6 +66,17 @@ def count_finetuning(
         side = config.low_resolution_side
         counted += low * _count_classifier_step(below, stripped, num_classes, side)
     return images * counted
+
+
+def choose_equal_epochs(count: Callable[[int], float], *, epochs: int, more: float) -> int:
+    """Return how many epochs come nearest to `epochs` and `more` operations.
+
+    Args:
+        count: returns the operations of so many epochs.
+        epochs: of the training that is to be lengthened.
+        more: what the longer training may compute on top.
+    """
+    return epochs + round(more / (count(epochs + 1) - count(epochs)))
 
 
 def measure_speeds(

@@ -13,7 +13,7 @@ from cae.data.images import Dataset
 from cae.data.splits import make_splits
 from cae.errors import ConfigError
 from cae.presets import split_setting
-from cae.study.cost import count_finetuning, count_pretraining
+from cae.study.cost import choose_equal_epochs, count_finetuning, count_pretraining
 from cae.study.plan import PLANS, Arm
 from cae.study.recipes import (
     ENCODERS,
@@ -200,10 +200,12 @@ class _Maker:
         config = set_epochs(changed, self._choice.finetune_epochs or lesson.epochs)
         if not arm.has_whole_budget:
             return config
-        one_more = self._count(change(config, epochs=config.epochs + 1), budget)
-        epoch = one_more - self._count(config, budget)
-        more = round(self._pretraining_flops / epoch)
-        return change(config, epochs=config.epochs + more)
+        epochs = choose_equal_epochs(
+            lambda epochs: self._count(change(config, epochs=epochs), budget),
+            epochs=config.epochs,
+            more=self._pretraining_flops,
+        )
+        return change(config, epochs=epochs)
 
     def _count(self, config: ClassifierConfig, budget: int | None) -> float:
         counts = self._class_counts

@@ -375,6 +375,8 @@ def _write_control(
         {
             "command": "python -m benchmarks.control --seeds 1",
             "recipe": run.recipe,
+            "data": run.evaluation["data"],
+            "split": run.evaluation["split"]["fingerprint"],
             "computation": {
                 way: {"epochs": epochs, "operations": 1e12}
                 for way, epochs in zip(ways, (24, 25), strict=True)

@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 
 from cae.config import AutoencoderConfig, ClassifierConfig
-from cae.study.cost import count_finetuning, count_pretraining, measure_speeds
+from cae.study.cost import (
+    choose_equal_epochs,
+    count_finetuning,
+    count_pretraining,
+    measure_speeds,
+)
 
 SIDE, FILTERS, CLASSES = 8, (4, 8), 3
 ENCODER = AutoencoderConfig(
@@ -101,3 +106,9 @@ def test_speeds_are_measured_and_leave_the_random_state_alone(float32):
     speeds = measure_speeds(ENCODER, make_head(), num_classes=CLASSES, runtime=float32)
     assert min(speeds.pretrain, speeds.finetune) > 1e5
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize(("more", "epochs"), [(0, 7), (24, 9), (26, 10), (30, 10)])
+def test_equal_epochs_are_the_whole_ones_that_come_nearest(more: float, epochs: int):
+    # The first epochs are cheaper: only what one more costs counts.
+    assert choose_equal_epochs(lambda n: max(5 * n, 10 * n - 20), epochs=7, more=more) == epochs

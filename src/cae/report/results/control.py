@@ -10,8 +10,12 @@ from statistics import fmean
 from typing import Any
 
 from cae.config import RunConfig, dump, parse_section
+from cae.errors import CheckpointError
 from cae.inference import compute_student_interval
+from cae.report.names import name_place
 from cae.report.results.sources import Run, drop_seeds, read_result
+
+Place = tuple[str, str]  # what it was computed on, and the day
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +31,8 @@ class Control:
         first_interval: of the first seed's accuracy, over the test images.
         scratch_interval: likewise, from scratch.
         command: what measured it.
-        environments: of the controls, what environment.json says.
+        first_places: where and when the runs behind the autoencoder were trained.
+        scratch_places: likewise, the controls.
     """
 
     epochs: tuple[int, int]
@@ -37,12 +42,13 @@ class Control:
     first_interval: tuple[float, float]
     scratch_interval: tuple[float, float]
     command: str
-    environments: tuple[Mapping[str, Any], ...]
+    first_places: tuple[Place, ...]
+    scratch_places: tuple[Place, ...]
 
     @property
     def dates(self) -> list[str]:
         """The days (YYYY-MM-DD) on which the controls were trained."""
-        return [each["date"] for each in self.environments]
+        return [date for _, date in self.scratch_places]
 
     @property
     def gain(self) -> float:
@@ -78,37 +84,50 @@ def read_control(folder: Path, run: Run) -> Control | None:
 
     Args:
         folder: of the results.
-        run: whose recipe, whatever its seeds, is looked for.
+        run: whose recipe, whatever its seeds, is looked for, on the images of its split.
 
     Raises:
         CheckpointError: a result is damaged.
         ConfigError: its recipe has a key or a value that there is not.
     """
-    keys = ("recipe", "computation", "pairs", "command")
+    images = run.evaluation["data"], run.evaluation["split"]["fingerprint"]
     for path in sorted(folder.glob("control_*.json")):
-        result = read_result(path, keys)
+        result = read_result(path, ("recipe", "data", "split", "computation", "pairs", "command"))
         # With the defaults of keys that came after it was written.
         config = parse_section(RunConfig, result["recipe"], place=str(path))
-        if drop_seeds(dump(config)) == run.recipe:
-            return _parse(result)
+        same_images = (result["data"], result["split"]) == images
+        if same_images and drop_seeds(dump(config)) == run.recipe:
+            return _parse(result, path)
     return None
 
 
-def _parse(result: Mapping[str, Any]) -> Control:
+def _parse(result: Mapping[str, Any], path: Path) -> Control:
     first, scratch = "autoencoder_first", "from_scratch"
-    pairs, computation = result["pairs"], result["computation"]
-    return Control(
-        (computation[first]["epochs"], computation[scratch]["epochs"]),
-        tuple(pair["seed"] for pair in pairs),
-        tuple(pair[first]["accuracy"] for pair in pairs),
-        tuple(pair[scratch]["accuracy"] for pair in pairs),
-        _read_interval(pairs[0][first]),
-        _read_interval(pairs[0][scratch]),
-        result["command"],
-        tuple(pair[scratch]["environment"] for pair in pairs),
-    )
+    try:
+        pairs, computation = result["pairs"], result["computation"]
+        return Control(
+            (int(computation[first]["epochs"]), int(computation[scratch]["epochs"])),
+            tuple(int(pair["seed"]) for pair in pairs),
+            tuple(float(pair[first]["accuracy"]) for pair in pairs),
+            tuple(float(pair[scratch]["accuracy"]) for pair in pairs),
+            _read_interval(pairs[0][first]),
+            _read_interval(pairs[0][scratch]),
+            result["command"],
+            tuple(_read_place(pair[first]) for pair in pairs),
+            tuple(_read_place(pair[scratch]) for pair in pairs),
+        )
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{path}: is no result of python -m benchmarks.control ({type(error).__name__}: "
+            f"{error}); put back a copy of it, or measure it again"
+        ) from None
 
 
 def _read_interval(scores: Mapping[str, Any]) -> tuple[float, float]:
     low, high = scores["accuracy_interval"]
     return float(low), float(high)
+
+
+def _read_place(scores: Mapping[str, Any]) -> Place:
+    environment = scores["environment"]
+    return name_place(environment), environment["date"]

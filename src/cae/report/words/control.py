@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from statistics import fmean
 
-from cae.report.names import name_place
 from cae.report.phrases import (
     count_noun,
     join,
@@ -12,7 +12,7 @@ from cae.report.phrases import (
     write_points,
     write_size,
 )
-from cae.report.results.control import Control
+from cae.report.results.control import Control, Place
 from cae.report.results.seeds import Group
 from cae.report.results.sources import Run
 from cae.report.results.study_results import CONTROLS, Labels, Study
@@ -56,26 +56,33 @@ def tell_gain(control: Control) -> str:
     """Say what the recipe reaches with and without its autoencoder, and how far they lie apart."""
     behind, alone = control.epochs
     low, high = control.interval
-    seeds = f"with seed {control.seeds[0]}"
-    of = "over test images"
     if len(control.seeds) > 1:
         seeds = f"on average over the seeds {join(list(map(str, control.seeds)))}"
         of = f"over {count_noun(len(control.seeds), 'seed')}"
+    else:
+        seeds, of = f"with the one seed {control.seeds[0]}", "over test images"
     return (
         f"From scratch with equal computation ({alone} epochs, in place of the autoencoder and "
         f"{behind}) the same recipe reaches {write_percent(fmean(control.scratch), 2)}, behind its "
-        f"autoencoder {write_percent(fmean(control.first), 2)}, {seeds}: the autoencoder "
+        f"autoencoder {write_percent(fmean(control.first), 2)}, {seeds}: there the autoencoder "
         f"{_tell_side(control)} (95% interval {of} {write_points(low)} to {write_points(high)})."
     )
 
 
 def tell_conditions(control: Control | None) -> str:
-    """Say where the controls were trained; "" if there is none."""
+    """Say where the controls were trained, and the runs if elsewhere; "" if there is none."""
     if control is None:
         return ""
-    places = dict.fromkeys(f"{name_place(each)}, {each['date']}" for each in control.environments)
     verb = "control was" if len(control.seeds) == 1 else "controls were"
-    return f"The {verb} trained on {'; '.join(places)}."
+    told = f"The {verb} trained on {_name_places(control.scratch_places)}"
+    pairs = zip(control.first_places, control.scratch_places, strict=True)
+    if any(first != scratch for (first, _), (scratch, _) in pairs):
+        told += f"; behind the autoencoder on {_name_places(control.first_places)}"
+    return f"{told}."
+
+
+def _name_places(places: Sequence[Place]) -> str:
+    return "; ".join(dict.fromkeys(f"{place}, {date}" for place, date in places))
 
 
 def _tell_side(control: Control) -> str:

@@ -45,9 +45,24 @@ def test_a_recipe_written_before_a_key_came_has_its_default(
 
 
 @pytest.mark.parametrize(
+    "changes", [{"data": "digits"}, {"split": "of-another-seed"}], ids=lambda each: next(iter(each))
+)
+def test_a_control_of_other_images_is_none(
+    make_run: Make, write_control: Write, tmp_path: Path, changes: dict[str, str]
+):
+    run, path = make_run(), tmp_path / "control_a.json"
+    write_control(path, run)
+    write_json(path, {**read_json(path), **changes})
+    assert read_control(tmp_path, run) is None
+
+
+@pytest.mark.parametrize(
     ("key", "value", "error", "told"),
     [
         ("pairs", None, CheckpointError, "has no 'pairs'; put back a copy of control_a.json, or"),
+        ("pairs", [], CheckpointError, "control_a.json: is no result of .* measure it again"),
+        ("pairs", [{"seed": 1}], CheckpointError, "is no result of .*'autoencoder_first'"),
+        ("computation", 3, CheckpointError, "is no result of .*TypeError"),
         ("recipe", {"classifier": {"epoch": 3}}, ConfigError, "control_a.json"),
     ],
 )

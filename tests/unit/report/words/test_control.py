@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from cae.files import read_json, write_json
 from cae.report.phrases import MINUS
 from cae.report.results.control import Control, read_control
 from cae.report.results.seeds import Group, group_runs
@@ -46,11 +47,24 @@ def test_of_one_seed_the_interval_is_over_the_test_images(
     control = read(tmp_path, make_run())
     assert tell_gain(control) == (
         "From scratch with equal computation (25 epochs, in place of the autoencoder and 24) the "
-        "same recipe reaches 80.00%, behind its autoencoder 90.00%, with seed 1: the autoencoder "
-        "gains 10.0 points (95% interval over test images +5.0 to +15.0)."
+        "same recipe reaches 80.00%, behind its autoencoder 90.00%, with the one seed 1: there the "
+        "autoencoder gains 10.0 points (95% interval over test images +5.0 to +15.0)."
     )
     assert tell_conditions(control) == (
         "The control was trained on 2 cores, AMD EPYC, bfloat16, PyTorch 2.13.0, 2026-11-23."
+    )
+
+
+def test_where_the_runs_were_trained_is_told_if_it_was_elsewhere(
+    make_run: Make, write_control: Write, tmp_path: Path
+):
+    path = tmp_path / "control_a.json"
+    write_control(path, make_run())
+    content = read_json(path)
+    content["pairs"][0]["autoencoder_first"]["environment"]["processor"] = "Xeon"
+    write_json(path, content)
+    assert tell_conditions(read(tmp_path, make_run())).endswith(
+        "; behind the autoencoder on 2 cores, Xeon, bfloat16, PyTorch 2.13.0, 2026-11-23."
     )
 
 
