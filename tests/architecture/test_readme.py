@@ -187,6 +187,9 @@ def test_the_readme_tells_what_the_best_recipe_reaches_from_scratch():
     assert tell_gain(control) in read_words()
     assert tell_conditions(control) in read_words()
     assert f"`{control.command}`" in read_words()
+    (pair,) = read_json(SPEED / "control_optimal.json")["pairs"]
+    bird, deer, truck = (f"{each:.1%}" for each in pair["from_scratch"]["recall"].values())
+    assert f"It finds bird, deer and truck in {bird}, {deer} and {truck} of cases" in read_words()
 
 
 def test_the_readme_tells_what_a_record_recipe_reaches_in_the_same_time():

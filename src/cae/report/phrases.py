@@ -20,11 +20,11 @@ def write_range(low: float, high: float) -> str:
     return f"{write_percent(low)} to {write_percent(high)}"
 
 
-def write_points(fraction: float) -> str:
+def write_points(fraction: float, digits: int = 1) -> str:
     """Return a difference of fractions in points of a percent, with its sign: "+3.1"."""
-    text = f"{100 * fraction:+.1f}"
+    text = f"{100 * fraction:+.{digits}f}"
     # What rounds to nothing has no sign.
-    return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", MINUS)
+    return text.replace("-", MINUS) if float(text) else text[1:]
 
 
 def write_size(fraction: float) -> str:

@@ -162,7 +162,7 @@ def test_a_control_of_the_recipe_is_told_with_its_command_and_its_day(
     data = describe(gather(run.folder.root, study=study))
     assert "From scratch with equal computation (25 epochs" in data["abstract"]
     assert "gains 10.0 points" in data["control"]
-    assert data["control_command"] == "python -m benchmarks.control --seeds 1"
+    assert data["commands"][-1] == "python -m benchmarks.control --seeds 1"
     assert data["date"] == "2026-12-24"
     assert make_report(run.folder.root, tmp_path / "r.pdf", study=study).exists()
 

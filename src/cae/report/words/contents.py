@@ -119,7 +119,6 @@ def describe(material: Material) -> dict[str, Any]:
         "answer": tell_answer(material.study),
         "control": tell_control(group, material.control, material.study),
         "control_conditions": tell_conditions(material.control),
-        "control_command": material.control and wrap_command(material.control.command),
         "in_short": tell_in_short(material.study),
         "shares_of_cost": tell_shares_of_cost(material.study),
         "changes": make_changes_tables([each.first for each in groups]),
@@ -147,15 +146,18 @@ def describe(material: Material) -> dict[str, Any]:
             },
         },
         "limits": list_limits(group, material.control, material.study),
-        "commands": list(
-            map(wrap_command, list_commands([run for group in groups for run in group.runs]))
-        ),
+        "commands": list(map(wrap_command, _list_run_commands(material))),
         "report_command": wrap_command(material.command),
     }
 
 
 def _list_configs(study: Study | None) -> list[dict[str, Any]]:
     return [] if study is None else [{"autoencoder": each.config} for each in study.pretrainings]
+
+
+def _list_run_commands(material: Material) -> list[str]:
+    commands = list_commands([run for group in material.groups for run in group.runs])
+    return commands + ([] if material.control is None else [material.control.command])
 
 
 def _list_commands(study: Study | None) -> list[str]:

@@ -55,17 +55,16 @@ def tell_control(group: Group, control: Control | None, study: Study | None) -> 
 def tell_gain(control: Control) -> str:
     """Say what the recipe reaches with and without its autoencoder, and how far they lie apart."""
     behind, alone = control.epochs
-    low, high = control.interval
     if len(control.seeds) > 1:
         seeds = f"on average over the seeds {join(list(map(str, control.seeds)))}"
         of = f"over {count_noun(len(control.seeds), 'seed')}"
     else:
-        seeds, of = f"with the one seed {control.seeds[0]}", "over test images"
+        seeds, of = f"with the one seed {max(control.seeds)}", "over test images"
     return (
         f"From scratch with equal computation ({alone} epochs, in place of the autoencoder and "
         f"{behind}) the same recipe reaches {write_percent(fmean(control.scratch), 2)}, behind its "
         f"autoencoder {write_percent(fmean(control.first), 2)}, {seeds}: there the autoencoder "
-        f"{_tell_side(control)} (95% interval {of} {write_points(low)} to {write_points(high)})."
+        f"{_tell_side(control, of)}."
     )
 
 
@@ -85,10 +84,15 @@ def _name_places(places: Sequence[Place]) -> str:
     return "; ".join(dict.fromkeys(f"{place}, {date}" for place, date in places))
 
 
-def _tell_side(control: Control) -> str:
+def _tell_side(control: Control, of: str) -> str:
     low, high = control.interval
+    interval = f"95% interval {of} {write_points(low)} to {write_points(high)}"
+    size = write_size(control.gain)
     if low > 0:
-        return f"gains {write_size(control.gain)} points"
+        return f"gains {size} points ({interval})"
     if high < 0:
-        return f"loses {write_size(control.gain)} points"
-    return f"makes no difference that can be told from none ({write_points(control.gain)} points)"
+        return f"loses {size} points ({interval})"
+    return (
+        "makes no difference that can be told from none "
+        f"({write_points(control.gain, 2)} points, {interval})"
+    )

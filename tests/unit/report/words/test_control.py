@@ -84,7 +84,7 @@ def test_what_cannot_be_told_from_none_is_not_called_a_gain(
 ):
     write_control(tmp_path / "control_a.json", make_run(), [(0.81, 0.80)])
     told = tell_gain(read(tmp_path, make_run()))
-    assert "makes no difference that can be told from none (+1.0 points) (95%" in told
+    assert "makes no difference that can be told from none (+1.00 points, 95%" in told
 
 
 def test_where_it_was_trained_nothing_says_that_it_was_not(
