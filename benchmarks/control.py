@@ -12,7 +12,7 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -134,10 +134,12 @@ def make_table(pairs: Sequence[dict[str, Any]]) -> Table:
     return table
 
 
-def read_pairs(path: Path) -> dict[int, dict[str, Any]]:
-    """Return the pairs that were measured before, by seed."""
-    pairs = read_json(path)["pairs"] if path.exists() else []
-    return {pair["seed"]: pair for pair in pairs}
+def read_pairs(path: Path, *, of: Mapping[str, Any]) -> dict[int, dict[str, Any]]:
+    """Return the pairs that were measured before of the same recipe and images, by seed."""
+    result = read_json(path) if path.exists() else {}
+    if any(result.get(key) != value for key, value in of.items()):
+        return {}
+    return {pair["seed"]: pair for pair in result.get("pairs", [])}
 
 
 def main() -> None:
@@ -150,7 +152,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     path = RESULTS / f"control_{PRESET}.json"
-    pairs = read_pairs(path)
+    pairs: dict[int, dict[str, Any]] = {}
     for seed in options.seeds:
         run = published[seed]
         require_recipe(run)
@@ -161,16 +163,17 @@ def main() -> None:
         if control.evaluation["split"] != split:
             sys.exit(f"{folder} was trained on other images than {run.folder.root}")
         both = {"autoencoder_first": summarise(run), "from_scratch": summarise(control)}
+        measured_of = {
+            "recipe": run.recipe,
+            "data": run.evaluation["data"],
+            "split": split["fingerprint"],
+            "computation": operations,
+        }
+        pairs = read_pairs(path, of=measured_of)
         pairs[seed] = {"seed": seed, **both}
         write_result(
             path,
-            {
-                "recipe": run.recipe,
-                "data": run.evaluation["data"],
-                "split": split["fingerprint"],
-                "computation": operations,
-                "pairs": [pairs[each] for each in sorted(pairs)],
-            },
+            {**measured_of, "pairs": [pairs[each] for each in sorted(pairs)]},
             command=" ".join(["python -m benchmarks.control --seeds", *map(str, sorted(pairs))]),
             environment=describe_environment(cae.choose_runtime()),
         )

@@ -41,7 +41,7 @@ def test_the_figures_are_written_for_the_report_to_find(
     assert trained == [("optimal-42-from-scratch", 42, 25)]
     found = read_control(tmp_path, run)
     assert found is not None
-    assert found.first == (run.scores["accuracy"],)
+    assert found.behind == (run.scores["accuracy"],)
     assert found.scratch == (published[43].scores["accuracy"],)
     pair = read_json(tmp_path / "control_optimal.json")["pairs"][0]["from_scratch"]
     assert set(pair["recall"]) == {"bird", "deer", "truck"}
@@ -62,6 +62,14 @@ def test_another_seed_is_added_and_the_command_names_all(
     assert found is not None
     assert found.seeds == (42, 43)
     assert found.command == "python -m benchmarks.control --seeds 42 43"
+
+
+def test_pairs_of_another_recipe_or_other_images_are_left_out(tmp_path: Path):
+    path = tmp_path / "control.json"
+    path.write_text('{"recipe": 1, "split": "a", "pairs": [{"seed": 3}]}', encoding="utf-8")
+    assert control.read_pairs(path, of={"recipe": 1, "split": "a"}) == {3: {"seed": 3}}
+    assert control.read_pairs(path, of={"recipe": 1, "split": "b"}) == {}
+    assert control.read_pairs(tmp_path / "none.json", of={}) == {}
 
 
 def test_a_run_of_another_recipe_has_no_control_of_this_one():

@@ -99,7 +99,10 @@ def compute_norm_and_gelu(norm: nn.Module, x: Tensor) -> Features:
 
 
 def _not_keeping(x: Tensor, recompute: Callable[[], Tensor]) -> AbstractContextManager[None]:
-    """Return a context whose operations keep all but `x` for the backward pass."""
+    """Return a context whose operations keep all but `x` for the backward pass.
+
+    What they make of `x` first, such as a copy of another type, they keep.
+    """
 
     def describe(tensor: Tensor) -> tuple[Any, ...]:
         return tensor.data_ptr(), tensor.dtype, tensor.shape, tensor.stride()

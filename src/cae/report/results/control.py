@@ -23,26 +23,26 @@ class Control:
     """A recipe from scratch beside the same recipe behind its autoencoder, seed by seed.
 
     Attributes:
-        epochs: of the classifier behind the autoencoder and of that from scratch, which compute as
-            much in all.
+        epochs: of the autoencoder, of the classifier behind it, and of that from scratch, which
+            computes as much as both as far as whole epochs can.
         seeds: what both were trained with.
-        first: test accuracies behind the autoencoder, a fraction for each seed.
+        behind: test accuracies behind the autoencoder, a fraction for each seed.
         scratch: those from scratch.
-        first_interval: of the first seed's accuracy, over the test images.
+        behind_interval: of the first seed's accuracy, over the test images.
         scratch_interval: likewise, from scratch.
         command: what measured it.
-        first_places: where and when the runs behind the autoencoder were trained.
+        behind_places: where and when the runs behind the autoencoder were trained.
         scratch_places: likewise, the controls.
     """
 
-    epochs: tuple[int, int]
+    epochs: tuple[int, int, int]
     seeds: tuple[int, ...]
-    first: tuple[float, ...]
+    behind: tuple[float, ...]
     scratch: tuple[float, ...]
-    first_interval: tuple[float, float]
+    behind_interval: tuple[float, float]
     scratch_interval: tuple[float, float]
     command: str
-    first_places: tuple[Place, ...]
+    behind_places: tuple[Place, ...]
     scratch_places: tuple[Place, ...]
 
     @property
@@ -64,19 +64,17 @@ class Control:
         """
         if len(self.seeds) > 1:
             return compute_student_interval(self._gains, within=(-1.0, 1.0))
-        (first,), (scratch,) = self.first, self.scratch
-        low, high = self.first_interval
+        (behind,), (scratch,) = self.behind, self.scratch
+        low, high = self.behind_interval
         scratch_low, scratch_high = self.scratch_interval
         return (
-            self.gain - math.hypot(first - low, scratch_high - scratch),
-            self.gain + math.hypot(high - first, scratch - scratch_low),
+            self.gain - math.hypot(behind - low, scratch_high - scratch),
+            self.gain + math.hypot(high - behind, scratch - scratch_low),
         )
 
     @property
     def _gains(self) -> list[float]:
-        return [
-            with_it - without for with_it, without in zip(self.first, self.scratch, strict=True)
-        ]
+        return [behind - scratch for behind, scratch in zip(self.behind, self.scratch, strict=True)]
 
 
 def read_control(folder: Path, run: Run) -> Control | None:
@@ -106,7 +104,11 @@ def _parse(result: Mapping[str, Any], path: Path) -> Control:
     try:
         pairs, computation = result["pairs"], result["computation"]
         return Control(
-            (int(computation[first]["epochs"]), int(computation[scratch]["epochs"])),
+            (
+                int(result["recipe"]["autoencoder"]["epochs"]),
+                int(computation[first]["epochs"]),
+                int(computation[scratch]["epochs"]),
+            ),
             tuple(int(pair["seed"]) for pair in pairs),
             tuple(float(pair[first]["accuracy"]) for pair in pairs),
             tuple(float(pair[scratch]["accuracy"]) for pair in pairs),

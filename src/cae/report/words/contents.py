@@ -8,7 +8,7 @@ from cae.report.names import name_data, name_reconstructions
 from cae.report.phrases import write_cores, write_percent
 from cae.report.results.material import Material, find_latest_date
 from cae.report.results.study_results import Difference, Study
-from cae.report.words.control import tell_conditions, tell_control
+from cae.report.words.control import tell_conditions, tell_control, tell_gain
 from cae.report.words.limits import list_limits
 from cae.report.words.machines import make_machines_table, tell_machines
 from cae.report.words.paper_tables import (
@@ -80,7 +80,7 @@ def describe(material: Material) -> dict[str, Any]:
                     # The error of a target that is no picture has no scale that a reader knows.
                     tell_reconstruction(group) if "psnr" in run.quality else "",
                     tell_control(group, material.control, material.study),
-                    tell_in_short(material.study),
+                    _tell_in_short(material),
                 ),
             )
         ),
@@ -117,9 +117,9 @@ def describe(material: Material) -> dict[str, Any]:
         },
         "study_commands": _list_commands(material.study or material.regularisations),
         "answer": tell_answer(material.study),
-        "control": tell_control(group, material.control, material.study),
+        "control": "" if material.control is None else tell_gain(material.control, group.name),
         "control_conditions": tell_conditions(material.control),
-        "in_short": tell_in_short(material.study),
+        "in_short": _tell_in_short(material),
         "shares_of_cost": tell_shares_of_cost(material.study),
         "changes": make_changes_tables([each.first for each in groups]),
         "cost": {
@@ -153,6 +153,12 @@ def describe(material: Material) -> dict[str, Any]:
 
 def _list_configs(study: Study | None) -> list[dict[str, Any]]:
     return [] if study is None else [{"autoencoder": each.config} for each in study.pretrainings]
+
+
+def _tell_in_short(material: Material) -> str:
+    # A control has answered where no study has.
+    is_answered = material.study is None and material.control is not None
+    return "" if is_answered else tell_in_short(material.study)
 
 
 def _list_run_commands(material: Material) -> list[str]:

@@ -8,6 +8,7 @@ from statistics import fmean
 from cae.report.phrases import (
     count_noun,
     join,
+    write_count,
     write_percent,
     write_points,
     write_size,
@@ -41,29 +42,34 @@ def tell_control(group: Group, control: Control | None, study: Study | None) -> 
     Without a study and a control nothing is said either: the answer says it then.
     """
     if control is not None:
-        return tell_gain(control)
+        told = tell_gain(control, group.name)
+        return told if study is None else f"{told} A study asks it of the {_name_encoders(study)}."
     if study is None or has_control(group.first, study):
         return ""
-    encoders = join([f"`{encoder}`" for encoder in study.encoders])
-    noun = "encoder" if len(study.encoders) == 1 else "encoders"
     return (
         "No control from scratch was trained for this recipe, so its accuracy says nothing about "
-        f"its autoencoder; that is asked in a study of the {noun} {encoders}."
+        f"its autoencoder; that is asked in a study of the {_name_encoders(study)}."
     )
 
 
-def tell_gain(control: Control) -> str:
-    """Say what the recipe reaches with and without its autoencoder, and how far they lie apart."""
-    behind, alone = control.epochs
+def _name_encoders(study: Study) -> str:
+    encoders = join([f"`{encoder}`" for encoder in study.encoders])
+    return f"{'encoder' if len(study.encoders) == 1 else 'encoders'} {encoders}"
+
+
+def tell_gain(control: Control, name: str) -> str:
+    """Say what the recipe called `name` reaches with and without its autoencoder."""
+    unlabelled, behind, alone = control.epochs
     if len(control.seeds) > 1:
         seeds = f"on average over the seeds {join(list(map(str, control.seeds)))}"
         of = f"over {count_noun(len(control.seeds), 'seed')}"
     else:
         seeds, of = f"with the one seed {max(control.seeds)}", "over test images"
     return (
-        f"From scratch with equal computation ({alone} epochs, in place of the autoencoder and "
-        f"{behind}) the same recipe reaches {write_percent(fmean(control.scratch), 2)}, behind its "
-        f"autoencoder {write_percent(fmean(control.first), 2)}, {seeds}: there the autoencoder "
+        f"From scratch with equal computation, for {alone} epochs instead of "
+        f"{write_count(unlabelled)} of the autoencoder and {behind}, `{name}` reaches "
+        f"{write_percent(fmean(control.scratch), 2)}, and behind its autoencoder "
+        f"{write_percent(fmean(control.behind), 2)}, {seeds}: the autoencoder "
         f"{_tell_side(control, of)}."
     )
 
@@ -74,9 +80,9 @@ def tell_conditions(control: Control | None) -> str:
         return ""
     verb = "control was" if len(control.seeds) == 1 else "controls were"
     told = f"The {verb} trained on {_name_places(control.scratch_places)}"
-    pairs = zip(control.first_places, control.scratch_places, strict=True)
-    if any(first != scratch for (first, _), (scratch, _) in pairs):
-        told += f"; behind the autoencoder on {_name_places(control.first_places)}"
+    pairs = zip(control.behind_places, control.scratch_places, strict=True)
+    if any(behind != scratch for (behind, _), (scratch, _) in pairs):
+        told += f"; behind the autoencoder on {_name_places(control.behind_places)}"
     return f"{told}."
 
 

@@ -27,7 +27,7 @@ def test_a_control_is_that_of_the_runs_recipe_whatever_its_seed(
     write_control(tmp_path / "control_b.json", make_run(seed=2))
     control = read_control(tmp_path, run)
     assert control is not None
-    assert control.epochs == (24, 25)
+    assert control.epochs == (50, 24, 25)
     assert control.seeds == (1,)
     assert control.command == "python -m benchmarks.control --seeds 1"
     assert control.dates == ["2026-11-23"]

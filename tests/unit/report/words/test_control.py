@@ -45,9 +45,9 @@ def test_of_one_seed_the_interval_is_over_the_test_images(
 ):
     write_control(tmp_path / "control_a.json", make_run(), [(0.9, 0.8)])
     control = read(tmp_path, make_run())
-    assert tell_gain(control) == (
-        "From scratch with equal computation (25 epochs, in place of the autoencoder and 24) the "
-        "same recipe reaches 80.00%, behind its autoencoder 90.00%, with the one seed 1: there the "
+    assert tell_gain(control, "mine") == (
+        "From scratch with equal computation, for 25 epochs instead of 50 of the autoencoder and "
+        "24, `mine` reaches 80.00%, and behind its autoencoder 90.00%, with the one seed 1: the "
         "autoencoder gains 10.0 points (95% interval over test images +5.0 to +15.0)."
     )
     assert tell_conditions(control) == (
@@ -71,9 +71,10 @@ def test_where_the_runs_were_trained_is_told_if_it_was_elsewhere(
 def test_of_several_seeds_it_is_over_them(make_run: Make, write_control: Write, tmp_path: Path):
     write_control(tmp_path / "control_a.json", make_run(), [(0.80, 0.90), (0.81, 0.90)])
     control = read(tmp_path, make_run())
-    told = tell_gain(control)
+    told = tell_gain(control, "mine")
     assert (
-        "reaches 90.00%, behind its autoencoder 80.50%, on average over the seeds 1 and 2" in told
+        "reaches 90.00%, and behind its autoencoder 80.50%, on average over the seeds 1 and 2"
+        in told
     )
     assert f"loses 9.5 points (95% interval over two seeds {MINUS}15.9 to" in told
     assert "of one seed" not in " ".join(list_limits(group(make_run()), control, None))
@@ -83,7 +84,7 @@ def test_what_cannot_be_told_from_none_is_not_called_a_gain(
     make_run: Make, write_control: Write, tmp_path: Path
 ):
     write_control(tmp_path / "control_a.json", make_run(), [(0.81, 0.80)])
-    told = tell_gain(read(tmp_path, make_run()))
+    told = tell_gain(read(tmp_path, make_run()), "mine")
     assert "makes no difference that can be told from none (+1.00 points, 95%" in told
 
 
@@ -94,7 +95,11 @@ def test_where_it_was_trained_nothing_says_that_it_was_not(
     run.config["autoencoder"]["encoder"] = "whitened"
     write_control(tmp_path / "control_a.json", run)
     control = read(tmp_path, run)
-    assert tell_control(group(run), control, study) == tell_gain(control)
+    told = tell_gain(control, "mine")
+    assert tell_control(group(run), control, None) == told
+    assert tell_control(group(run), control, study) == (
+        f"{told} A study asks it of the encoder `origin`."
+    )
     limits = " ".join(list_limits(group(run), control, study))
     assert "No control from scratch" not in limits
     assert "The control from scratch is of one seed" in limits
