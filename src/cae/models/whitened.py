@@ -18,8 +18,8 @@ from cae.config import AutoencoderConfig
 from cae.models.blocks import ByteDropout, DiracConv2d, GaussianNoise
 from cae.models.components import compute_components, split_images
 from cae.models.encoder import Encoder
-from cae.models.pooling import MaxPool, convolve_and_pool
-from cae.models.recomputing import Features, compute_gelu, compute_norm_and_gelu
+from cae.models.pooling import MaxPool
+from cae.models.recomputing import compute_gelu, compute_norm_and_gelu
 from cae.models.visible import Visible
 
 _PATCH = 2
@@ -89,23 +89,22 @@ class WhitenedBlock(nn.Module):
         self.dropout = ByteDropout(config.dropout_rate)
 
     def forward(
-        self, features: Features, visible: Visible, activities: list[Tensor] | None
-    ) -> tuple[Features, Visible]:
+        self, x: Tensor, visible: Visible, activities: list[Tensor] | None
+    ) -> tuple[Tensor, Visible]:
         """Return the block's features and where they are seen; see `Encoder.see`."""
         for layer, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
+            x = conv(x)
             if layer == 0:
-                pooled = partial(convolve_and_pool, cast("DiracConv2d", conv), self.pool)
-                x, visible = features.feed(pooled), visible.pool()
-            else:
-                x = features.feed(conv)
+                x = self.pool(x)
+                visible = visible.pool()
             if visible.mask is None:
-                features = compute_norm_and_gelu(norm, x)
+                x = compute_norm_and_gelu(norm, x)
             else:  # GELU keeps the hidden places' zeros.
-                features = Features(F.gelu(visible.normalise(norm, x)))
+                x = F.gelu(visible.normalise(norm, x))
             if activities is not None:
-                activities.append(features.value)
-            features = features.change(partial(self.noise, visible=visible))
-        return features.change(self.dropout), visible
+                activities.append(x)
+            x = self.noise(x, visible)
+        return self.dropout(x), visible
 
 
 class WhitenedEncoder(Encoder):
@@ -132,10 +131,10 @@ class WhitenedEncoder(Encoder):
         images = self.noise(x)
         patches = self.stem(images)
         recompute = partial(self._recompute_patches, images, patches.dtype)
-        features = compute_gelu(patches, recompute).change(visible.hide)
+        x = visible.hide(compute_gelu(patches, recompute))
         for block in self.blocks:
-            features, visible = block(features, visible, activities)
-        return features.value, visible
+            x, visible = block(x, visible, activities)
+        return x, visible
 
     def _recompute_patches(self, images: Tensor, dtype: torch.dtype) -> Tensor:
         # The backward pass, which asks for them, is not under the forward pass's autocast.

@@ -1,4 +1,4 @@
-"""The C library's memory: kept for the next step, but for large pieces, which would break up."""
+"""The C library's memory: kept for the next step, and given back before steps of another size."""
 
 from __future__ import annotations
 
@@ -9,19 +9,16 @@ from functools import cache
 # <malloc.h> of the GNU C library.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _MOST = 2**30
-_LARGEST_KEPT = 20 * 2**20
 
 
 @cache
 def keep_freed_memory() -> bool:
     """Let this process reuse freed memory without asking the system for it anew, from now on.
 
-    Every training step frees and allocates the same tensors. The GNU C library gives memory back
-    to the system at once, and each new page is then cleared and mapped again: 2,500 page faults a
-    step, 15% of its time (benchmarks/LOG.md). What is kept is kept at its peak.
-
-    Tensors of more than 20 MiB go back all the same. Kept, smaller ones are put into their places,
-    and the next large one finds none: the process grew by half for them.
+    Every training step frees and allocates the same tensors. The GNU C library gives large ones
+    back to the system at once, and each new page is then cleared and mapped again: 2,500 page
+    faults a step, 15% of its time (benchmarks/LOG.md). Its peak is held on to, and where sizes
+    differ much it is higher, for what is free is in pieces.
 
     Returns:
         Whether it was done: not without the GNU C library, whose way this is.
@@ -29,8 +26,7 @@ def keep_freed_memory() -> bool:
     library = _find_library()
     if library is None:
         return False
-    options = {_M_MMAP_THRESHOLD: _LARGEST_KEPT, _M_TRIM_THRESHOLD: _MOST}
-    accepted = [library.mallopt(option, value) for option, value in options.items()]
+    accepted = [library.mallopt(option, _MOST) for option in (_M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD)]
     return all(accepted)
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from cae.config import AutoencoderConfig
-from cae.models import pooling, recomputing
+from cae.models import recomputing
 from cae.models.autoencoder import make_autoencoder
 from cae.models.recomputing import compute_gelu, compute_norm_and_gelu, keeping_features
 from cae.models.visible import Visible
@@ -39,7 +39,7 @@ def test_features_are_asked_for_again_in_the_backward_pass_alone():
         asked.append(torch.is_grad_enabled())
         return x + 1  # Others, which shows that the first are not used again.
 
-    y = compute_gelu(x, recompute).value
+    y = compute_gelu(x, recompute)
     assert torch.equal(y, nn.functional.gelu(x))
     assert asked == []
     (found,) = torch.autograd.grad(y.sum(), x)
@@ -49,58 +49,12 @@ def test_features_are_asked_for_again_in_the_backward_pass_alone():
     assert torch.equal(found, expected)
 
 
-def compute_again(x, weight, asked):
-    """Return x, GELU and a matrix product, of which the first two are computed again if asked."""
-    copy = x.detach().clone()
-
-    def recompute():
-        asked.append(torch.is_grad_enabled())
-        return copy
-
-    features = compute_gelu(x * 1, recompute)
-    return features, features.feed(lambda x: x.matmul(weight))
-
-
-@pytest.mark.usefixtures("always")
-def test_what_comes_next_keeps_no_features_and_computes_both_once():
-    x, weight, asked = draw(4, 3).requires_grad_(), draw(3, 5).requires_grad_(), []
-    features, y = compute_again(x, weight, asked)
-    features.value.detach().zero_()  # PyTorch refuses a gradient if this had been kept.
-    found = torch.autograd.grad(y.sum(), (x, weight))
-    assert asked == [False]
-    expected = torch.autograd.grad(nn.functional.gelu(x).matmul(weight).sum(), (x, weight))
-    assert all(torch.equal(*pair) for pair in zip(found, expected, strict=True))
-
-
-def test_small_features_are_kept_by_what_comes_next():
-    x, weight = draw(4, 3).requires_grad_(), draw(3, 5).requires_grad_()
-    features, y = compute_again(x, weight, [])
-    features.value.detach().zero_()
-    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
-        y.sum().backward()
-
-
-@pytest.mark.usefixtures("always")
-def test_a_gradient_can_be_asked_for_twice():
-    x, weight, asked = draw(4, 3).requires_grad_(), draw(3, 5).requires_grad_(), []
-    _, y = compute_again(x, weight, asked)
-    first, second = (torch.autograd.grad(y.sum(), x, retain_graph=True)[0] for _ in range(2))
-    assert torch.equal(first, second)
-
-
-@pytest.mark.usefixtures("always")
-def test_what_is_made_of_features_is_kept_and_what_is_left_alone_is_not():
-    features = compute_gelu(draw(4, 3).requires_grad_(), lambda: draw(4, 3))
-    assert features.change(lambda x: x) is features
-    assert features.change(lambda x: x + 1).recompute is None
-
-
 @pytest.mark.parametrize("wanted", [True, False])
 def test_small_features_are_kept_as_ever(wanted):
     def recompute():
         raise AssertionError
 
-    y = compute_gelu(draw(2, 3).requires_grad_(wanted), recompute).value
+    y = compute_gelu(draw(2, 3).requires_grad_(wanted), recompute)
     if wanted:
         y.sum().backward()
 
@@ -111,7 +65,7 @@ def test_operations_that_are_counted_are_counted_once():
         raise AssertionError
 
     with keeping_features():
-        y = compute_gelu(draw(2, 3).requires_grad_(), recompute).feed(torch.square)
+        y = compute_gelu(draw(2, 3).requires_grad_(), recompute)
     y.sum().backward()
 
 
@@ -119,14 +73,11 @@ def test_operations_that_are_counted_are_counted_once():
 @pytest.mark.parametrize("mode", ["train", "eval", "no norm"])
 def test_batch_norm_follows_each_batch_once(mode):
     found = []
-    for compute in (
-        lambda norm, x: compute_norm_and_gelu(norm, x).feed(torch.square),
-        lambda norm, x: nn.functional.gelu(norm(x)).square(),
-    ):
+    for compute in (compute_norm_and_gelu, lambda norm, x: nn.functional.gelu(norm(x))):
         norm = nn.Identity() if mode == "no norm" else nn.BatchNorm2d(3).train(mode == "train")
         x = draw(4, 3, 2, 2).requires_grad_()
         y = compute(norm, x)
-        y.sum().backward()
+        y.square().sum().backward()
         found.append([y, x.grad, *norm.state_dict().values()])
         found[-1] += [weight.grad for weight in norm.parameters()]
     assert all(torch.equal(*pair) for pair in zip(*found, strict=True))
@@ -138,7 +89,6 @@ def test_an_encoder_learns_the_same_to_the_last_bit(monkeypatch, dtype, masked):
     found = []
     for worth in (2**40, 0):
         monkeypatch.setattr(recomputing, "_WORTH_RECOMPUTING", worth)
-        monkeypatch.setattr(pooling, "_WORTH_BYTES", 0)  # with a convolution that keeps less, too
         encoder = make_autoencoder(CONFIG).encoder.train()
         images = draw(6, 3, 16, 16).contiguous(memory_format=torch.channels_last)
         encoder.begin_from(images)
