@@ -14,19 +14,12 @@ from cae.report.phrases import MINUS
 from cae.report.results.control import Control, read_control
 from cae.report.results.seeds import Group, group_runs
 from cae.report.results.sources import Run
-from cae.report.results.study_results import Study, read_study
+from cae.report.results.study_results import Study
 from cae.report.words.control import has_control, tell_conditions, tell_control, tell_gain
 from cae.report.words.limits import list_limits
 
 Make = Callable[..., Run]
 Write = Callable[..., None]
-
-
-@pytest.fixture
-def study(study_folder: Path) -> Study:
-    found = read_study(study_folder)
-    assert found is not None
-    return found
 
 
 def group(*runs: Run) -> Group:

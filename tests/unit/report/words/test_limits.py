@@ -6,21 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
 from cae.report.results.seeds import Group, group_runs
 from cae.report.results.sources import Run
 from cae.report.results.study_results import Study, read_study
 from cae.report.words.limits import list_limits
 
 Make = Callable[..., Run]
-
-
-@pytest.fixture
-def study(study_folder: Path) -> Study:
-    found = read_study(study_folder)
-    assert found is not None
-    return found
 
 
 def group(*runs: Run) -> Group:

@@ -21,13 +21,6 @@ PLACE = "1 core, AMD EPYC, bfloat16, PyTorch 2.13.0"
 BUDGETS: tuple[Labels, ...] = (100, 400, "all")
 
 
-@pytest.fixture
-def study(study_folder: Path) -> Study:
-    found = read_study(study_folder)
-    assert found is not None
-    return found
-
-
 def make_cells(
     seeds: tuple[int, ...], budgets: tuple[Labels, ...] = BUDGETS, encoder: str = "origin"
 ) -> Mapping[tuple[str, Labels], tuple[int, ...]]:
