@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
+import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -20,6 +24,11 @@ from cae.incoming import open_plain
 # As RGB this takes 192 MB; a small file can claim far more pixels than the memory holds.
 _MOST_PIXELS = 64_000_000
 _MOST_BYTES = 512 * 2**20
+# Decoding takes some copies of a picture: of larger ones than this, one at a time is in memory.
+_LARGE_PIXELS = 16_000_000
+_MOST_THREADS = 16
+# How many pictures are handed out before the first of them is waited for.
+_AT_ONCE = 1024
 # Of Pillow's formats those that hold pixels and nothing else: EPS, for one, is a program, which
 # Pillow has Ghostscript run.
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")
@@ -104,26 +113,51 @@ class PictureReader:
 
         What stands in the other places is not defined.
         """
-        height, width, channels = self._image_shape
         images = make_room(len(paths), self._image_shape)
         usable: list[int] = []
-        for place, path in enumerate(paths):
-            try:
-                found = _read_picture(path, mode=_MODES[channels], size=(width, height))
-            except _RefusedError as error:
-                self._refused.append(error)
-            else:
-                pixels = found.pixels.reshape(height, width, channels)
-                images[place] = pixels.transpose(2, 0, 1)
-                usable.append(place)
-                if found.largest is not None and 0 < found.largest < _FEW_OF_16_BITS:
-                    self._dark.append((path, found.largest))
-                if found.has_more_frames:
-                    self._of_many_frames.append(path)
-            if self._on_progress is not None:
-                self._on_progress(place + 1, len(paths))
+        # Closed when this is left in the middle: what was not begun is then not read any more.
+        with closing(self._read_into(images, paths)) as all_found:
+            for place, found in enumerate(all_found):
+                if isinstance(found, _RefusedError):
+                    self._refused.append(found)
+                else:
+                    usable.append(place)
+                    if found.largest is not None and 0 < found.largest < _FEW_OF_16_BITS:
+                        self._dark.append((paths[place], found.largest))
+                    if found.has_more_frames:
+                        self._of_many_frames.append(paths[place])
+                if self._on_progress is not None:
+                    self._on_progress(place + 1, len(paths))
         self._count += len(paths)
         return images, usable
+
+    def _read_into(
+        self, images: NDArray[np.uint8], paths: Sequence[Path]
+    ) -> Generator[_Found | _RefusedError]:
+        """Read every picture into its place, and yield what was found, in their order.
+
+        Pillow decodes and resizes without holding Python's lock, so threads share the work.
+        """
+        height, width, channels = self._image_shape
+
+        def read(place: int) -> _Found | _RefusedError:
+            try:
+                pixels, found = _read_picture(
+                    paths[place], mode=_MODES[channels], size=(width, height)
+                )
+            except _RefusedError as error:
+                return error
+            images[place] = pixels.reshape(height, width, channels).transpose(2, 0, 1)
+            return found
+
+        # What Pillow warns of (odd metadata, mostly) changes no pixel. Set here, for the filter of
+        # warnings is one for all threads.
+        with (
+            warnings.catch_warnings(action="ignore"),
+            ThreadPoolExecutor(_count_threads(), "pictures") as threads,
+        ):
+            for first in range(0, len(paths), _AT_ONCE):
+                yield from threads.map(read, range(first, min(first + _AT_ONCE, len(paths))))
 
     def tell(self) -> None:
         """Warn of what was read and is hardly meant so, each kind once."""
@@ -169,16 +203,14 @@ class _RefusedError(DataError):
 
 
 @dataclass(frozen=True, slots=True)
-class _Picture:
-    """A picture as it was read.
+class _Found:
+    """What there is to say of a picture that was read.
 
     Attributes:
-        pixels: uint8 [H, W] or [H, W, C].
         largest: of its values, where they had 16 bits.
         has_more_frames: whether it was the first of several.
     """
 
-    pixels: NDArray[np.uint8]
     largest: int | None
     has_more_frames: bool
 
@@ -187,28 +219,42 @@ def _count_pictures(count: int) -> str:
     return "1 picture is" if count == 1 else f"{count:,} pictures are"
 
 
-def _read_picture(path: Path, *, mode: str, size: tuple[int, int]) -> _Picture:
+def _count_threads() -> int:
+    try:
+        cores = len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS and Windows have no such call.
+        cores = os.cpu_count() or 1
+    return min(cores, _MOST_THREADS)
+
+
+_one_large_picture = threading.Lock()
+
+
+def _read_picture(
+    path: Path, *, mode: str, size: tuple[int, int]
+) -> tuple[NDArray[np.uint8], _Found]:
+    """Return a picture as uint8 [H, W] or [H, W, C], and what there is to say of it."""
     too_large = f"more than the {_MOST_PIXELS // 10**6} million allowed"
     try:
         if path.is_dir():
             raise _RefusedError(path, "is a folder", "name the images in it")
-        # The size is checked below, before any pixel is decoded, and what Pillow warns of (odd
-        # metadata, mostly) changes no pixel.
+        # The size is checked below, before any pixel is decoded.
         with (
             open_plain(path, most_bytes=_MOST_BYTES) as file,
-            warnings.catch_warnings(action="ignore"),
             Image.open(file, formats=_FORMATS) as picture,
         ):
-            if picture.width * picture.height > _MOST_PIXELS:
+            count = picture.width * picture.height
+            if count > _MOST_PIXELS:
                 reason = f"{picture.width} x {picture.height} pixels, {too_large}"
                 raise _RefusedError(path, reason, "make it smaller first")
             _require_known_scale(picture, path)
             is_deep = ";16" in str(picture.tile)
-            # First turned: what has its bits reduced no longer knows which side was up.
-            upright = ImageOps.exif_transpose(_shrink_photo(picture, size))
-            upright, largest = _reduce_to_8_bits(upright, is_deep=is_deep)
-            pixels = _lay_on_white(upright).convert(mode).resize(size, _RESAMPLING)
-            return _Picture(np.asarray(pixels), largest, _has_more_frames(picture))
+            with _one_large_picture if count > _LARGE_PIXELS else nullcontext():
+                # First turned: what has its bits reduced no longer knows which side was up.
+                upright = ImageOps.exif_transpose(_shrink_photo(picture, size))
+                upright, largest = _reduce_to_8_bits(upright, is_deep=is_deep)
+                pixels = _lay_on_white(upright).convert(mode).resize(size, _RESAMPLING)
+            return np.asarray(pixels), _Found(largest, _has_more_frames(picture))
     except DataError:
         raise
     except FileNotFoundError:

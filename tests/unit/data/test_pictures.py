@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import struct
+import threading
+import time
 import warnings
 import zlib
 from pathlib import Path
@@ -13,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+from cae.data import pictures
 from cae.data.images import ImageSet
 from cae.data.pictures import PictureReader, load_pictures
 from cae.errors import DataError
@@ -280,6 +283,75 @@ def test_a_reader_goes_on_after_what_it_cannot_use(tmp_path: Path):
     reader.read([tmp_path])
     with pytest.raises(DataError, match=r"2 of 4 pictures cannot be used: .*gone.* is a folder; s"):
         reader.require_all()
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_pictures_are_in_the_order_of_their_paths_however_many_are_read_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: int
+):
+    monkeypatch.setattr("cae.data.pictures._count_threads", lambda: threads)
+    monkeypatch.setattr("cae.data.pictures._AT_ONCE", 4)
+    # The first of each four takes longest.
+    sides = [600 if place % 4 == 0 else 8 for place in range(10)]
+    pixels = [np.full((side, side, 3), place, np.uint8) for place, side in enumerate(sides)]
+    paths = [save(tmp_path / f"{place}.png", each) for place, each in enumerate(pixels)]
+    reader = PictureReader((8, 8, 3))
+    images, usable = reader.read([*paths[:6], tmp_path / "gone", *paths[6:], tmp_path / "lost"])
+    assert images[usable, 0, 0, 0].tolist() == list(range(10))
+    with pytest.raises(DataError, match=r"2 of 12 pictures cannot be used: .*gone.*lost"):
+        reader.require_all()
+
+
+def test_whoever_stops_the_reading_waits_for_nothing_that_was_not_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    begun: list[Path] = []
+
+    def read(path: Path, **rest: Any) -> Any:
+        begun.append(path)
+        time.sleep(0.01)
+        return read_picture(path, **rest)
+
+    read_picture = pictures._read_picture
+    monkeypatch.setattr(pictures, "_read_picture", read)
+    path = save(tmp_path / "a.png", make_pixels())
+
+    def stop(done: int, count: int) -> None:
+        raise KeyboardInterrupt(f"after {done} of {count}")
+
+    reader = PictureReader((32, 32, 3), on_progress=stop)
+    with pytest.raises(KeyboardInterrupt, match="after 1 of 500"):
+        reader.read([path] * 500)
+    assert len(begun) < 100
+    assert not [each for each in threading.enumerate() if each.name.startswith("pictures")]
+
+
+def test_of_large_pictures_one_at_a_time_is_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(pictures, "_count_threads", lambda: 4)
+    monkeypatch.setattr(pictures, "_LARGE_PIXELS", 32 * 32 - 1)
+    decoding: list[int] = []
+    most = 0
+
+    def lay(picture: Any) -> Any:
+        nonlocal most
+        decoding.append(1)
+        time.sleep(0.005)
+        most = max(most, len(decoding))
+        decoding.pop()
+        return lay_on_white(picture)
+
+    lay_on_white = pictures._lay_on_white
+    monkeypatch.setattr(pictures, "_lay_on_white", lay)
+    small, large = (
+        save(tmp_path / "s.png", make_pixels(31, 31)),
+        save(tmp_path / "l.png", make_pixels()),
+    )
+    PictureReader((8, 8, 3)).read([large] * 12)
+    assert most == 1
+    PictureReader((8, 8, 3)).read([small] * 12)
+    assert most > 1
 
 
 def test_paths_may_be_text_and_the_classes_unknown(tmp_path: Path):
