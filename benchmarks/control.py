@@ -102,10 +102,9 @@ def train_control(folder: Path, *, seed: int, epochs: int) -> Run:
     return Run(run_folder, {}, evaluation, read_sealed_json(run_folder.environment))
 
 
-def summarise(run: Run) -> dict[str, Any]:
-    """Return a run's test scores, and the conditions that they were reached under."""
+def summarise(run: Run, thinned: Sequence[str]) -> dict[str, Any]:
+    """Return a run's test scores, thinned classes' recalls among them, and their conditions."""
     scores, environment = run.scores, run.environment
-    thinned = find_thinned(run)
     return {
         "accuracy": scores["accuracy"],
         "accuracy_interval": scores["accuracy_interval"],
@@ -114,12 +113,6 @@ def summarise(run: Run) -> dict[str, Any]:
         "seconds": run.evaluation["seconds"],
         "environment": {key: environment[key] for key in ENVIRONMENT},
     }
-
-
-def find_thinned(run: Run) -> list[str]:
-    """Return the classes that have fewer training images than others."""
-    classes: dict[str, int] = run.evaluation["split"]["train"]["classes"]
-    return [name for name, count in classes.items() if count < max(classes.values())]
 
 
 def make_table(pairs: Sequence[dict[str, Any]]) -> Table:
@@ -162,7 +155,11 @@ def main() -> None:
         split = run.evaluation["split"]
         if control.evaluation["split"] != split:
             sys.exit(f"{folder} was trained on other images than {run.folder.root}")
-        both = {"autoencoder_first": summarise(run), "from_scratch": summarise(control)}
+        thinned = run.evaluation["thinned_classes"]
+        both = {
+            "autoencoder_first": summarise(run, thinned),
+            "from_scratch": summarise(control, thinned),
+        }
         measured_of = {
             "recipe": run.recipe,
             "data": run.evaluation["data"],

@@ -89,4 +89,4 @@ def test_it_is_trained_and_measured_by_the_command(monkeypatch: pytest.MonkeyPat
     assert len(history["metrics"]["loss"]) == 1
     assert history["seed"] == 3
     assert history["encoder_sha256"] is None
-    assert 0 < control.summarise(run)["accuracy"] < 1
+    assert 0 < control.summarise(run, ())["accuracy"] < 1

@@ -119,6 +119,7 @@ def describe(material: Material) -> dict[str, Any]:
         "answer": tell_answer(material.study),
         "control": "" if material.control is None else tell_gain(material.control, group.name),
         "control_conditions": tell_conditions(material.control),
+        "no_control": tell_control(group, None, material.study) if material.control is None else "",
         "in_short": _tell_in_short(material),
         "shares_of_cost": tell_shares_of_cost(material.study),
         "changes": make_changes_tables([each.first for each in groups]),

@@ -42,19 +42,20 @@ def test_a_study_beside_the_run_is_found_by_itself(run_folder: RunFolder, study_
     assert describe(material)["study"]["tables"]
 
 
-def test_the_abstract_tells_what_the_accuracy_has_no_control_for(
+def test_abstract_and_conclusion_tell_what_the_accuracy_has_no_control_for(
     make_run: Make, study_folder: Path
 ):
     run = make_run()
-    told = describe(gather(run.folder.root, study=study_folder))["abstract"]
-    assert "No control from scratch" not in told
-    assert "  " not in told
+    data = describe(gather(run.folder.root, study=study_folder))
+    assert "No control from scratch" not in data["abstract"] + data["no_control"]
+    assert "  " not in data["abstract"]
     content = read_json(run.folder.configuration)
     del content["sha256"]
     content["config"]["autoencoder"]["encoder"] = "whitened"
     write_sealed_json(run.folder.configuration, content)
-    told = describe(gather(run.folder.root, study=study_folder))["abstract"]
-    assert "No control from scratch was trained for this recipe" in told
+    data = describe(gather(run.folder.root, study=study_folder))
+    assert "No control from scratch was trained for this recipe" in data["abstract"]
+    assert data["no_control"] in data["abstract"]
 
 
 def test_an_error_without_a_known_scale_stays_out_of_the_abstract(make_run: Make):

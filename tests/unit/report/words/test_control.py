@@ -12,7 +12,7 @@ import pytest
 from cae.files import read_json, write_json
 from cae.report.phrases import MINUS
 from cae.report.results.control import Control, read_control
-from cae.report.results.seeds import Group, group_runs
+from cae.report.results.seeds import group_runs
 from cae.report.results.sources import Run
 from cae.report.results.study_results import Study
 from cae.report.words.control import has_control, tell_conditions, tell_control, tell_gain
@@ -20,11 +20,6 @@ from cae.report.words.limits import list_limits
 
 Make = Callable[..., Run]
 Write = Callable[..., None]
-
-
-def group(*runs: Run) -> Group:
-    (found,) = group_runs(runs)
-    return found
 
 
 def read(folder: Path, run: Run) -> Control:
@@ -70,7 +65,7 @@ def test_of_several_seeds_it_is_over_them(make_run: Make, write_control: Write, 
         in told
     )
     assert f"loses 9.5 points (95% interval over two seeds {MINUS}15.9 to" in told
-    assert "of one seed" not in " ".join(list_limits(group(make_run()), control, None))
+    assert "of one seed" not in " ".join(list_limits(group_runs([make_run()])[0], control, None))
 
 
 def test_what_cannot_be_told_from_none_is_not_called_a_gain(
@@ -89,11 +84,11 @@ def test_where_it_was_trained_nothing_says_that_it_was_not(
     write_control(tmp_path / "control_a.json", run)
     control = read(tmp_path, run)
     told = tell_gain(control, "mine")
-    assert tell_control(group(run), control, None) == told
-    assert tell_control(group(run), control, study) == (
+    assert tell_control(group_runs([run])[0], control, None) == told
+    assert tell_control(group_runs([run])[0], control, study) == (
         f"{told} A study asks it of the encoder `origin`."
     )
-    limits = " ".join(list_limits(group(run), control, study))
+    limits = " ".join(list_limits(group_runs([run])[0], control, study))
     assert "No control from scratch" not in limits
     assert "The control from scratch is of one seed" in limits
 
@@ -120,9 +115,9 @@ def test_a_control_is_one_of_the_runs_encoder_at_its_label_budget(
     run.config["autoencoder"].update(keys)
     run.config["data"]["labels_per_class"] = labels
     assert has_control(run, study) is has
-    limits = " ".join(list_limits(group(run), None, study))
+    limits = " ".join(list_limits(group_runs([run])[0], None, study))
     assert ("No control from scratch was trained" in limits) is not has
-    assert (tell_control(group(run), None, study) == "") is has
+    assert (tell_control(group_runs([run])[0], None, study) == "") is has
 
 
 def test_a_key_without_effect_makes_no_other_network(make_run: Make, study: Study):
@@ -144,10 +139,10 @@ def test_an_arm_from_scratch_for_a_shorter_time_is_no_control(make_run: Make, st
 def test_the_abstract_says_what_the_study_is_of(make_run: Make, study: Study):
     run = make_run()
     run.config["autoencoder"]["encoder"] = "whitened"
-    assert tell_control(group(run), None, study) == (
+    assert tell_control(group_runs([run])[0], None, study) == (
         "No control from scratch was trained for this recipe, so its accuracy says nothing about "
         "its autoencoder; that is asked in a study of the encoder `origin`."
     )
     # Without a study the answer says that there is none.
-    assert tell_control(group(run), None, None) == ""
-    assert "No control from scratch" in " ".join(list_limits(group(run), None, None))
+    assert tell_control(group_runs([run])[0], None, None) == ""
+    assert "No control from scratch" in " ".join(list_limits(group_runs([run])[0], None, None))

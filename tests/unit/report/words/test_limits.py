@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from cae.report.results.seeds import Group, group_runs
+from cae.report.results.seeds import group_runs
 from cae.report.results.sources import Run
 from cae.report.results.study_results import Study, read_study
 from cae.report.words.limits import list_limits
@@ -14,13 +14,8 @@ from cae.report.words.limits import list_limits
 Make = Callable[..., Run]
 
 
-def group(*runs: Run) -> Group:
-    (found,) = group_runs(runs)
-    return found
-
-
 def tell(*runs: Run, study: Study | None) -> str:
-    return " ".join(list_limits(group(*runs), None, study))
+    return " ".join(list_limits(group_runs(runs)[0], None, study))
 
 
 def test_the_interval_is_said_to_be_of_what_it_is(make_run: Make):
