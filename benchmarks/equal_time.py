@@ -30,6 +30,7 @@ RECORD = (
     "classifier.low_resolution_epochs=0",
     "classifier.low_resolution_side=24",
     "classifier.class_balance=none",
+    "classifier.posthoc_logit_adjustment=0",
 )
 OURS = (
     ALL_IMAGES,

@@ -6,6 +6,7 @@ import csv
 import json
 import re
 from itertools import pairwise, takewhile
+from math import log10
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -31,8 +32,10 @@ from cae.report.words.study_sentences import (
     tell_effects_elsewhere,
     tell_equal_epochs,
     tell_in_short,
+    write_gain,
 )
 from cae.report.words.study_setup import tell_extent, tell_recipe
+from cae.report.words.study_verdicts import tell_stronger
 
 ROOT = Path(__file__).parents[2]
 RUNS = {
@@ -217,12 +220,33 @@ def test_the_readme_answers_as_the_report_does():
         tell_answer,
         tell_equal_epochs,
         tell_effects_elsewhere,
+        tell_stronger,
         tell_recipe,
     ):
         assert tell(study) in words
     assert f"`{study.commands[-1]}`" in words
     (p,) = {write_p(row.p_holm) for row in find_drawn_differences(study) if row.is_significant}
-    assert f"are significant (p = {p} after Holm's correction" in words
+    assert f"which is significant (p = {p} after Holm's correction over the three" in words
+    assert {row.comparisons for row in find_drawn_differences(study) if row.is_significant} == {3}
+
+
+def test_the_readme_says_in_short_what_study_and_control_do():
+    study, control = read_study(STUDY), read_control(SPEED, read_run(ROOT))
+    assert study is not None
+    assert control is not None
+    gains = {
+        (row.pretraining, row.labels): row.gain.mean
+        for row in find_drawn_differences(study)
+        if row.encoder == "origin"
+    }
+    text = read_words()
+    assert (
+        "With 100 labels per class, a small network gains "
+        f"{write_size(gains['masked', 100])} points by an autoencoder that predicts what is hidden "
+        f"of an image; with all labels it loses {write_size(gains['masked', 'all'])}."
+    ) in text
+    without = mean(control.scratch)
+    assert f"without its autoencoder the same recipe reaches {without:.2%}" in text
 
 
 def test_the_studys_page_tells_where_it_was_trained():
@@ -263,9 +287,7 @@ def test_the_studys_page_tells_the_origins_comparison_as_the_report_does():
         for row in study.differences
         if (row.treatment, row.control) == ("all_layers", "scratch")
     ]
-    where = "above" if whole.gain.mean > 0 else "below"
-    size = write_size(whole.gain.mean)
-    assert f"with all layers trained it lies {size} points {where}, for 1.7 times" in words
+    assert f"with all layers trained it is at {write_gain(whole.gain)} points" in words
     table = make_regularisations_table(study, thinned=thinned)
     _, *head = table["head"]
     lines = (ROOT / "docs" / "study.md").read_text(encoding="utf-8").splitlines()
@@ -320,8 +342,24 @@ def test_the_readme_shows_the_origins_figures_as_the_report_does():
 
 def test_the_readme_tells_the_range_of_the_peers():
     peers = read_peers()
-    figures = [p["figure"]["test_accuracy"] for p in (peers["origin"], *peers["same_task"])]
-    assert f"peers on this task reach {min(figures):.0%} to {max(figures):.0%}" in read_words()
+    told = {False: [], True: []}
+    for peer in (peers["origin"], *peers["same_task"]):
+        told[peer.get("is_joint", False)].append(f"{peer['figure']['test_accuracy']:.0%}")
+    (joint,) = told[True]
+    assert (
+        f"peers that train an autoencoder first reach {min(told[False])} to {max(told[False])}, "
+        f"and one that trains both stages at once {joint}"
+    ) in read_words()
+
+
+def test_the_best_epoch_is_told_as_the_origins_is():
+    history = read_sealed_json(ROOT / "runs_published/base/history/autoencoder_base.json")
+    best = -10 * log10(min(history["metrics"]["val_mse"]))
+    origin = read_peers()["origin"]["figure"]["validation_psnr"]
+    assert (
+        f"The origin's {origin} dB are those of its best epoch; `base` has {best:.1f} dB at its "
+        "best, on validation images too."
+    ) in read_words()
 
 
 def test_the_readme_shows_what_the_report_does():
@@ -433,7 +471,6 @@ def write_other_figures() -> list[str]:
         f"exponent {scaling['images']['exponent']:.2f} from 2,000 to 42,500 images",
         f"{scaling['epochs']['exponent']:.2f} from 1 to 8 epochs",
         *rows,
-        f"{difference['mse_relative']:+.1%}",
         f"{difference['accuracy_points']:+.2f} points",
     ]
 
@@ -442,3 +479,5 @@ def test_the_readme_shows_what_else_was_measured_of_speed():
     text = read_words()
     missing = [words for words in write_other_figures() if " ".join(words.split()) not in text]
     assert not missing
+    assert abs(read_json(SPEED / "parity.json")["difference"]["mse_relative"]) < 0.0005
+    assert "The mean MSE differs by less than 0.05%" in text

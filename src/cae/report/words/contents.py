@@ -51,7 +51,12 @@ from cae.report.words.study_sentences import (
     tell_least_p,
 )
 from cae.report.words.study_setup import tell_extent, tell_recipe
-from cae.report.words.study_verdicts import make_verdicts_table, tell_best, tell_shares_of_cost
+from cae.report.words.study_verdicts import (
+    make_verdicts_table,
+    tell_best,
+    tell_shares_of_cost,
+    tell_stronger,
+)
 from cae.report.words.tasks import TARGETS
 
 _MOST_DIFFERENCES = 30
@@ -181,6 +186,7 @@ def describe_study(study: Study) -> dict[str, Any]:
         "equal_epochs": tell_equal_epochs(study),
         "verdicts": make_verdicts_table(study),
         "best": tell_best(study),
+        "stronger": tell_stronger(study),
         "elsewhere": tell_effects_elsewhere(study),
         "least_p": tell_least_p(rows),
         "tables": make_study_tables(study),

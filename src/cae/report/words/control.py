@@ -66,11 +66,10 @@ def tell_gain(control: Control, name: str) -> str:
     else:
         seeds, of = f"with the one seed {max(control.seeds)}", "over test images"
     return (
-        f"From scratch with equal computation, for {alone} epochs instead of "
-        f"{write_count(unlabelled)} of the autoencoder and {behind}, `{name}` reaches "
-        f"{write_percent(fmean(control.scratch), 2)}, and behind its autoencoder "
-        f"{write_percent(fmean(control.behind), 2)}, {seeds}: the autoencoder "
-        f"{_tell_side(control, of)}."
+        f"From scratch with equal computation ({alone} epochs, in place of "
+        f"{write_count(unlabelled)} of the autoencoder and {behind} of the classifier), `{name}` "
+        f"reaches {write_percent(fmean(control.scratch), 2)}, and behind its autoencoder "
+        f"{write_percent(fmean(control.behind), 2)}, {seeds}: {_tell_side(control, of)}."
     )
 
 
@@ -95,10 +94,7 @@ def _tell_side(control: Control, of: str) -> str:
     interval = f"95% interval {of} {write_points(low)} to {write_points(high)}"
     size = write_size(control.gain)
     if low > 0:
-        return f"gains {size} points ({interval})"
+        return f"the autoencoder gains {size} points ({interval})"
     if high < 0:
-        return f"loses {size} points ({interval})"
-    return (
-        "makes no difference that can be told from none "
-        f"({write_points(control.gain, 2)} points, {interval})"
-    )
+        return f"the autoencoder loses {size} points ({interval})"
+    return f"no difference was found ({write_points(control.gain, 2)} points, {interval})"

@@ -71,7 +71,7 @@ def make_results_table(groups: Sequence[Group], origin: Mapping[str, Any]) -> Ta
                 f"{macro_f1:.2f}",
                 " / ".join("" if recall is None else f"{recall:.2f}" for recall in recalls),
                 "" if psnr is None else f"{psnr:.1f} dB",
-                f"{group.minutes:.1f}",
+                " or ".join(f"{each.minutes:.1f}" for each in group.by_place),
             ]
         )
     told = [place for place in range(len(head)) if any(row[place] for row in rows)]

@@ -72,7 +72,7 @@ def tell_regularisations(study: Study, *, thinned: Sequence[str]) -> str:
     sentences = _tell_frozen(frozen) if frozen else []
     best = max(study.estimates, key=lambda each: each.accuracy.mean)
     sentences.append(
-        f"The highest is {name_arm(best.arm, best.pretraining)} "
+        f"Of all arms the highest is {name_arm(best.arm, best.pretraining)} "
         f"({write_percent(best.accuracy.mean)})."
     )
     return " ".join([*sentences, *_tell_changes(study, thinned), *_tell_costs(study)])

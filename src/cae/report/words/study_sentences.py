@@ -85,7 +85,7 @@ def tell_equal_epochs(study: Study) -> str:
     rows = [row for row in mine if row.control == shorter]
     if not rows:
         return ""
-    told = "; ".join(_tell_pretrainings(rows, _write_points))
+    told = "; ".join(_tell_pretrainings(rows, _write_judged))
     return (
         "Against as many epochs from scratch, where what pretraining computes does not count, "
         f"{told}."
@@ -126,22 +126,17 @@ def _write_judged(row: Difference) -> tuple[str, str, str]:
     if row.effect == "unknown":
         where = "higher" if row.gain.mean > 0 else "lower"
         return f"lies {{}} points {where}", write_size(row.gain.mean), ", in the one seed there is"
-    interval = f"({tell_interval(row.gain)})"
+    interval = tell_interval(row.gain)
     if row.effect == "none":
-        return f"{_tell_undecided(row)} {{}}", interval, ""
+        return f"{_tell_undecided(row)} {{}}", f"({interval})", ""
     verb = "gains" if row.effect == "gain" else "loses"
     if row.is_significant:
         doubt = ""
     elif row.has_too_few_seeds and row.is_one_sided:
-        doubt = f", in {_name_all(row)}"
+        doubt = f"; in {_name_all(row)}"
     else:
-        doubt = f", not significantly (p = {write_p(row.p_holm)})"
-    return f"{verb} {{}} points", f"{write_size(row.gain.mean)} {interval}", doubt
-
-
-def _write_points(row: Difference) -> tuple[str, str, str]:
-    verb = "gains" if row.gain.mean > 0 else "loses"
-    return f"{verb} {{}} points", write_size(row.gain.mean), ""
+        doubt = f"; not significant, p = {write_p(row.p_holm)}"
+    return f"{verb} {{}} points", f"{write_size(row.gain.mean)} ({interval}{doubt})", ""
 
 
 def tell_answer(study: Study | None) -> str:
@@ -264,9 +259,13 @@ def tell_effect(row: Difference) -> str:
 
 def _tell_undecided(row: Difference) -> str:
     """Return what is said where the interval includes zero: seeds so few may not show a thing."""
-    if row.has_too_few_seeds:
-        return f"is undecided after {count_noun(row.gain.count, 'seed')}"
-    return "shows no clear difference"
+    if not row.has_too_few_seeds:
+        return "shows no clear difference"
+    told = f"is undecided after {count_noun(row.gain.count, 'seed')}"
+    if not row.is_one_sided:
+        return told
+    where = "higher" if row.gain.mean > 0 else "lower"
+    return f"{told}, {where} in {'both' if row.gain.count == 2 else 'all'}"
 
 
 def tell_direction(row: Difference) -> str:

@@ -1,14 +1,15 @@
-"""What helped and what did not, in a table; what an arm costs beside its control."""
+"""What helped and what did not, in a table; what an arm costs beside its control, or another."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from cae.report.phrases import capitalise, join, write_percent, write_points
+from cae.report.phrases import capitalise, count_noun, join, write_percent, write_points
 from cae.report.results.study_results import (
     CONTROLS,
     NO_PRETRAINING,
     Difference,
+    Estimate,
     Labels,
     Study,
     name_arm,
@@ -88,6 +89,39 @@ def tell_shares_of_cost(study: Study | None) -> str:
         + "."
         for name, encoders in shares.items()
     )
+
+
+def tell_stronger(study: Study) -> str:
+    """Say where another encoder does better from scratch, and for less; "" if none does.
+
+    It is held against the first encoder after the pretraining that did best.
+    """
+    first, *others = study.encoders
+    found = {(e.encoder, e.labels): e for e in study.estimates if e.arm == CONTROLS[-1]}
+    best: dict[Labels, Estimate] = {}
+    for estimate in sorted(study.estimates, key=lambda each: each.accuracy.mean):
+        if (estimate.encoder, estimate.arm) == (first, "fine_tuned"):
+            best[estimate.labels] = estimate
+    sentences: list[str] = []
+    for encoder in others:
+        budgets: dict[Labels, str] = {}
+        for labels in study.labels:
+            alone, behind = found.get((encoder, labels)), best.get(labels)
+            if alone is None or behind is None or alone.flops >= behind.flops:
+                continue
+            if alone.accuracy.mean > behind.accuracy.mean:
+                budgets[labels] = (
+                    f"({write_percent(alone.accuracy.mean)} in place of "
+                    f"{write_percent(behind.accuracy.mean)}, for "
+                    f"{write_percent(alone.flops / behind.flops, 0)} of the operations; "
+                    f"{count_noun(alone.accuracy.count, 'seed')})"
+                )
+        if budgets:
+            sentences.append(
+                f"A stronger network does better without an autoencoder: from scratch, `{encoder}` "
+                f"lies above `{first}` after its best pretraining with {name_budgets(budgets)}."
+            )
+    return " ".join(sentences)
 
 
 def tell_best(study: Study) -> str:

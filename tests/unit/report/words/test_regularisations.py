@@ -150,4 +150,4 @@ def test_with_enough_seeds_the_intervals_and_the_test_are_told(make: Callable[..
 
 def test_the_highest_arm_is_named(make: Callable[..., Study]):
     words = tell(make(scratch=0.74, plain=0.72, noise=0.71, weights=0.7))
-    assert "The highest is from scratch (74.0%)." in words
+    assert "Of all arms the highest is from scratch (74.0%)." in words

@@ -71,6 +71,10 @@ def make_row(
             make_row(-0.01, 0.02, seeds=2, least_p=0.5),
             f"is undecided after two seeds ({MINUS}1.0 to +2.0)",
         ),
+        (
+            replace(make_row(-0.03, 0.01, seeds=2, least_p=0.5), gains={0: -0.005, 1: -0.015}),
+            f"is undecided after two seeds, lower in both ({MINUS}3.0 to +1.0)",
+        ),
         # Significant by the test, not by the interval: no verdict rests on one of them alone.
         (make_row(-0.007, 0.032, p_holm=0.047), f"shows no clear difference ({MINUS}0.7 to +3.2)"),
         (
@@ -101,6 +105,7 @@ def make_row(
         "loss",
         "none",
         "none of two seeds",
+        "none of two seeds on one side",
         "interval and test apart",
         "not significant",
         "as low as six seeds allow",
@@ -162,11 +167,10 @@ def test_the_short_answer_has_a_sentence_for_each_pretraining(study_folder: Path
     study = read(study_folder)
     assert tell_in_short(study) == (
         "Against training from scratch with equal computation, masked pretraining gains 3.0 (+2.0 "
-        "to +4.0) and 3.0 (+2.0 to +4.0) points with 100 and 400 labels per class and gains 3.0 "
-        "(+2.0 to +4.0) points with all labels, in all three seeds. Plain pretraining loses 2.0 "
-        f"({MINUS}3.0 to {MINUS}1.0) and 2.0 ({MINUS}3.0 to {MINUS}1.0) points with 100 and 400 "
-        f"labels per class and loses 2.0 ({MINUS}3.0 to {MINUS}1.0) points with all labels, in all "
-        "three seeds."
+        "to +4.0), 3.0 (+2.0 to +4.0) and 3.0 (+2.0 to +4.0; in all three seeds) points with 100, "
+        f"400 and all labels per class. Plain pretraining loses 2.0 ({MINUS}3.0 to {MINUS}1.0), "
+        f"2.0 ({MINUS}3.0 to {MINUS}1.0) and 2.0 ({MINUS}3.0 to {MINUS}1.0; in all three seeds) "
+        "points with 100, 400 and all labels per class."
     )
     assert tell_in_short(None) == NO_STUDY
     assert tell_in_short(replace(study, differences=())) == NO_COMPARISON
@@ -178,8 +182,7 @@ def test_the_short_answer_has_a_sentence_for_each_pretraining(study_folder: Path
         (make_row(-0.01, 0.02), f"shows no clear difference ({MINUS}1.0 to +2.0) with 400"),
         (
             make_row(0.02, 0.04, p_holm=0.25),
-            "gains 3.0 (+2.0 to +4.0) points with 400 labels per class, not significantly "
-            "(p = 0.25).",
+            "gains 3.0 (+2.0 to +4.0; not significant, p = 0.25) points with 400 labels per class.",
         ),
         (
             make_row(None, None, seeds=1, least_p=1.0),

@@ -8,7 +8,12 @@ from pathlib import Path
 
 from cae.report.phrases import MINUS
 from cae.report.results.study_results import Study, read_study
-from cae.report.words.study_verdicts import make_verdicts_table, tell_best, tell_shares_of_cost
+from cae.report.words.study_verdicts import (
+    make_verdicts_table,
+    tell_best,
+    tell_shares_of_cost,
+    tell_stronger,
+)
 
 
 def read(folder: Path) -> Study:
@@ -101,3 +106,29 @@ def test_the_best_arm_of_each_budget_is_named(make_study: Callable[..., Path]):
     )
     losing = read(make_study(gains={"masked": -0.03}))
     assert "from scratch, equal computation with 100 (50.0%)" in tell_best(losing)
+
+
+def test_an_encoder_that_does_better_from_scratch_for_less_is_named(study_folder: Path):
+    study = read(study_folder)
+    assert tell_stronger(study) == ""
+    (control,) = [
+        each for each in study.estimates if (each.arm, each.labels) == ("scratch_whole_budget", 400)
+    ]
+    best = max(
+        each.accuracy.mean
+        for each in study.estimates
+        if (each.arm, each.labels) == ("fine_tuned", 400)
+    )
+
+    def add(*, above: float, flops: float) -> Study:
+        accuracy = replace(control.accuracy, mean=best + above)
+        other = replace(control, encoder="optimal", accuracy=accuracy, flops=flops)
+        return replace(study, estimates=(*study.estimates, other))
+
+    assert tell_stronger(add(above=0.1, flops=0.5e14)) == (
+        "A stronger network does better without an autoencoder: from scratch, `optimal` lies above "
+        f"`origin` after its best pretraining with 400 ({best + 0.1:.1%} in place of {best:.1%}, "
+        f"for 50% of the operations; eight seeds) labels per class."
+    )
+    assert tell_stronger(add(above=0.1, flops=2e14)) == ""
+    assert tell_stronger(add(above=-0.01, flops=0.5e14)) == ""
