@@ -29,6 +29,8 @@ _LARGE_PIXELS = 16_000_000
 _MOST_THREADS = 16
 # How many pictures are handed out before the first of them is waited for.
 _AT_ONCE = 1024
+# Of the mean file: Python's part in reading smaller ones is too large for threads to gain by them.
+_BYTES_WORTH_THREADS = 16 * 2**10
 # Of Pillow's formats those that hold pixels and nothing else: EPS, for one, is a program, which
 # Pillow has Ghostscript run.
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")
@@ -157,7 +159,10 @@ class PictureReader:
             ThreadPoolExecutor(_count_threads(), "pictures") as threads,
         ):
             for first in range(0, len(paths), _AT_ONCE):
-                yield from threads.map(read, range(first, min(first + _AT_ONCE, len(paths))))
+                places = range(first, min(first + _AT_ONCE, len(paths)))
+                sizes = [_find_size(paths[place]) for place in places]
+                is_worth_it = sum(sizes) >= _BYTES_WORTH_THREADS * len(places)
+                yield from (threads.map if is_worth_it else map)(read, places)
 
     def tell(self) -> None:
         """Warn of what was read and is hardly meant so, each kind once."""
@@ -225,6 +230,13 @@ def _count_threads() -> int:
     except AttributeError:  # macOS and Windows have no such call.
         cores = os.cpu_count() or 1
     return min(cores, _MOST_THREADS)
+
+
+def _find_size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except (OSError, ValueError):  # What is the matter with it is told when it is read.
+        return 0
 
 
 _one_large_picture = threading.Lock()

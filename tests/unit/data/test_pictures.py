@@ -291,6 +291,7 @@ def test_pictures_are_in_the_order_of_their_paths_however_many_are_read_at_once(
 ):
     monkeypatch.setattr("cae.data.pictures._count_threads", lambda: threads)
     monkeypatch.setattr("cae.data.pictures._AT_ONCE", 4)
+    monkeypatch.setattr("cae.data.pictures._BYTES_WORTH_THREADS", 1)
     # The first of each four takes longest.
     sides = [600 if place % 4 == 0 else 8 for place in range(10)]
     pixels = [np.full((side, side, 3), place, np.uint8) for place, side in enumerate(sides)]
@@ -314,6 +315,7 @@ def test_whoever_stops_the_reading_waits_for_nothing_that_was_not_begun(
 
     read_picture = pictures._read_picture
     monkeypatch.setattr(pictures, "_read_picture", read)
+    monkeypatch.setattr(pictures, "_BYTES_WORTH_THREADS", 1)
     path = save(tmp_path / "a.png", make_pixels())
 
     def stop(done: int, count: int) -> None:
@@ -326,11 +328,29 @@ def test_whoever_stops_the_reading_waits_for_nothing_that_was_not_begun(
     assert not [each for each in threading.enumerate() if each.name.startswith("pictures")]
 
 
+@pytest.mark.parametrize(("side", "is_apart"), [(32, False), (128, True)])
+def test_threads_read_what_is_large_enough_for_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, side: int, is_apart: bool
+):
+    seen: set[str] = set()
+
+    def lay(picture: Any) -> Any:
+        seen.add(threading.current_thread().name)
+        return lay_on_white(picture)
+
+    lay_on_white = pictures._lay_on_white
+    monkeypatch.setattr(pictures, "_lay_on_white", lay)
+    path = save(tmp_path / "a.png", make_pixels(side, side))
+    PictureReader((8, 8, 3)).read([path] * 5)
+    assert (threading.current_thread().name not in seen) is is_apart
+
+
 def test_of_large_pictures_one_at_a_time_is_decoded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(pictures, "_count_threads", lambda: 4)
     monkeypatch.setattr(pictures, "_LARGE_PIXELS", 32 * 32 - 1)
+    monkeypatch.setattr(pictures, "_BYTES_WORTH_THREADS", 1)
     decoding: list[int] = []
     most = 0
 
