@@ -54,6 +54,7 @@ from cae.report.words.study_setup import tell_extent, tell_recipe
 from cae.report.words.study_verdicts import (
     make_verdicts_table,
     tell_best,
+    tell_parted,
     tell_shares_of_cost,
     tell_stronger,
 )
@@ -186,6 +187,7 @@ def describe_study(study: Study) -> dict[str, Any]:
         "equal_epochs": tell_equal_epochs(study),
         "verdicts": make_verdicts_table(study),
         "best": tell_best(study),
+        "parted": tell_parted(study),
         "stronger": tell_stronger(study),
         "elsewhere": tell_effects_elsewhere(study),
         "least_p": tell_least_p(rows),

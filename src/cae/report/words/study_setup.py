@@ -74,12 +74,21 @@ def find_confounded(study: Study) -> list[str]:
     That is where some hide nothing and predict pixels, others hide parts and predict something
     else, and none that was fine-tuned does one of the two alone.
     """
+    kinds = find_kinds(study)
+    return list(kinds) if set(kinds.values()) == {(False, False), (True, True)} else []
+
+
+def find_kinds(study: Study) -> dict[str, tuple[bool, bool]]:
+    """Return of the first encoder's pretrainings whether parts are hidden, and pixels not the aim.
+
+    Those are left out that nothing was fine-tuned after.
+    """
     tried = {
         each.pretraining
         for each in study.estimates
         if (each.encoder, each.arm) == (study.encoders[0], "fine_tuned")
     }
-    kinds = {
+    return {
         each.name: (
             each.config.get("mask_ratio", 0) > 0,
             each.config.get("target", "pixels") != "pixels",
@@ -87,4 +96,3 @@ def find_confounded(study: Study) -> list[str]:
         for each in study.pretrainings
         if each.encoder == study.encoders[0] and each.name in tried
     }
-    return list(kinds) if set(kinds.values()) == {(False, False), (True, True)} else []

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from statistics import fmean
 from typing import Any
 
+from cae.inference import compute_student_interval
 from cae.report.phrases import capitalise, count_noun, join, write_percent, write_points
 from cae.report.results.study_results import (
     CONTROLS,
     NO_PRETRAINING,
     Difference,
     Estimate,
+    Interval,
     Labels,
     Study,
     name_arm,
     name_budgets,
     name_labels,
+    name_pretraining,
     rank_labels,
 )
-from cae.report.words.study_sentences import find_key_differences
+from cae.report.words.study_sentences import (
+    find_drawn_differences,
+    find_key_differences,
+    write_gain,
+)
+from cae.report.words.study_setup import find_kinds
 
 # How far the cost of two arms may be apart that have the same budget.
 _EQUAL_COST = 0.05
@@ -122,6 +131,51 @@ def tell_stronger(study: Study) -> str:
                 f"lies above `{first}` after its best pretraining with {name_budgets(budgets)}."
             )
     return " ".join(sentences)
+
+
+def tell_parted(study: Study) -> str:
+    """Say how far a pretraining lies from another's target, and from another's mask; "" if none.
+
+    That is one that hides parts as the one and predicts what the other does, so that a difference
+    from either is of one thing.
+    """
+    kinds = find_kinds(study)
+    sentences: list[str] = []
+    for name, (hides, aims) in kinds.items():
+        others = {
+            "target": [each for each, kind in kinds.items() if kind == (hides, not aims)],
+            "mask": [each for each, kind in kinds.items() if kind == (not hides, aims)],
+        }
+        clauses = [
+            f"from {name_pretraining(other)} in the {what} alone, by {told}"
+            for what, (other, *_) in ((what, found) for what, found in others.items() if found)
+            if (told := _tell_distances(study, name, other))
+        ]
+        if len(clauses) == len(others):
+            sentences.append(f"{capitalise(name_pretraining(name))} differs {'; '.join(clauses)}.")
+    return " ".join(sentences)
+
+
+def _tell_distances(study: Study, name: str, other: str) -> str:
+    """Say how many points a pretraining lies from another, paired by seed, at each budget."""
+    gains = {
+        (row.pretraining, row.labels): row.gains
+        for row in find_drawn_differences(study)
+        if (row.encoder, row.treatment) == (study.encoders[0], "fine_tuned")
+    }
+    told: dict[Labels, str] = {}
+    for labels in study.labels:
+        mine, theirs = gains.get((name, labels), {}), gains.get((other, labels), {})
+        # Each of them over the same control of the seed.
+        values = [mine[seed] - theirs[seed] for seed in sorted(mine.keys() & theirs.keys())]
+        if len(values) > 1:
+            gain = Interval(fmean(values), *compute_student_interval(values), len(values))
+            told[labels] = write_gain(gain)
+    return (
+        f"{join([*told.values()])} points with {name_budgets(dict.fromkeys(told, ''))}"
+        if told
+        else ""
+    )
 
 
 def tell_best(study: Study) -> str:

@@ -11,6 +11,7 @@ from cae.report.results.study_results import Study, read_study
 from cae.report.words.study_verdicts import (
     make_verdicts_table,
     tell_best,
+    tell_parted,
     tell_shares_of_cost,
     tell_stronger,
 )
@@ -132,3 +133,20 @@ def test_an_encoder_that_does_better_from_scratch_for_less_is_named(study_folder
     )
     assert tell_stronger(add(above=0.1, flops=2e14)) == ""
     assert tell_stronger(add(above=-0.01, flops=0.5e14)) == ""
+
+
+def test_what_shares_its_mask_with_one_and_its_target_with_another_is_held_against_both(
+    make_study: Callable[..., Path],
+):
+    gains = {"plain": -0.02, "masked": 0.03, "masked_pixels": -0.01}
+    study = read(make_study(gains=gains, budgets=(100, 400)))
+    assert tell_parted(study) == (
+        f"Masked pixels pretraining differs from masked pretraining in the target alone, by "
+        f"{MINUS}4.0 ({MINUS}4.0 to {MINUS}4.0) and {MINUS}4.0 ({MINUS}4.0 to {MINUS}4.0) points "
+        "with 100 and 400 labels per class; from plain pretraining in the mask alone, by +1.0 "
+        "(+1.0 to +1.0) and +1.0 (+1.0 to +1.0) points with 100 and 400 labels per class."
+    )
+    # Where a single seed has both, no distance is told.
+    single = tuple(replace(row, gains={0: row.gain.mean}) for row in study.differences)
+    assert tell_parted(replace(study, differences=single)) == ""
+    assert tell_parted(read(make_study())) == ""
