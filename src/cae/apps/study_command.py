@@ -54,8 +54,8 @@ def study(
             "--pretraining",
             metavar="NAME",
             help="After which pretraining, as often as needed: plain, denoising, masked, "
-            "masked_pixels (plan origin: unregularised, dropout_0.2, dropout_0.4, input_noise, "
-            "hidden_noise, both_noises, activity_l1).  [default: as with --arm]",
+            "masked_pixels, unhidden (plan origin: unregularised, dropout_0.2, dropout_0.4, "
+            "input_noise, hidden_noise, both_noises, activity_l1).  [default: as with --arm]",
         ),
     ] = None,
     full: Annotated[

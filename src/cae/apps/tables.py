@@ -184,8 +184,9 @@ def _list_reconstruction(scores: Mapping[str, Any]) -> list[tuple[str, str]]:
     rows: list[tuple[str, str]] = []
     if "target" in scores:
         target = str(scores["target"]).replace("_", " ")
-        rows.append((f"MSE of hidden {target}", f"{scores['target_mse']:#.4g}"))
-        rows.append(("hidden of each image", f"{scores['hidden_fraction']:.0%}"))
+        how = "hidden" if "hidden_fraction" in scores else "predicted"
+        rows.append((f"MSE of {how} {target}", f"{scores['target_mse']:#.4g}"))
+        rows.append((f"{how} of each image", f"{scores[f'{how}_fraction']:.0%}"))
     if "psnr" in scores:
         rows.append(("reconstruction MSE", f"{scores['mse']:#.3g}"))
         rows.append(("reconstruction PSNR", f"{scores['psnr']:.1f} dB"))

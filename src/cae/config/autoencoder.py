@@ -40,7 +40,9 @@ class AutoencoderConfig(StageConfig):
     share of the patches, squares of `mask_patch_size` pixels, is hidden from the encoder, and the
     decoder predicts of them what `target` says: their pixels; those less the patch's mean and over
     its standard deviation ("normalised_patches"); the image less its blur ("high_pass"); or how
-    strongly it changes in which direction ("gradient_histograms").
+    strongly it changes in which direction ("gradient_histograms"). Without `mask_input` the same is
+    predicted of the same patches while the encoder sees them: what the hiding is worth is the
+    difference.
     """
 
     activity_regularizer: bool = False
@@ -64,6 +66,7 @@ class AutoencoderConfig(StageConfig):
     mask_ratio: Share = 0.0
     mask_patch_size: Count = 4
     target: Target = "pixels"
+    mask_input: bool = True
     data_augmentation: bool = False
 
     @property

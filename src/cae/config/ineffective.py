@@ -47,6 +47,7 @@ _RULES: Mapping[str, tuple[Callable[[Values], bool], str]] = {
         "mask_ratio is 0",
     ),
     "target": (lambda of: of["mask_ratio"] == 0, "mask_ratio is 0"),
+    "mask_input": (lambda of: of["mask_ratio"] == 0, "mask_ratio is 0"),
     # To switch off what is not there is no mistake.
     "batch_norm": (
         lambda of: of["batch_norm"] and of.get("encoder") == "residual",

@@ -26,10 +26,11 @@ def evaluate_autoencoder(
     """Return, as JSON values, how near an autoencoder comes to images.
 
     Of one that was trained without a mask these are the scores of `evaluate_reconstruction`. Of one
-    that was trained with a mask they begin with `target`, `hidden_fraction` (of the image) and
-    `target_mse`, the mean squared error of the target's prediction over what was hidden. The scores
-    of the reconstructions follow, if the target can be shown as a picture: there what was seen is
-    as it is, and the hidden filled in.
+    that was trained with a mask they begin with `target`, `hidden_fraction` (of the image;
+    `predicted_fraction` where the patches were in sight) and `target_mse`, the mean squared error
+    of the target's prediction over these patches. The scores of the reconstructions follow, if the
+    target can be shown as a picture: there what was not to be predicted is as it is, and the rest
+    filled in.
 
     The model is measured as it is saved, its encoder with the batch-norm statistics of whole images
     (see `pretrain`). It was trained with those of masked ones, which are not kept and with which
@@ -45,9 +46,10 @@ def evaluate_autoencoder(
     if config.mask_ratio == 0:
         return evaluate_reconstruction(images.images, reconstructions)
     height, width, _ = config.image_shape
+    share = config.count_hidden(height, width) / config.count_patches(height, width)
     hidden = {
         "target": config.target,
-        "hidden_fraction": config.count_hidden(height, width) / config.count_patches(height, width),
+        "hidden_fraction" if config.mask_input else "predicted_fraction": share,
         "target_mse": _measure_target(model, images, runtime),
     }
     if not shows_pictures(config):

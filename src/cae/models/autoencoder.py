@@ -64,15 +64,19 @@ class Autoencoder(nn.Module):
     ) -> Tensor:
         """Return the prediction of the target, float32, from what is visible of images.
 
+        Without `mask_input` the encoder sees them whole, whatever is marked as hidden.
+
         Args:
             x: images [N, C, H, W] in [0, 1].
             visible: [N, 1, H, W], from `draw_visible`.
             activities: see `Encoder.forward`.
         """
         assert isinstance(self.decoder, PatchDecoder), "a mask needs the decoder of patches"
+        size = (x.shape[2], x.shape[3])
+        if not self.config.mask_input:
+            return self.decoder(self.encoder(x, activities), size=size)
         features, seen = self.encoder.see(x, Visible(visible), activities)
-        height, width = x.shape[2:]
-        return self.decoder(features, seen.mask, (height, width))
+        return self.decoder(features, seen.mask, size)
 
     def compare_hidden(
         self, x: Tensor, visible: Tensor, activities: list[Tensor] | None = None

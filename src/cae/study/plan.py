@@ -103,13 +103,14 @@ LABELS = Plan(
         "denoising": {"gaussian_noise_input": True, "gaussian_noise_stddev": 0.1},
         "masked": {},
         "masked_pixels": {"target": "pixels"},
+        "unhidden": {"mask_input": False},
     },
-    masked=("masked", "masked_pixels"),
+    masked=("masked", "masked_pixels", "unhidden"),
     whole=[
         *((arm, NO_PRETRAINING) for arm in _FROM_SCRATCH),
         *(
             (arm, pretraining)
-            for pretraining in ("plain", "denoising", "masked", "masked_pixels")
+            for pretraining in ("plain", "denoising", "masked", "masked_pixels", "unhidden")
             for arm in ("linear_probe", "frozen", "fine_tuned")
         ),
     ],

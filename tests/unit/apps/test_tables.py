@@ -102,6 +102,12 @@ def test_a_masked_autoencoder_is_scored_by_what_it_predicts():
     scores = {"target": "gradient_histograms", "hidden_fraction": 0.625, "target_mse": 0.61}
     lines = read(make_reconstruction_table(scores, title="x"))
     assert lines[1:] == ["MSE of hidden gradient histograms 0.6100", "hidden of each image 62%"]
+    scores["predicted_fraction"] = scores.pop("hidden_fraction")
+    lines = read(make_reconstruction_table(scores, title="x"))
+    assert lines[1:] == [
+        "MSE of predicted gradient histograms 0.6100",
+        "predicted of each image 62%",
+    ]
 
 
 def test_scores_of_each_class_stand_above_those_of_all():

@@ -46,6 +46,18 @@ def test_the_error_is_of_the_target_over_what_was_hidden(make_images, float32, t
     assert ("psnr" in scores) == (target != "gradient_histograms")
 
 
+def test_patches_that_were_in_sight_are_not_called_hidden(make_images, float32):
+    images = make_images(9, height=16, width=16)
+    scores = {}
+    for masked in (True, False):
+        model = make(mask_ratio=0.75, mask_input=masked)
+        found = reconstruct(model, images, runtime=float32)
+        scores[masked] = evaluate_autoencoder(model, images, found, runtime=float32)
+    assert scores[False]["predicted_fraction"] == scores[True]["hidden_fraction"] == 0.75
+    assert "hidden_fraction" not in scores[False]
+    assert scores[False]["target_mse"] != scores[True]["target_mse"]
+
+
 def test_what_was_seen_is_reconstructed_as_it_is(make_images, float32):
     model, images = make(mask_ratio=0.5), make_images(5, height=16, width=16)
     found = reconstruct(model, images, runtime=float32)

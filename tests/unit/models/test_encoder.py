@@ -66,6 +66,23 @@ def test_nothing_hidden_reaches_the_prediction(kind, training):
     assert difference.abs().max() > 1e-3
 
 
+@pytest.mark.parametrize("kind", ["origin", "whitened"])
+def test_what_is_in_sight_is_predicted_from_whole_images(kind):
+    model, config = make(kind, mask_ratio=0.5, mask_input=False)
+    images = draw_images(6, config)
+    masks = [
+        draw_visible(config, images, generator=torch.Generator().manual_seed(seed))
+        for seed in (1, 2)
+    ]
+    assert not torch.equal(*masks)
+    model.eval()
+    assert torch.equal(*(model.predict_hidden(images, visible) for visible in masks))
+    # What it is held against is of the same places as with the images hidden.
+    _, wanted, hidden = model.compare_hidden(images, masks[0])
+    assert torch.equal(hidden, 1 - masks[0])
+    assert torch.equal(wanted, images * hidden)
+
+
 @pytest.mark.parametrize("noisy", [True, False])
 @pytest.mark.parametrize("kind", ["origin", "whitened"])
 def test_features_are_of_what_is_seen_and_zero_elsewhere(kind, noisy):

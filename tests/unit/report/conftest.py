@@ -298,9 +298,12 @@ def make_summary(
                         "loss": "mean_squared_error",
                         "gaussian_noise_input": name == "denoising",
                         "gaussian_noise_stddev": 0.1,
-                        "mask_ratio": 0.6 if name.startswith("masked") else 0,
+                        "mask_ratio": 0 if name in ("plain", "denoising") else 0.6,
                         "mask_patch_size": 8,
-                        "target": "gradient_histograms" if name == "masked" else "pixels",
+                        "mask_input": name != "unhidden",
+                        "target": "gradient_histograms"
+                        if name in ("masked", "unhidden")
+                        else "pixels",
                     },
                 }
                 for encoder in encoders

@@ -54,9 +54,9 @@ def count(cells: list[Cell]) -> tuple[int, int]:
     return len({cell.trial.key for cell in cells}), len(before)
 
 
-def test_the_whole_plan_of_labels_is_fourteen_trials_at_each_budget_and_seed(large):
+def test_the_whole_plan_of_labels_is_seventeen_trials_at_each_budget_and_seed(large):
     cells = make_grid(Choice(full=True), large)
-    assert count(cells) == (14 * (4 * 7 + 3), 4 * 7)
+    assert count(cells) == (17 * (4 * 7 + 3), 5 * 7)
 
 
 def test_the_published_part_is_five_trials_at_three_budgets(large):
@@ -174,6 +174,7 @@ def test_pretrainings_differ_in_noise_or_mask_and_the_encoder_above_them_does_no
     assert before["masked"].mask_ratio == before["masked_pixels"].mask_ratio == 0.6
     assert before["masked"].target == "gradient_histograms"
     assert before["masked_pixels"].target == "pixels"
+    assert before["unhidden"] == before["masked"].model_copy(update={"mask_input": False})
     assert len({str(dump(cell.trial.autoencoder)) for cell in cells}) == 1
     assert cells[0].trial.autoencoder.mask_ratio == 0
 

@@ -27,11 +27,17 @@ def test_a_plan_names_only_what_it_has(plan):
     assert set(plan.masked) <= set(plan.pretrainings)
 
 
-def test_the_plan_of_labels_has_five_arms_four_pretrainings_and_five_budgets():
+def test_the_plan_of_labels_has_five_arms_five_pretrainings_and_five_budgets():
     assert len(LABELS.arms) == 5
-    assert set(LABELS.pretrainings) == {"plain", "denoising", "masked", "masked_pixels"}
+    assert set(LABELS.pretrainings) == {
+        "plain",
+        "denoising",
+        "masked",
+        "masked_pixels",
+        "unhidden",
+    }
     assert LABELS.whole_budgets == (10, 50, 100, 400, None)
-    assert len(LABELS.whole) == 2 + 3 * 4
+    assert len(LABELS.whole) == 2 + 3 * 5
 
 
 def test_the_plan_of_the_origin_has_its_seven_regularisations_and_the_control_it_left_out():

@@ -33,7 +33,7 @@ _GAP_PIXELS = 6
 _LOWER_ROWS: dict[Reconstructions, str] = {
     "reconstruction": "what the decoder makes of its encoding",
     "filled in": "what the decoder makes of the patches that were not hidden",
-    "seen": "the patches of it that were not hidden",
+    "seen": "the patches of it that were not to be predicted",
 }
 
 

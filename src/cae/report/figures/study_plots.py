@@ -44,6 +44,7 @@ _LOOKS: dict[str, dict[str, Any]] = {
     "denoising": {"color": ORANGE, "ls": (0, (4, 1.5, 1, 1.5)), "marker": "v"},
     "masked": {"color": BLUE, "ls": (0, (9, 1.5)), "marker": "^"},
     "masked_pixels": {"color": GREEN, "ls": (0, (9, 1.5, 1, 1.5)), "marker": "P"},
+    "unhidden": {"color": INK, "ls": (0, (2, 1.5, 9, 1.5)), "marker": "X"},
 }
 _ARMS: dict[str, dict[str, Any]] = {
     "scratch": {"ls": _DOTTED, "marker": "s"},

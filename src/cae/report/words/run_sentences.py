@@ -160,10 +160,15 @@ def tell_reconstruction(group: Group) -> str:
     quality = group.first.quality
     error = group.mean(lambda run: run.quality.get("target_mse"))
     if error is not None:
+        if "hidden_fraction" in quality:
+            where = f"With {100 * quality['hidden_fraction']:.3g}% of each test image hidden"
+        else:
+            where = (
+                f"In {100 * quality['predicted_fraction']:.3g}% of each test image, all in sight"
+            )
         sentences.append(
-            f"With {100 * quality['hidden_fraction']:.3g}% of each test image hidden, the "
-            f"autoencoder predicts the {TARGETS[quality['target']]} there with a mean squared "
-            f"error of {error:.3f}."
+            f"{where}, the autoencoder predicts the {TARGETS[quality['target']]} there with a mean "
+            f"squared error of {error:.3f}."
         )
     psnr = group.mean(lambda run: run.quality.get("psnr"))
     if psnr is None:

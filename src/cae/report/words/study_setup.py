@@ -90,7 +90,7 @@ def find_kinds(study: Study) -> dict[str, tuple[bool, bool]]:
     }
     return {
         each.name: (
-            each.config.get("mask_ratio", 0) > 0,
+            each.config.get("mask_ratio", 0) > 0 and each.config.get("mask_input", True),
             each.config.get("target", "pixels") != "pixels",
         )
         for each in study.pretrainings

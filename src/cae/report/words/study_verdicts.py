@@ -141,7 +141,9 @@ def tell_parted(study: Study) -> str:
     """
     kinds = find_kinds(study)
     sentences: list[str] = []
-    for name, (hides, aims) in kinds.items():
+    # Of four that hide or do not, and predict pixels or do not, these are beside all others.
+    parting = {name: kind for name, kind in kinds.items() if kind in ((True, False), (False, True))}
+    for name, (hides, aims) in parting.items():
         others = {
             "target": [each for each, kind in kinds.items() if kind == (hides, not aims)],
             "mask": [each for each, kind in kinds.items() if kind == (not hides, aims)],

@@ -33,7 +33,10 @@ def name_task(config: Mapping[str, Any]) -> str:
     """Return what an autoencoder of this configuration learns to do, as a verb with its object."""
     if config.get("mask_ratio", 0):
         target = TARGETS[config["target"]]
-        return f"predict the {target} in what is hidden from it: {_tell_mask(config)}"
+        where = (
+            "what is hidden from it" if config.get("mask_input", True) else "a part of what it sees"
+        )
+        return f"predict the {target} in {where}: {_tell_mask(config)}"
     source = "its input"
     if config["gaussian_noise_input"]:
         deviation = config["gaussian_noise_stddev"]

@@ -194,6 +194,10 @@ def test_the_hidden_share_is_told_to_its_digits(make_run: Make):
         "With 62.5% of each test image hidden, the autoencoder predicts the histograms of gradient "
         "directions there with a mean squared error of 0.597."
     )
+    run.quality["predicted_fraction"] = run.quality.pop("hidden_fraction")
+    assert tell_reconstruction(group(run)).startswith(
+        "In 62.5% of each test image, all in sight, the autoencoder predicts the histograms"
+    )
 
 
 def test_classes_that_are_found_equally_often_have_no_first_and_last(make_run: Make):

@@ -146,6 +146,13 @@ def test_what_shares_its_mask_with_one_and_its_target_with_another_is_held_again
         "with 100 and 400 labels per class; from plain pretraining in the mask alone, by +1.0 "
         "(+1.0 to +1.0) and +1.0 (+1.0 to +1.0) points with 100 and 400 labels per class."
     )
+    four = read(make_study(gains={**gains, "unhidden": 0.02}, budgets=(100, 400)))
+    assert "Masked pixels pretraining differs from masked" in tell_parted(four)
+    assert (
+        f" Unhidden pretraining differs from plain pretraining in the target alone, by +4.0 "
+        "(+4.0 to +4.0) and +4.0 (+4.0 to +4.0) points with 100 and 400 labels per class; from "
+        f"masked pretraining in the mask alone, by {MINUS}1.0 ({MINUS}1.0 to {MINUS}1.0) and "
+    ) in tell_parted(four)
     # Where a single seed has both, no distance is told.
     single = tuple(replace(row, gains={0: row.gain.mean}) for row in study.differences)
     assert tell_parted(replace(study, differences=single)) == ""

@@ -33,6 +33,11 @@ from cae.report.words.tasks import name_output, name_task
             f"predict the pixels in what is hidden from it: 10 of the 16 squares of 8 {TIMES} 8 "
             "pixels in an image (62.5%)",
         ),
+        (
+            {"mask_ratio": 0.6, "mask_patch_size": 8, "mask_input": False},
+            f"predict the pixels in a part of what it sees: 10 of the 16 squares of 8 {TIMES} 8 "
+            "pixels in an image (62.5%)",
+        ),
         # A patch that this encoder takes and the origin's does not.
         (
             {
@@ -45,7 +50,7 @@ from cae.report.words.tasks import name_output, name_task
             "pixels in an image (55.6%)",
         ),
     ],
-    ids=["plain", "denoising", "noise off", "masked", "rounded", "another encoder"],
+    ids=["plain", "denoising", "noise off", "masked", "rounded", "in sight", "another encoder"],
 )
 def test_the_task_is_named(keys: dict[str, Any], words: str):
     assert name_task(dump(AutoencoderConfig(**keys))) == words
