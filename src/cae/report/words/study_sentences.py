@@ -8,6 +8,7 @@ from cae.report.phrases import (
     capitalise,
     count_noun,
     join,
+    write_count,
     write_p,
     write_points,
     write_size,
@@ -202,8 +203,14 @@ def _tell_budget(rows: Sequence[Difference], *, against: str) -> str:
 def tell_correction(rows: Sequence[Difference]) -> str:
     """Say what intervals and p-values are; rows of one family each."""
     over = {"labels_per_class": "label budget"}
-    families = {(row.comparisons, over.get(row.over, row.over)) for row in rows}
-    several = [count_noun(*family) for family in sorted(families) if family[0] > 1]
+    families: dict[str, set[int]] = {}
+    for row in rows:
+        if row.comparisons > 1:
+            families.setdefault(over.get(row.over, row.over), set()).add(row.comparisons)
+    several: list[str] = []
+    for noun, sizes in families.items():
+        *fewer, most = sorted(sizes)
+        several.append(" or ".join([*map(write_count, fewer), count_noun(most, noun)]))
     corrected = f", corrected by Holm's method over {join(several)}" if several else ""
     return f"Intervals are of 95%; p is of the exact sign-flip test{corrected}."
 
@@ -249,8 +256,8 @@ def tell_effect(row: Difference) -> str:
         doubt = f"{p}, not significant"
     elif row.is_one_sided:
         where = "higher" if row.effect == "gain" else "lower"
-        least, most = (write_size(end(map(abs, row.gains.values()))) for end in (min, max))
-        doubt = f"{where} in {_name_all(row)}, by {least} to {most}; {p}"
+        ends = dict.fromkeys(write_size(end(map(abs, row.gains.values()))) for end in (min, max))
+        doubt = f"{where} in {_name_all(row)}, by {' to '.join(ends)}; {p}"
     else:
         seeds = count_noun(row.gain.count, "seed")
         doubt = f"{p}, and {seeds} allow none below {write_p(row.least_p)}"

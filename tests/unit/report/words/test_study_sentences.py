@@ -161,6 +161,7 @@ def test_what_intervals_and_p_values_are_is_told_behind_them(make_study: Callabl
     row = make_row(0.02, 0.04)
     assert tell_correction([replace(row, comparisons=1)]) == f"{words}."
     assert "over two pretrainings." in tell_correction([replace(row, over="pretraining")])
+    assert "over two or three label budgets." in tell_correction([row, replace(row, comparisons=3)])
 
 
 def test_the_short_answer_has_a_sentence_for_each_pretraining(study_folder: Path):
