@@ -35,7 +35,7 @@ from cae.report.words.study_sentences import (
     write_gain,
 )
 from cae.report.words.study_setup import tell_extent, tell_recipe
-from cae.report.words.study_verdicts import tell_stronger
+from cae.report.words.study_verdicts import tell_parted, tell_stronger
 
 ROOT = Path(__file__).parents[2]
 RUNS = {
@@ -220,6 +220,7 @@ def test_the_readme_answers_as_the_report_does():
         tell_answer,
         tell_equal_epochs,
         tell_effects_elsewhere,
+        tell_parted,
         tell_stronger,
         tell_recipe,
     ):
@@ -242,9 +243,11 @@ def test_the_readme_says_in_short_what_study_and_control_do():
     text = read_words()
     assert (
         "With 100 labels per class, a small network gains "
-        f"{write_size(gains['masked', 100])} points by an autoencoder that predicts what is hidden "
-        f"of an image; with all labels it loses {write_size(gains['masked', 'all'])}."
+        f"{write_size(gains['masked', 100])} points by an autoencoder that predicts gradient "
+        "histograms of what is hidden of an image, and nothing by one that predicts pixels, hidden "
+        f"or not; with all labels the first loses {write_size(gains['masked', 'all'])}."
     ) in text
+    assert max(gains["plain", 100], gains["masked_pixels", 100]) < 0.01
     without = mean(control.scratch)
     assert f"without its autoencoder the same recipe reaches {without:.2%}" in text
 
