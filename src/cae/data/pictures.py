@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
-import warnings
-from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -18,19 +16,15 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from cae.data.images import ImageSet, make_room
+from cae.data.threads import map_files
 from cae.errors import DataError
 from cae.incoming import open_plain
 
 # As RGB this takes 192 MB; a small file can claim far more pixels than the memory holds.
 _MOST_PIXELS = 64_000_000
 _MOST_BYTES = 512 * 2**20
-# Decoding takes some copies of a picture: of larger ones than this, one at a time is in memory.
-_LARGE_PIXELS = 16_000_000
-_MOST_THREADS = 16
-# How many pictures are handed out before the first of them is waited for.
-_AT_ONCE = 1024
-# Of the mean file: Python's part in reading smaller ones is too large for threads to gain by them.
-_BYTES_WORTH_THREADS = 16 * 2**10
+# Decoding takes up to 24 bytes a pixel: of larger pictures than this, one at a time is in memory.
+_LARGE_PIXELS = 4_000_000
 # Of Pillow's formats those that hold pixels and nothing else: EPS, for one, is a program, which
 # Pillow has Ghostscript run.
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")
@@ -118,7 +112,7 @@ class PictureReader:
         images = make_room(len(paths), self._image_shape)
         usable: list[int] = []
         # Closed when this is left in the middle: what was not begun is then not read any more.
-        with closing(self._read_into(images, paths)) as all_found:
+        with closing(map_files(partial(self._read_into, images, paths), paths)) as all_found:
             for place, found in enumerate(all_found):
                 if isinstance(found, _RefusedError):
                     self._refused.append(found)
@@ -134,35 +128,16 @@ class PictureReader:
         return images, usable
 
     def _read_into(
-        self, images: NDArray[np.uint8], paths: Sequence[Path]
-    ) -> Generator[_Found | _RefusedError]:
-        """Read every picture into its place, and yield what was found, in their order.
-
-        Pillow decodes and resizes without holding Python's lock, so threads share the work.
-        """
+        self, images: NDArray[np.uint8], paths: Sequence[Path], place: int
+    ) -> _Found | _RefusedError:
+        """Read a picture into its place."""
         height, width, channels = self._image_shape
-
-        def read(place: int) -> _Found | _RefusedError:
-            try:
-                pixels, found = _read_picture(
-                    paths[place], mode=_MODES[channels], size=(width, height)
-                )
-            except _RefusedError as error:
-                return error
-            images[place] = pixels.reshape(height, width, channels).transpose(2, 0, 1)
-            return found
-
-        # What Pillow warns of (odd metadata, mostly) changes no pixel. Set here, for the filter of
-        # warnings is one for all threads.
-        with (
-            warnings.catch_warnings(action="ignore"),
-            ThreadPoolExecutor(_count_threads(), "pictures") as threads,
-        ):
-            for first in range(0, len(paths), _AT_ONCE):
-                places = range(first, min(first + _AT_ONCE, len(paths)))
-                sizes = [_find_size(paths[place]) for place in places]
-                is_worth_it = sum(sizes) >= _BYTES_WORTH_THREADS * len(places)
-                yield from (threads.map if is_worth_it else map)(read, places)
+        try:
+            pixels, found = _read_picture(paths[place], mode=_MODES[channels], size=(width, height))
+        except _RefusedError as error:
+            return error
+        images[place] = pixels.reshape(height, width, channels).transpose(2, 0, 1)
+        return found
 
     def tell(self) -> None:
         """Warn of what was read and is hardly meant so, each kind once."""
@@ -224,21 +199,6 @@ def _count_pictures(count: int) -> str:
     return "1 picture is" if count == 1 else f"{count:,} pictures are"
 
 
-def _count_threads() -> int:
-    try:
-        cores = len(os.sched_getaffinity(0))
-    except AttributeError:  # macOS and Windows have no such call.
-        cores = os.cpu_count() or 1
-    return min(cores, _MOST_THREADS)
-
-
-def _find_size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except (OSError, ValueError):  # What is the matter with it is told when it is read.
-        return 0
-
-
 _one_large_picture = threading.Lock()
 
 
@@ -255,15 +215,17 @@ def _read_picture(
             open_plain(path, most_bytes=_MOST_BYTES) as file,
             Image.open(file, formats=_FORMATS) as picture,
         ):
-            count = picture.width * picture.height
-            if count > _MOST_PIXELS:
+            if picture.width * picture.height > _MOST_PIXELS:
                 reason = f"{picture.width} x {picture.height} pixels, {too_large}"
                 raise _RefusedError(path, reason, "make it smaller first")
             _require_known_scale(picture, path)
             is_deep = ";16" in str(picture.tile)
-            with _one_large_picture if count > _LARGE_PIXELS else nullcontext():
+            photo = _choose_small(picture, size)
+            is_large = picture.width * picture.height > _LARGE_PIXELS
+            with _one_large_picture if is_large else nullcontext():
                 # First turned: what has its bits reduced no longer knows which side was up.
-                upright = ImageOps.exif_transpose(_shrink_photo(picture, size))
+                shrunk = picture if photo is None else _shrink_photo(picture, size, photo)
+                upright = ImageOps.exif_transpose(shrunk)
                 upright, largest = _reduce_to_8_bits(upright, is_deep=is_deep)
                 pixels = _lay_on_white(upright).convert(mode).resize(size, _RESAMPLING)
             return np.asarray(pixels), _Found(largest, _has_more_frames(picture))
@@ -276,6 +238,11 @@ def _read_picture(
         raise _RefusedError(path, "not an image of a known format", known) from None
     except Image.DecompressionBombError:
         raise _RefusedError(path, f"its pixels are {too_large}", "make it smaller first") from None
+    except PermissionError:
+        raise _RefusedError(path, "may not be read", "have its permissions changed") from None
+    except MemoryError:
+        remedy = "make it smaller, or free some memory"
+        raise _RefusedError(path, "takes more memory than there is", remedy) from None
     except Exception as error:  # noqa: BLE001 - Pillow's readers raise anything on damaged files
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise _RefusedError(
@@ -289,19 +256,27 @@ def _read_picture(
 _RESAMPLING = Image.Resampling.BICUBIC
 
 
-def _shrink_photo(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """Return a JPEG of more than four times the size in that size, not yet turned upright.
+_Box = tuple[float, float, float, float]
 
-    It is decoded at a half, quarter or eighth of its size, at twice the wanted one or more.
+
+def _choose_small(picture: Image.Image, size: tuple[int, int]) -> _Box | None:
+    """Have a JPEG of more than four times the size decoded at a half, quarter or eighth of it.
+
+    Returns:
+        Where the whole picture lies in what will be decoded, at twice the wanted size or more;
+        None where that is all of it.
     """
     drafted = picture.draft(None, (2 * max(size), 2 * max(size)))
-    if drafted is None or drafted[1][2:] == picture.size:
-        return picture
+    return None if drafted is None or drafted[1][2:] == picture.size else drafted[1]
+
+
+def _shrink_photo(picture: Image.Image, size: tuple[int, int], box: _Box) -> Image.Image:
+    """Return a JPEG in the wanted size, not yet turned upright."""
     width, height = size
     if picture.getexif().get(ExifTags.Base.Orientation) in _LYING:
         width, height = height, width
     # The last column and row may hold less than a pixel: the box ends within them.
-    return picture.resize((width, height), _RESAMPLING, box=drafted[1])
+    return picture.resize((width, height), _RESAMPLING, box=box)
 
 
 def _require_known_scale(picture: Image.Image, path: Path) -> None:

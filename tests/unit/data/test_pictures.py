@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import struct
-import threading
 import time
 import warnings
 import zlib
@@ -15,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from cae.data import pictures
+from cae.data import pictures, threads
 from cae.data.images import ImageSet
 from cae.data.pictures import PictureReader, load_pictures
 from cae.errors import DataError
@@ -285,72 +284,12 @@ def test_a_reader_goes_on_after_what_it_cannot_use(tmp_path: Path):
         reader.require_all()
 
 
-@pytest.mark.parametrize("threads", [1, 3])
-def test_pictures_are_in_the_order_of_their_paths_however_many_are_read_at_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: int
-):
-    monkeypatch.setattr("cae.data.pictures._count_threads", lambda: threads)
-    monkeypatch.setattr("cae.data.pictures._AT_ONCE", 4)
-    monkeypatch.setattr("cae.data.pictures._BYTES_WORTH_THREADS", 1)
-    # The first of each four takes longest.
-    sides = [600 if place % 4 == 0 else 8 for place in range(10)]
-    pixels = [np.full((side, side, 3), place, np.uint8) for place, side in enumerate(sides)]
-    paths = [save(tmp_path / f"{place}.png", each) for place, each in enumerate(pixels)]
-    reader = PictureReader((8, 8, 3))
-    images, usable = reader.read([*paths[:6], tmp_path / "gone", *paths[6:], tmp_path / "lost"])
-    assert images[usable, 0, 0, 0].tolist() == list(range(10))
-    with pytest.raises(DataError, match=r"2 of 12 pictures cannot be used: .*gone.*lost"):
-        reader.require_all()
-
-
-def test_whoever_stops_the_reading_waits_for_nothing_that_was_not_begun(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    begun: list[Path] = []
-
-    def read(path: Path, **rest: Any) -> Any:
-        begun.append(path)
-        time.sleep(0.01)
-        return read_picture(path, **rest)
-
-    read_picture = pictures._read_picture
-    monkeypatch.setattr(pictures, "_read_picture", read)
-    monkeypatch.setattr(pictures, "_BYTES_WORTH_THREADS", 1)
-    path = save(tmp_path / "a.png", make_pixels())
-
-    def stop(done: int, count: int) -> None:
-        raise KeyboardInterrupt(f"after {done} of {count}")
-
-    reader = PictureReader((32, 32, 3), on_progress=stop)
-    with pytest.raises(KeyboardInterrupt, match="after 1 of 500"):
-        reader.read([path] * 500)
-    assert len(begun) < 100
-    assert not [each for each in threading.enumerate() if each.name.startswith("pictures")]
-
-
-@pytest.mark.parametrize(("side", "is_apart"), [(32, False), (128, True)])
-def test_threads_read_what_is_large_enough_for_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, side: int, is_apart: bool
-):
-    seen: set[str] = set()
-
-    def lay(picture: Any) -> Any:
-        seen.add(threading.current_thread().name)
-        return lay_on_white(picture)
-
-    lay_on_white = pictures._lay_on_white
-    monkeypatch.setattr(pictures, "_lay_on_white", lay)
-    path = save(tmp_path / "a.png", make_pixels(side, side))
-    PictureReader((8, 8, 3)).read([path] * 5)
-    assert (threading.current_thread().name not in seen) is is_apart
-
-
 def test_of_large_pictures_one_at_a_time_is_decoded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(pictures, "_count_threads", lambda: 4)
+    monkeypatch.setattr(threads, "_count_threads", lambda: 4)
     monkeypatch.setattr(pictures, "_LARGE_PIXELS", 32 * 32 - 1)
-    monkeypatch.setattr(pictures, "_BYTES_WORTH_THREADS", 1)
+    monkeypatch.setattr(threads, "_BYTES_WORTH_THREADS", 1)
     decoding: list[int] = []
     most = 0
 
@@ -467,3 +406,22 @@ def test_no_picture_at_all_is_refused():
 def test_channels_that_pictures_do_not_have_are_refused(tmp_path: Path):
     with pytest.raises(DataError, match="5 channels"):
         load(save(tmp_path / "a.png", make_pixels()), shape=(32, 32, 5))
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (PermissionError(13, "Permission denied"), "may not be read; have its permissions changed"),
+        (MemoryError(), "takes more memory than there is; make it smaller, or free some memory"),
+    ],
+)
+def test_a_remedy_fits_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, words: str
+):
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    path = save(tmp_path / "a.png", make_pixels())
+    monkeypatch.setattr(Image, "open", fail)
+    with pytest.raises(DataError, match=f"{path}: {words}"):
+        load(path)
