@@ -176,15 +176,15 @@ def _load_encoder_weights(saved: cae.SavedModel) -> Any:
 
 def _compare_data(saved: cae.SavedModel, splits: cae.Splits) -> None:
     """Warn where the encoder was pretrained on other images than the classifier is trained on."""
-    from cae.data.splits import describe_splits
+    from cae.data.splits import describe_splits, drop_labelled
 
-    about = describe_splits(splits)
+    about = drop_labelled(describe_splits(splits))
     if saved.about.get("data") != about["data"]:
         tell_warning(
             f"{saved.path} was pretrained on {saved.about.get('data')}, not on {about['data']}; "
             "where the two share pictures, it may have seen validation and test images"
         )
-    elif saved.about.get("split") != about["split"]:
+    elif drop_labelled(saved.about).get("split") != about["split"]:
         tell_warning(
             f"{saved.path} was pretrained on another split of {about['data']}: it may have seen "
             "the validation images"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,6 +114,19 @@ def describe_splits(splits: Splits) -> dict[str, Any]:
         "data": splits.source,
         "split": {"fingerprint": splits.fingerprint, **described},
     }
+
+
+def drop_labelled(about: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what `describe_splits` says without the labels that are used: all of an autoencoder.
+
+    Args:
+        about: may say other things too, or nothing of a split.
+    """
+    split = about.get("split")
+    if not isinstance(split, dict):
+        return dict(about)
+    kept = {key: part for key, part in cast("dict[str, Any]", split).items() if key != "labelled"}
+    return {**about, "split": kept}
 
 
 def draw_class_shares(

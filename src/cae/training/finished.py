@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from cae.checkpoints.weights import SavedModel, load_model, read_model, read_weights
 from cae.config import AutoencoderConfig, ClassifierConfig, dump
+from cae.data.splits import drop_labelled
 from cae.differences import describe_differences
 from cae.errors import CheckpointError, ConfigError
 from cae.files import compute_sha256
@@ -33,8 +34,9 @@ def identify(
         about: what it is trained on, as it is given to `save_autoencoder`.
     """
     config = {"autoencoder": dump(autoencoder_config)}
-    if classifier_config is not None:
-        config["classifier"] = dump(classifier_config)
+    if classifier_config is None:
+        return {"config": config, **drop_labelled(about)}
+    config["classifier"] = dump(classifier_config)
     return {"config": config, **about}
 
 

@@ -237,6 +237,14 @@ def test_an_encoder_of_other_images_is_pointed_out(
     assert words in answer.err
 
 
+def test_an_encoder_may_stand_below_any_number_of_labels(call_cae, finished_run: Path):
+    encoder = finished_run / "models" / "encoder_digits.json"
+    few = ("--set", "labels_per_class=5")
+    answer = call_cae(*FINETUNE, "--encoder", encoder, "--out", "new", *few)
+    assert answer.code == 0
+    assert "another split" not in answer.err
+
+
 def test_the_control_cannot_be_asked_to_freeze_its_random_encoder(train_tiny):
     answer = train_tiny("finetune", "--from-scratch", "--set", "freeze_encoder=true")
     assert answer.code == 2

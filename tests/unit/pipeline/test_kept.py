@@ -153,6 +153,14 @@ def test_a_classifier_of_other_labels_is_another_one(bench: Bench, dataset):
         bench.finetune()
 
 
+@pytest.mark.parametrize("first", [None, 3])
+def test_an_autoencoder_is_the_same_however_many_labels_are_used(bench: Bench, dataset, first):
+    for labels in (first, 2):
+        bench.splits = make_splits(dataset, DataConfig(labels_per_class=labels))
+        bench.pretrain()
+    assert bench.diary.events == [("autoencoder", 0), ("autoencoder", "skipped")]
+
+
 @pytest.mark.parametrize("stage", STAGES)
 def test_fresh_starts_over_and_replaces(bench: Bench, stage: str):
     asked = iter([False] * 3 + [True])
