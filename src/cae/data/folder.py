@@ -74,8 +74,9 @@ def load_folder(
     `path` holds a folder of pictures for each class, of which a fifth, every class with its share,
     is set aside for testing; or folders `train` and `test`, each with a folder for each class.
     Beside them a folder `unlabelled` may hold pictures that only the autoencoder learns from.
-    Folders within these are looked through too; links to folders, files whose names begin with a
-    dot, files that are no pictures by their names, and runs are passed by. See `find_layout`.
+    Folders within these are looked through too, and what links lead to; files whose names begin
+    with a dot, files that are no pictures by their names, and runs are passed by. See
+    `find_layout`.
 
     The data set's `source` is the folder's name and the beginning of the SHA-256 of the pixels:
     with other pictures, or pictures of another size, it is another data set. No class is thinned.

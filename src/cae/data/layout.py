@@ -140,6 +140,8 @@ def list_pictures(folder: Path) -> list[Path]:
 def find_pictures(folder: Path, *, others: list[Path] | None = None) -> Iterator[Path]:
     """Yield the pictures in a folder and in the folders within it, sorted by their names.
 
+    Links are followed; a folder that is met again, in a loop or not, is not looked through again.
+
     Args:
         folder: what is looked through; hidden files and folders, and runs, are passed by.
         others: gets the files that are no pictures by their names.
@@ -147,11 +149,14 @@ def find_pictures(folder: Path, *, others: list[Path] | None = None) -> Iterator
     Raises:
         DataError: the file system refuses to look there.
     """
-    for directory, folders, names in os.walk(folder, onerror=_refuse):
+    seen: set[tuple[int, int]] = set()
+    for directory, folders, names in os.walk(folder, onerror=_refuse, followlinks=True):
         inside = Path(directory)
-        if holds_run(inside):
+        place = _find_place(inside)
+        if holds_run(inside) or place in seen:
             folders.clear()
             continue
+        seen.add(place)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(name for name in names if not name.startswith(".")):
             if _is_picture(inside / name):
@@ -175,6 +180,15 @@ def name_folders(names: Mapping[str, Path]) -> str:
     if more := len(names) - len(told):
         return f"{', '.join(told)} and {more} more"
     return " and ".join(filter(None, (", ".join(told[:-1]), *told[-1:])))
+
+
+def _find_place(folder: Path) -> tuple[int, int]:
+    """Return what two ways to one folder have in common."""
+    try:
+        found = folder.stat()
+    except OSError as error:
+        _refuse(error)
+    return found.st_dev, found.st_ino
 
 
 def _count_files(count: int) -> str:

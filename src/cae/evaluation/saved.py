@@ -106,8 +106,15 @@ def _load_classifier(saved: SavedModel) -> Classifier:
     return model
 
 
-def _read(saved: SavedModel | str | Path) -> SavedModel:
-    return saved if isinstance(saved, SavedModel) else read_model(saved)
+def _read(saved: object) -> SavedModel:
+    if isinstance(saved, SavedModel):
+        return saved
+    if not isinstance(saved, str | Path):
+        raise TypeError(
+            f"a {type(saved).__name__} is no saved model: give the path of a model's JSON file, or "
+            "what read_model returned of it; what was trained is saved by run or save_classifier"
+        )
+    return read_model(saved)
 
 
 def _require_shape(images: ImageSet, shape: tuple[int, int, int]) -> None:

@@ -6,7 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic
 
 import torch
@@ -50,8 +50,8 @@ class FitResult:
     """
 
     history: History
-    best_weights: Weights
-    last_weights: Weights
+    best_weights: Weights = field(repr=False)
+    last_weights: Weights = field(repr=False)
     chosen: str
     earlier_seconds: float = 0.0
 

@@ -142,3 +142,16 @@ def test_runs_among_the_pictures_are_passed_by_with_a_word(tmp_path, caplog):
         (name, "passing by what is no class but holds a run of cae")
         for name in ("mine", "mine", "study")
     ]
+
+
+def test_links_are_followed_and_no_folder_is_looked_through_twice(tmp_path):
+    archive = lay(tmp_path / "archive", "2019", "2020/trip")
+    folder = lay(tmp_path / "mine", "cat")
+    (folder / "cat" / "album").symlink_to(archive / "2019")
+    (folder / "cat" / "again").symlink_to(archive / "2019")
+    (archive / "2019" / "all").symlink_to(archive)  # and so round in a circle
+    assert list_pictures(folder / "cat") == [
+        folder / "cat" / "0.png",
+        folder / "cat" / "again" / "0.png",
+        folder / "cat" / "again" / "all" / "2020" / "trip" / "0.png",
+    ]

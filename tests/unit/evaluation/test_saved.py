@@ -145,6 +145,12 @@ def test_only_a_classifier_classifies(save, make_images, float32, kind):
         load_predictor(saved)
 
 
+def test_a_model_in_memory_is_no_saved_one(save, make_images, float32):
+    model, _ = save("classifier")
+    with pytest.raises(TypeError, match=r"a Classifier is no saved model: give the path of a"):
+        classify(model, make_images(2), runtime=float32)  # pyright: ignore[reportArgumentType]
+
+
 def test_an_encoder_alone_has_nothing_to_evaluate(save, make_images, float32):
     _, saved = save("encoder")
     with pytest.raises(CheckpointError, match=r"encoder\.json: an encoder has no answer"):

@@ -22,9 +22,10 @@ from cae.run_folder import RunFolder
 from cae.runtime.device import Runtime
 from cae.seeding import derive_seed, make_permutation
 from cae.training import trainer
+from cae.training.history import History
 from cae.training.objectives import Measured, ReconstructionObjective
 from cae.training.progress import SilentProgress
-from cae.training.trainer import Checkpoints, evaluate_objective, fit
+from cae.training.trainer import Checkpoints, FitResult, evaluate_objective, fit
 
 CPU = torch.device("cpu")
 
@@ -405,3 +406,10 @@ def test_weights_that_the_last_step_ruins_are_refused(laboratory):
 def test_no_gradients_are_left_behind(laboratory):
     model, _ = laboratory.pretrain(epochs=1, batch_size=5)
     assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_a_result_is_told_without_its_weights():
+    weights = {"conv.weight": torch.zeros(3, 3)}
+    told = repr(FitResult(History({"loss": [1.0]}), weights, weights, "best"))
+    assert "chosen='best'" in told
+    assert "tensor" not in told
