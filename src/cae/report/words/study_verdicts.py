@@ -137,23 +137,27 @@ def tell_parted(study: Study) -> str:
     """Say how far a pretraining lies from another's target, and from another's mask; "" if none.
 
     That is one that hides parts as the one and predicts what the other does, so that a difference
-    from either is of one thing.
+    from either is of one thing, and of the decoder where the mask has another than whole images.
     """
     kinds = find_kinds(study)
+    predicts_patches = {
+        each.name: each.config.get("mask_ratio", 0) > 0 or each.config.get("encoder") == "whitened"
+        for each in study.pretrainings
+        if each.encoder == study.encoders[0]
+    }
     sentences: list[str] = []
     # Of four that hide or do not, and predict pixels or do not, these are beside all others.
     parting = {name: kind for name, kind in kinds.items() if kind in ((True, False), (False, True))}
     for name, (hides, aims) in parting.items():
-        others = {
-            "target": [each for each, kind in kinds.items() if kind == (hides, not aims)],
-            "mask": [each for each, kind in kinds.items() if kind == (not hides, aims)],
-        }
-        clauses = [
-            f"from {name_pretraining(other)} in the {what} alone, by {told}"
-            for what, (other, *_) in ((what, found) for what, found in others.items() if found)
-            if (told := _tell_distances(study, name, other))
-        ]
-        if len(clauses) == len(others):
+        clauses: list[str] = []
+        for what, kind in (("target", (hides, not aims)), ("mask", (not hides, aims))):
+            other = next((each for each, its in kinds.items() if its == kind), None)
+            told = "" if other is None else _tell_distances(study, name, other)
+            if other is not None and told:
+                is_alone = predicts_patches[name] == predicts_patches[other]
+                words = f"the {what} alone" if is_alone else f"{what} and decoder"
+                clauses.append(f"from {name_pretraining(other)} in {words}, by {told}")
+        if len(clauses) == 2:
             sentences.append(f"{capitalise(name_pretraining(name))} differs {'; '.join(clauses)}.")
     return " ".join(sentences)
 

@@ -143,13 +143,13 @@ def test_what_shares_its_mask_with_one_and_its_target_with_another_is_held_again
     assert tell_parted(study) == (
         f"Masked pixels pretraining differs from masked pretraining in the target alone, by "
         f"{MINUS}4.0 ({MINUS}4.0 to {MINUS}4.0) and {MINUS}4.0 ({MINUS}4.0 to {MINUS}4.0) points "
-        "with 100 and 400 labels per class; from plain pretraining in the mask alone, by +1.0 "
+        "with 100 and 400 labels per class; from plain pretraining in mask and decoder, by +1.0 "
         "(+1.0 to +1.0) and +1.0 (+1.0 to +1.0) points with 100 and 400 labels per class."
     )
     four = read(make_study(gains={**gains, "unhidden": 0.02}, budgets=(100, 400)))
     assert "Masked pixels pretraining differs from masked" in tell_parted(four)
     assert (
-        f" Unhidden pretraining differs from plain pretraining in the target alone, by +4.0 "
+        f" Unhidden pretraining differs from plain pretraining in target and decoder, by +4.0 "
         "(+4.0 to +4.0) and +4.0 (+4.0 to +4.0) points with 100 and 400 labels per class; from "
         f"masked pretraining in the mask alone, by {MINUS}1.0 ({MINUS}1.0 to {MINUS}1.0) and "
     ) in tell_parted(four)
