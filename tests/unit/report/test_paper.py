@@ -160,7 +160,7 @@ def test_a_control_of_the_recipe_is_told_with_its_command_and_its_day(
     write_control(run.folder.benchmarks / "control_mine.json", run)
     study = study_folder if studies else None
     data = describe(gather(run.folder.root, study=study))
-    assert "From scratch with equal computation, for 25 epochs" in data["abstract"]
+    assert "From scratch with equal computation (25 epochs" in data["abstract"]
     assert ("No study lies beside this run" in data["abstract"]) is False
     assert "gains 10.0 points" in data["control"]
     assert data["commands"][-1] == "python -m benchmarks.control --seeds 1"
