@@ -56,6 +56,8 @@ _ARMS: dict[str, dict[str, Any]] = {
 # How far the arms of one label budget stand apart, so that no interval hides another.
 _STEP = 0.035
 _MOST_PANELS = 4
+# Of the longest labels in three columns of a legend, beside their keys.
+_MOST_LETTERS = 70
 _ROW_CM = 0.46
 
 
@@ -85,10 +87,11 @@ def plot_accuracy_against_labels(study: Study, path: Path) -> Path:
             if place > 1:
                 axes.tick_params(labelleft=False)
         panels[0].set_ylabel("test accuracy")
+        keys = [_make_key(arm, pretraining) for arm, pretraining in arms]
         figure.legend(
-            handles=[_make_key(arm, pretraining) for arm, pretraining in arms],
+            handles=keys,
             loc="outside lower center",
-            ncols=3,
+            ncols=_count_columns([str(key.get_label()) for key in keys]),
             handlelength=3.4,
             columnspacing=1.2,
             fontsize=8,
@@ -183,13 +186,22 @@ def plot_cost(study: Study, path: Path) -> Path:
             axes.tick_params(length=0)
             axes.xaxis.set_major_locator(MaxNLocator(4))
         figure.axes[0].set_ylabel("test accuracy")
+        keys = [_make_key(arm, pretraining, line=False) for arm, pretraining in arms]
         figure.legend(
-            handles=[_make_key(arm, pretraining, line=False) for arm, pretraining in arms],
+            handles=keys,
             loc="outside lower center",
-            ncols=3,
+            ncols=_count_columns([str(key.get_label()) for key in keys]),
             fontsize=8,
         )
     return path
+
+
+def _count_columns(labels: Sequence[str]) -> int:
+    """Return how many columns of a legend fit beside each other; they are filled one by one."""
+    columns = 3
+    rows = -(-len(labels) // columns)
+    longest = [max(map(len, labels[k : k + rows])) for k in range(0, len(labels), rows)]
+    return columns if sum(longest) <= _MOST_LETTERS else columns - 1
 
 
 def _draw_budgets(axes: Axes, estimates: Sequence[Estimate], budgets: Sequence[Labels]) -> None:

@@ -119,6 +119,20 @@ def test_cost_has_a_panel_for_each_budget_with_a_point_for_each_arm(
 
 
 @pytest.mark.parametrize("plot", [plot_accuracy_against_labels, plot_cost])
+def test_the_legend_of_many_arms_fits_on_the_page(
+    make_study: Callable[..., Path], tmp_path: Path, drawn: list[Figure], plot: Callable[..., Path]
+):
+    names = ("plain", "denoising", "masked", "masked_pixels", "unhidden")
+    study = read_study(make_study(gains=dict.fromkeys(names, 0.03)))
+    assert study is not None
+    plot(study, tmp_path / "a.png")
+    (legend,) = drawn[-1].legends
+    box = legend.get_window_extent()
+    assert box.x0 >= 0
+    assert box.x1 <= drawn[-1].bbox.x1
+
+
+@pytest.mark.parametrize("plot", [plot_accuracy_against_labels, plot_cost])
 def test_a_picture_by_itself_says_what_it_shows(
     study: Study, tmp_path: Path, read_texts: Texts, plot: Callable[[Study, Path], Path]
 ):
