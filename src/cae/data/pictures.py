@@ -220,11 +220,11 @@ def _read_picture(
                 raise _RefusedError(path, reason, "make it smaller first")
             _require_known_scale(picture, path)
             is_deep = ";16" in str(picture.tile)
-            photo = _choose_small(picture, size)
+            box = _choose_small(picture, size)
             is_large = picture.width * picture.height > _LARGE_PIXELS
             with _one_large_picture if is_large else nullcontext():
                 # First turned: what has its bits reduced no longer knows which side was up.
-                shrunk = picture if photo is None else _shrink_photo(picture, size, photo)
+                shrunk = picture if box is None else _shrink_photo(picture, size, box)
                 upright = ImageOps.exif_transpose(shrunk)
                 upright, largest = _reduce_to_8_bits(upright, is_deep=is_deep)
                 pixels = _lay_on_white(upright).convert(mode).resize(size, _RESAMPLING)
@@ -254,7 +254,6 @@ def _read_picture(
 
 # Antialiased when it makes smaller, and the kernel that enlarged the built-in digits.
 _RESAMPLING = Image.Resampling.BICUBIC
-
 
 _Box = tuple[float, float, float, float]
 

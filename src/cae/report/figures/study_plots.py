@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
@@ -87,15 +88,7 @@ def plot_accuracy_against_labels(study: Study, path: Path) -> Path:
             if place > 1:
                 axes.tick_params(labelleft=False)
         panels[0].set_ylabel("test accuracy")
-        keys = [_make_key(arm, pretraining) for arm, pretraining in arms]
-        figure.legend(
-            handles=keys,
-            loc="outside lower center",
-            ncols=_count_columns([str(key.get_label()) for key in keys]),
-            handlelength=3.4,
-            columnspacing=1.2,
-            fontsize=8,
-        )
+        _draw_legend(figure, arms, handlelength=3.4, columnspacing=1.2)
     return path
 
 
@@ -186,22 +179,25 @@ def plot_cost(study: Study, path: Path) -> Path:
             axes.tick_params(length=0)
             axes.xaxis.set_major_locator(MaxNLocator(4))
         figure.axes[0].set_ylabel("test accuracy")
-        keys = [_make_key(arm, pretraining, line=False) for arm, pretraining in arms]
-        figure.legend(
-            handles=keys,
-            loc="outside lower center",
-            ncols=_count_columns([str(key.get_label()) for key in keys]),
-            fontsize=8,
-        )
+        _draw_legend(figure, arms, lines=False)
     return path
 
 
-def _count_columns(labels: Sequence[str]) -> int:
-    """Return how many columns of a legend fit beside each other; they are filled one by one."""
-    columns = 3
+def _draw_legend(
+    figure: Figure, arms: Sequence[tuple[str, str]], *, lines: bool = True, **options: Any
+) -> None:
+    """Draw the keys of the arms below the panels, in as many columns as fit beside each other."""
+    labels = [name_arm(arm, pretraining) for arm, pretraining in arms]
+    columns = 3  # which are filled one by one
     rows = -(-len(labels) // columns)
     longest = [max(map(len, labels[k : k + rows])) for k in range(0, len(labels), rows)]
-    return columns if sum(longest) <= _MOST_LETTERS else columns - 1
+    figure.legend(
+        handles=[_make_key(arm, pretraining, line=lines) for arm, pretraining in arms],
+        loc="outside lower center",
+        ncols=columns if sum(longest) <= _MOST_LETTERS else columns - 1,
+        fontsize=8,
+        **options,
+    )
 
 
 def _draw_budgets(axes: Axes, estimates: Sequence[Estimate], budgets: Sequence[Labels]) -> None:

@@ -125,8 +125,8 @@ def _tell_pretrainings(
 
 def _write_judged(row: Difference) -> tuple[str, str, str]:
     if row.effect == "unknown":
-        where = "higher" if row.gain.mean > 0 else "lower"
-        return f"lies {{}} points {where}", write_size(row.gain.mean), ", in the one seed there is"
+        words = f"lies {{}} points {_name_side(row)}"
+        return words, write_size(row.gain.mean), ", in the one seed there is"
     interval = tell_interval(row.gain)
     if row.effect == "none":
         return f"{_tell_undecided(row)} {{}}", f"({interval})", ""
@@ -255,9 +255,8 @@ def tell_effect(row: Difference) -> str:
     if not row.has_too_few_seeds:
         doubt = f"{p}, not significant"
     elif row.is_one_sided:
-        where = "higher" if row.effect == "gain" else "lower"
         ends = dict.fromkeys(write_size(end(map(abs, row.gains.values()))) for end in (min, max))
-        doubt = f"{where} in {_name_all(row)}, by {' to '.join(ends)}; {p}"
+        doubt = f"{_name_side(row)} in {_name_all(row)}, by {' to '.join(ends)}; {p}"
     else:
         seeds = count_noun(row.gain.count, "seed")
         doubt = f"{p}, and {seeds} allow none below {write_p(row.least_p)}"
@@ -271,16 +270,18 @@ def _tell_undecided(row: Difference) -> str:
     told = f"is undecided after {count_noun(row.gain.count, 'seed')}"
     if not row.is_one_sided:
         return told
-    where = "higher" if row.gain.mean > 0 else "lower"
-    return f"{told}, {where} in {'both' if row.gain.count == 2 else 'all'}"
+    return f"{told}, {_name_side(row)} in {'both' if row.gain.count == 2 else 'all'}"
 
 
 def tell_direction(row: Difference) -> str:
     """Return which way a difference goes and how far, without a verdict."""
     if write_size(row.gain.mean) == "0.0":
         return "is level"
-    where = "higher" if row.gain.mean > 0 else "lower"
-    return f"lies {write_size(row.gain.mean)} points {where}"
+    return f"lies {write_size(row.gain.mean)} points {_name_side(row)}"
+
+
+def _name_side(row: Difference) -> str:
+    return "higher" if row.gain.mean > 0 else "lower"
 
 
 def _name_all(row: Difference) -> str:

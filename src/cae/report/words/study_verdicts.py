@@ -27,6 +27,7 @@ from cae.report.words.study_sentences import (
     write_gain,
 )
 from cae.report.words.study_setup import find_kinds
+from cae.report.words.tasks import read_autoencoder
 
 # How far the cost of two arms may be apart that have the same budget.
 _EQUAL_COST = 0.05
@@ -141,7 +142,7 @@ def tell_parted(study: Study) -> str:
     """
     kinds = find_kinds(study)
     predicts_patches = {
-        each.name: each.config.get("mask_ratio", 0) > 0 or each.config.get("encoder") == "whitened"
+        each.name: read_autoencoder(each.config).uses_patches
         for each in study.pretrainings
         if each.encoder == study.encoders[0]
     }

@@ -49,11 +49,18 @@ def name_output(config: Mapping[str, Any]) -> str:
     return _OUTPUTS[config["target"]] if config.get("mask_ratio", 0) else "image"
 
 
+def read_autoencoder(config: Mapping[str, Any]) -> AutoencoderConfig:
+    """Return the configuration, with the defaults of keys that came after it was written.
+
+    What an older or a later version calls by a key that is none here is left out.
+    """
+    known = {key: config[key] for key in config.keys() & AutoencoderConfig.model_fields.keys()}
+    return AutoencoderConfig.model_validate(known)
+
+
 def _tell_mask(config: Mapping[str, Any]) -> str:
     """Return how much of an image is hidden, in whole squares."""
-    # The keys of an older version or of a later one that are no keys here say nothing of a mask.
-    known = {key: config[key] for key in config.keys() & AutoencoderConfig.model_fields.keys()}
-    mask = AutoencoderConfig.model_validate(known)
+    mask = read_autoencoder(config)
     height, width, _ = mask.image_shape
     hidden, squares = mask.count_hidden(height, width), mask.count_patches(height, width)
     side = mask.mask_patch_size
