@@ -31,11 +31,10 @@ from cae.report.words.study_sentences import (
     tell_answer,
     tell_effects_elsewhere,
     tell_equal_epochs,
-    tell_in_short,
     write_gain,
 )
 from cae.report.words.study_setup import tell_extent, tell_recipe
-from cae.report.words.study_verdicts import tell_parted, tell_stronger
+from cae.report.words.study_verdicts import make_verdicts_table, tell_parted, tell_stronger
 
 ROOT = Path(__file__).parents[2]
 RUNS = {
@@ -54,6 +53,7 @@ PAGES = [
 # without figures.
 HELD_TABLES = {
     "on CIFAR-10, trained by",
+    "pretraining of `origin`",
     "encoder `origin`: test accuracy, % (95% interval over seeds; how many)",
     "encoder `optimal`: test accuracy, % (95% interval over seeds; how many)",
     "images per second",
@@ -216,7 +216,6 @@ def test_the_readme_answers_as_the_report_does():
     assert study is not None
     for tell in (
         tell_extent,
-        tell_in_short,
         tell_answer,
         tell_equal_epochs,
         tell_effects_elsewhere,
@@ -229,6 +228,41 @@ def test_the_readme_answers_as_the_report_does():
     (p,) = {write_p(row.p_holm) for row in find_drawn_differences(study) if row.is_significant}
     assert f"which is significant (p = {p} after Holm's correction over the three" in words
     assert {row.comparisons for row in find_drawn_differences(study) if row.is_significant} == {3}
+
+
+def test_the_readme_shows_what_each_pretraining_gains():
+    study = read_study(STUDY)
+    assert study is not None
+    table = make_verdicts_table(study)
+    shown = read_table("| pretraining of `origin` |")
+    shown.pop("---")
+    heads = [name for name in table["head"] if name != "encoder"]
+    assert next(iter(shown.values())) == heads[1:]
+    _, *rows = shown.items()
+    # A number is bold where its verdict has no doubt.
+    assert [[name, *(cell.replace("**", "") for cell in cells)] for name, cells in rows] == [
+        [name, aim, *cells] for name, aim, encoder, *cells in table["rows"] if encoder == "origin"
+    ]
+    for _, cells in rows:
+        for cell in cells[1:]:
+            assert cell.startswith("**") == cell.endswith((": gain", ": loss"))
+
+
+def test_the_readme_tells_how_many_seeds_are_behind_what_a_pretraining_gains():
+    study, words = read_study(STUDY), read_words()
+    assert study is not None
+    rows = [row for row in find_drawn_differences(study) if row.encoder == "origin"]
+    many = [row for row in rows if not row.has_too_few_seeds]
+    assert {row.gain.count for row in many} == {7}
+    assert all(row.is_one_sided for row in many if row.is_significant)
+    assert all(row.is_significant for row in many if row.effect != "none")
+    untested = [row for row in rows if row.has_too_few_seeds and row.effect != "none"]
+    assert {row.gain.count for row in untested} == {3, 4}
+    least = write_p(min(row.least_p for row in untested))
+    assert f"three or four seeds, with which no p can be below {least}" in words
+    (undecided,) = [row for row in rows if row.has_too_few_seeds and row.effect == "none"]
+    assert (undecided.labels, undecided.gain.count) == (400, 2)
+    assert "the one *undecided* at 400 labels has two" in words
 
 
 def test_the_readme_says_in_short_what_study_and_control_do():

@@ -6,7 +6,7 @@ from statistics import fmean
 from typing import Any
 
 from cae.inference import compute_student_interval
-from cae.report.phrases import capitalise, count_noun, join, write_percent, write_points
+from cae.report.phrases import capitalise, count_noun, join, write_percent
 from cae.report.results.study_results import (
     CONTROLS,
     NO_PRETRAINING,
@@ -27,7 +27,7 @@ from cae.report.words.study_sentences import (
     write_gain,
 )
 from cae.report.words.study_setup import find_kinds
-from cae.report.words.tasks import read_autoencoder
+from cae.report.words.tasks import name_aim, read_autoencoder
 
 # How far the cost of two arms may be apart that have the same budget.
 _EQUAL_COST = 0.05
@@ -37,26 +37,32 @@ def make_verdicts_table(study: Study) -> dict[str, Any]:
     """Return what fine-tuning after each pretraining gains, and what is to be made of it.
 
     A gain or a loss has an interval off zero and a corrected p below 0.05. It is untested where no
-    p of so few seeds could be below 0.05, and not significant where it could but is not.
+    p of so few seeds could be below 0.05, and not significant where it could but is not. Of each
+    encoder the pretraining that gains most comes first.
     """
     rows = [row for row in find_key_differences(study) if row.treatment == "fine_tuned"]
     budgets: set[Labels] = {row.labels for row in rows}
     columns = sorted(budgets, key=rank_labels)
     lines: dict[tuple[str, str, str], dict[Labels, str]] = {}
+    most: dict[tuple[str, str, str], float] = {}
     for row in rows:
-        line = lines.setdefault((row.encoder, row.pretraining, row.control), {})
-        line[row.labels] = f"{write_points(row.gain.mean)}: {_judge(row)}"
+        key = row.encoder, row.pretraining, row.control
+        most[key] = max(row.gain.mean, most.get(key, row.gain.mean))
+        lines.setdefault(key, {})[row.labels] = f"{write_gain(row.gain)}: {_judge(row)}"
+    aims = {(each.encoder, each.name): name_aim(each.config) for each in study.pretrainings}
+    order = sorted(lines, key=lambda key: (study.encoders.index(key[0]), -most[key]))
     is_matched = all(control == CONTROLS[-1] for _, _, control in lines)
     return {
-        "head": ["pretraining", "encoder", *map(name_labels, columns)],
+        "head": ["pretraining", "it predicts", "encoder", *map(name_labels, columns)],
         "rows": [
             [
                 pretraining.replace("_", " ")
                 + ("" if is_matched else f", against {name_arm(control)}"),
+                aims.get((encoder, pretraining), ""),
                 encoder,
-                *(line.get(labels, "") for labels in columns),
+                *(lines[encoder, pretraining, control].get(labels, "") for labels in columns),
             ]
-            for (encoder, pretraining, control), line in lines.items()
+            for encoder, pretraining, control in order
         ],
         "strong": [],
     }

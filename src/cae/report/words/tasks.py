@@ -21,6 +21,13 @@ _OUTPUTS = {
     "high_pass": "image,\nno blur",
     "gradient_histograms": "gradient\nhistograms",
 }
+# What is predicted, in a word or two.
+_AIMS = {
+    "pixels": "pixels",
+    "normalised_patches": "normalised pixels",
+    "high_pass": "image without its blur",
+    "gradient_histograms": "gradient histograms",
+}
 _LOSSES = {
     "mean_squared_error": "the mean squared error",
     "mean_absolute_error": "the mean absolute error",
@@ -42,6 +49,15 @@ def name_task(config: Mapping[str, Any]) -> str:
         deviation = config["gaussian_noise_stddev"]
         source = f"an image from itself with noise of standard deviation {deviation:g} on it"
     return f"reconstruct {source} by {_LOSSES.get(config['loss'], config['loss'])}"
+
+
+def name_aim(config: Mapping[str, Any]) -> str:
+    """Return what an autoencoder of this configuration predicts, and whether it sees it."""
+    if config.get("mask_ratio", 0) and config.get("mask_input", True):
+        where = "hidden"
+    else:
+        where = "under noise" if config["gaussian_noise_input"] else "in sight"
+    return f"{_AIMS[config.get('target', 'pixels')]}, {where}"
 
 
 def name_output(config: Mapping[str, Any]) -> str:

@@ -27,34 +27,42 @@ def cells(study: Study) -> list[list[str]]:
     return make_verdicts_table(study)["rows"]
 
 
+def write(gain: str, verdict: str) -> str:
+    """Return a cell: the intervals of the study made for these tests are a point to each side."""
+    mean = float(gain.replace(MINUS, "-"))
+    low, high = (f"{mean + each:+.1f}".replace("-", MINUS) for each in (-1.0, 1.0))
+    return f"{gain} ({low} to {high}): {verdict}"
+
+
 def test_verdicts_need_an_interval_off_zero_and_significance(study_folder: Path):
     table = make_verdicts_table(read(study_folder))
     assert table["head"] == [
-        *("pretraining", "encoder"),
+        *("pretraining", "it predicts", "encoder"),
         *("100 labels per class", "400 labels per class", "all labels"),
     ]
     # With all labels there are three seeds: no sign-flip test of them is significant.
+    gain, loss = write("+3.0", "gain"), write(f"{MINUS}2.0", "loss")
     assert table["rows"] == [
-        ["plain", "origin", *[f"{MINUS}2.0: loss"] * 2, f"{MINUS}2.0: loss, untested"],
-        ["masked", "origin", *["+3.0: gain"] * 2, "+3.0: gain, untested"],
+        ["masked", "gradient histograms, hidden", "origin", gain, gain, f"{gain}, untested"],
+        ["plain", "pixels, in sight", "origin", loss, loss, f"{loss}, untested"],
     ]
 
 
 def test_enough_seeds_that_disagree_are_not_significant(study_folder: Path):
     study = read(study_folder)
     rows = tuple(replace(row, p_holm=0.2) for row in study.differences if row.labels == 100)
-    assert [row[2] for row in cells(replace(study, differences=rows))] == [
-        f"{MINUS}2.0: loss, not significant",
-        "+3.0: gain, not significant",
+    assert [row[3] for row in cells(replace(study, differences=rows))] == [
+        write("+3.0", "gain, not significant"),
+        write(f"{MINUS}2.0", "loss, not significant"),
     ]
 
 
 def test_an_interval_around_zero_is_undecided_and_a_seed_has_none(make_study: Callable[..., Path]):
     study = read(make_study(gains={"plain": 0.002}, budgets=(100,)))
-    assert [row[2] for row in cells(study)] == ["+0.2: undecided"]
+    assert [row[3] for row in cells(study)] == [write("+0.2", "undecided")]
     (row,) = [row for row in study.differences if row.control == "scratch_whole_budget"]
     single = replace(row, gain=replace(row.gain, low=None, high=None))
-    assert cells(replace(study, differences=(single,)))[0][2] == "+0.2: one seed"
+    assert cells(replace(study, differences=(single,)))[0][3] == "+0.2: one seed"
 
 
 def test_a_control_of_less_computation_is_named(study_folder: Path):
@@ -62,9 +70,17 @@ def test_a_control_of_less_computation_is_named(study_folder: Path):
     short = tuple(row for row in study.differences if row.control == "scratch")
     rows = cells(replace(study, differences=short))
     assert [row[0] for row in rows] == [
-        "plain, against from scratch",
         "masked, against from scratch",
+        "plain, against from scratch",
     ]
+
+
+def test_each_encoder_has_its_own_order(make_study: Callable[..., Path]):
+    gains = {"plain": 0.01, "masked": 0.03, "unhidden": 0.02}
+    study = read(make_study(gains=gains, encoders=("origin", "optimal"), budgets=(100,)))
+    assert [row[0] for row in cells(study)] == ["masked", "unhidden", "plain"] * 2
+    # Where nothing is known of what a pretraining learnt, nothing is said of it.
+    assert {row[1] for row in cells(replace(study, pretrainings=()))} == {""}
 
 
 def test_an_arm_that_costs_less_than_its_control_is_named(study_folder: Path):

@@ -8,7 +8,7 @@ import pytest
 
 from cae.config import AutoencoderConfig, dump
 from cae.report.phrases import TIMES
-from cae.report.words.tasks import name_output, name_task
+from cae.report.words.tasks import name_aim, name_output, name_task
 
 
 @pytest.mark.parametrize(
@@ -66,3 +66,22 @@ def test_the_task_is_named(keys: dict[str, Any], words: str):
 )
 def test_what_a_decoder_gives_out_is_named(keys: dict[str, Any], words: str):
     assert name_output(dump(AutoencoderConfig(**keys))) == words
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({}, "pixels, in sight"),
+        ({"gaussian_noise_input": True}, "pixels, under noise"),
+        ({"mask_ratio": 0.5}, "pixels, hidden"),
+        ({"mask_ratio": 0.5, "target": "high_pass"}, "image without its blur, hidden"),
+        (
+            {"mask_ratio": 0.5, "target": "gradient_histograms", "mask_input": False},
+            "gradient histograms, in sight",
+        ),
+        # The noise lies on what is seen, and what is predicted is not.
+        ({"mask_ratio": 0.5, "gaussian_noise_input": True}, "pixels, hidden"),
+    ],
+)
+def test_what_is_predicted_is_named_and_whether_it_is_seen(keys: dict[str, Any], words: str):
+    assert name_aim(dump(AutoencoderConfig(**keys))) == words
