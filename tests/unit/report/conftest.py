@@ -324,13 +324,16 @@ def run_folder(tmp_path: Path) -> RunFolder:
 
 @pytest.fixture
 def make_run(tmp_path: Path) -> Callable[..., Run]:
-    """A function that writes a run with the options of `write_run` and reads it."""
+    """A function that writes a run with the options of `write_run` and reads it.
+
+    It has a folder of its own, unless `root` names one.
+    """
     count = 0
 
-    def make(**options: Any) -> Run:
+    def make(*, root: Path | None = None, **options: Any) -> Run:
         nonlocal count
         count += 1
-        return read_run(write_run(tmp_path / f"run-{count}", **options).root)
+        return read_run(write_run(root or tmp_path / f"run-{count}", **options).root)
 
     return make
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from cae.config import RunConfig, dump, find_reason_without_effect
 from cae.presets import load_preset, preset_keys, preset_names
+from cae.report.results.seeds import Group
 from cae.report.results.sources import Run
 
 Config = Mapping[str, Mapping[str, Any]]
@@ -54,15 +55,15 @@ def make_config_tables(config: Config) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def make_changes_tables(runs: Sequence[Run]) -> dict[str, Any]:
-    """Return the keys in which runs differ, seeds aside, with a column for each run.
+def make_changes_tables(groups: Sequence[Group]) -> dict[str, Any]:
+    """Return the keys in which groups of runs differ, with a column for each group.
 
     Returns:
         `head` and, by section (`data`, `autoencoder`, `classifier`), rows of a key and its value
-        in each run, empty where it has no effect; `count`, how many rows there are; and
+        in each group, empty where it has no effect; `count`, how many rows there are; and
         `is_long`, whether one table of them may have to go over a page's end.
     """
-    configs = [run.config for run in runs]
+    configs = [group.first.config for group in groups]
     tables: dict[str, list[list[str]]] = {section: [] for section in _SECTIONS}
     for section, rows in tables.items():
         for key in dict.fromkeys(key for config in configs for key in config[section]):
@@ -73,7 +74,7 @@ def make_changes_tables(runs: Sequence[Run]) -> dict[str, Any]:
             cells = zip(values, acting, strict=True)
             rows.append([key, *(write_value(value) if acts else "" for value, acts in cells)])
     count = sum(map(len, tables.values()))
-    head = ["key", *(f"`{run.name}`" for run in runs)]
+    head = ["key", *(f"`{group.name}`" for group in groups)]
     return {**tables, "head": head, "count": count, "is_long": count > _MOST_ROWS_ON_A_PAGE}
 
 
