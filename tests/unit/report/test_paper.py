@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -204,6 +206,26 @@ def test_a_control_of_the_recipe_is_told_with_its_command_and_its_day(
     assert data["commands"][-1] == "python -m benchmarks.control --seeds 1"
     assert data["date"] == "2026-12-24"
     assert make_report(run.folder.root, tmp_path / "r.pdf", study=study).exists()
+
+
+def test_paths_may_be_no_utf8(
+    make_run: Make, study_folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    strange = os.fsdecode(b"\xff\xc3")
+    try:
+        run = make_run(root=tmp_path / f"run {strange}").folder.root
+    except OSError:
+        pytest.skip("this file system knows UTF-8 alone")
+    other = make_run(root=tmp_path / f"other {strange}", lr=0.5).folder.root
+    content = read_json(study_folder / "summary.json")
+    content["conditions"]["commands"] = [f"cae study --out 'study {strange}'"]
+    write_json(study_folder / "summary.json", content)
+    study = study_folder.rename(tmp_path / f"study {strange}")
+    command = shlex.join(["cae", "report", "--run", str(run)])
+    out = tmp_path / f"{strange}.pdf"
+    make_report(run, out, beside=[other], study=study, command=command)
+    assert out.exists()
+    assert not caplog.records
 
 
 def test_paths_may_be_text(make_run: Make, tmp_path: Path):

@@ -139,13 +139,16 @@ def list_commands(runs: Sequence[Run]) -> list[str]:
 
 
 def wrap_command(command: str, *, width: int = 88) -> str:
-    """Return a command on lines of at most `width`, broken before options and never within one."""
+    """Return a command on lines of at most `width`, broken before options and never within one.
+
+    It can be given to bash as it is, though a path in it be no UTF-8.
+    """
     options: list[list[str]] = []
     for word in shlex.split(command):
         if word.startswith("--") or not options:
             options.append([])
         options[-1].append(word)
-    first, *others = map(shlex.join, options)
+    first, *others = (" ".join(map(_quote, option)) for option in options)
     lines = [first]
     for option in others:
         joined = f"{lines[-1]} {option}"
@@ -154,6 +157,15 @@ def wrap_command(command: str, *, width: int = 88) -> str:
         else:
             lines.append(f"    {option}")
     return f"{_CONTINUED}\n".join(lines)
+
+
+def _quote(word: str) -> str:
+    """Return a word for the shell; bytes that are no UTF-8 are written as bash reads them."""
+    if not any("\udc80" <= sign <= "\udcff" for sign in word):
+        return shlex.quote(word)
+    escaped = word.replace("\\", r"\\").replace("'", r"\'")
+    signs = (f"\\x{ord(s) - 0xDC00:02x}" if "\udc80" <= s <= "\udcff" else s for s in escaped)
+    return f"$'{''.join(signs)}'"
 
 
 def write_command(run: Run) -> str:

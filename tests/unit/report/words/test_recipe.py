@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import shutil
+import subprocess
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -218,3 +221,16 @@ def test_a_run_is_of_a_preset_whatever_its_seeds(make_run: Callable[..., Run]):
     assert is_of_preset(make_run(seed=7))
     assert not is_of_preset(make_run(lr=0.5))
     assert not is_of_preset(make_run(data="digits"))
+
+
+@pytest.mark.parametrize(
+    "path", [b"st\xff", b"a b\xc3\xa4\x80'\\x41`$HOME", b"\xe7\x8c\xab/plain", b"it's here"]
+)
+def test_a_command_with_a_path_that_is_no_utf8_is_what_bash_reads_it_as(path: bytes):
+    if shutil.which("bash") is None:
+        pytest.skip("needs bash")
+    words = ["echo", "--out", os.fsdecode(path)]
+    command = wrap_command(shlex.join(words))
+    command.encode()  # nothing but UTF-8
+    said = subprocess.run(["bash", "-c", command], capture_output=True, check=True).stdout
+    assert said == b"--out " + path + b"\n"
