@@ -20,7 +20,7 @@ REMEDY = "install a font that has them: those of Noto do, such as Noto Sans CJK"
 
 @lru_cache(maxsize=64)
 def find_fonts(signs: frozenset[str], *, outlined: bool) -> tuple[Path, ...]:
-    """Return the files of the fewest fonts that have as many of `signs` as any font here has.
+    """Return the files of a few fonts that have as many of `signs` as any font here has.
 
     That is: each font in turn has the most of what those before it lack; of several that have as
     many it is a regular one without serifs, and then the first by its file's name.

@@ -88,8 +88,9 @@ def _provide_fonts(folder: Path) -> list[Path]:
         return []
     fonts = folder / "fonts"
     fonts.mkdir()
-    for path in find_fonts(frozenset(lacking), outlined=False):
-        shutil.copyfile(path, fonts / path.name)
+    # Numbered, for fonts of two folders may have one name.
+    for place, path in enumerate(find_fonts(frozenset(lacking), outlined=False)):
+        shutil.copyfile(path, fonts / f"{place}-{path.name}")
     if lacking := find_lacking(lacking, folder, fonts=[fonts]):
         told = [repr(sign) for sign in lacking[:_MOST_TOLD]]
         if more := len(lacking) - len(told):
