@@ -20,7 +20,10 @@ from .errors import ConfigError as ConfigError
 from .errors import DataError as DataError
 from .errors import DivergedError as DivergedError
 from .errors import MissingExtraError as MissingExtraError
+from .errors import OccupiedError as OccupiedError
 from .errors import StoppedError as StoppedError
+from .errors import TooFewError as TooFewError
+from .evaluation.predict import Predictor as Predictor
 from .evaluation.saved import classify as classify
 from .evaluation.saved import evaluate_model as evaluate_model
 from .evaluation.saved import load_predictor as load_predictor

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import cae
+from cae import errors
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,6 +25,8 @@ PUBLIC_NAMES = [
     "ImageSet",
     "Keeping",
     "MissingExtraError",
+    "OccupiedError",
+    "Predictor",
     "RunConfig",
     "RunFolder",
     "RunResult",
@@ -31,6 +34,7 @@ PUBLIC_NAMES = [
     "SavedModel",
     "Splits",
     "StoppedError",
+    "TooFewError",
     "Trained",
     "choose_runtime",
     "classify",
@@ -66,6 +70,16 @@ def test_the_public_names_are_the_agreed_ones():
 @pytest.mark.parametrize("name", PUBLIC_NAMES)
 def test_a_public_name_can_be_imported_and_is_explained(name: str):
     assert getattr(cae, name).__doc__
+
+
+def test_every_error_can_be_caught_by_its_public_name():
+    names = {
+        name
+        for name, value in vars(errors).items()
+        if isinstance(value, type) and issubclass(value, errors.CaeError)
+    }
+    assert names <= {*cae.__all__}
+    assert all(getattr(cae, name) is getattr(errors, name) for name in names)
 
 
 def test_an_unknown_name_is_an_attribute_error():

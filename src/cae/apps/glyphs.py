@@ -1,4 +1,4 @@
-"""Signs that the plots' font does not have: told once, in place of Matplotlib's warnings."""
+"""Signs that no font of the plots has: told once, in place of Matplotlib's warnings."""
 
 from __future__ import annotations
 
@@ -36,11 +36,13 @@ def missing_glyphs_told(names: Sequence[str] = ()) -> Generator[None]:
                 )
     if not missing:
         return
+    from cae.report.fonts import REMEDY  # with Matplotlib, which is there by now
+
     unreadable = [name for name in names if missing & set(name)] or sorted(missing)
     told = [repr(name) for name in unreadable[:_MOST_TOLD]]
     if more := len(unreadable) - len(told):
         told.append(f"and {more:,} more")
     tell_warning(
-        f"the plots show boxes for signs that their font, DejaVu Sans, does not have: in "
-        f"{', '.join(told)}; figures and files have them all the same"
+        f"the plots show boxes for signs that no font here has: in {', '.join(told)}; figures and "
+        f"files have them all the same; {REMEDY}"
     )

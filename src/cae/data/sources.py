@@ -55,6 +55,8 @@ def load_dataset(
     Raises:
         DataError: the copy found is damaged, a given path holds none, or, for "cifar10", there is
             none to be had.
+        TooFewError: a DataError: one's own pictures are of less than two classes, or too few of one
+            to set some of them apart for testing.
         ConfigError: `image_shape` is no size of images.
     """
     source = str(source)

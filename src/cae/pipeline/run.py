@@ -89,7 +89,8 @@ def run(
         fresh: start over, and replace what the folder holds under that name.
 
     Raises:
-        ConfigError: `out` cannot be written, another process works in it, or it holds another run.
+        ConfigError: `out` cannot be written, or it holds another run.
+        OccupiedError: a ConfigError: another process works in it.
         CheckpointError: what the folder holds is damaged, or cannot be written.
         StoppedError: `keeping.stop_requested` returned true; the state is saved.
         CaeError: see also `pretrain` and `finetune`.

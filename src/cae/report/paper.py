@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cae.files import write_bytes, write_json
+from cae.files import write_bytes, write_text
 from cae.report.figures.architecture_plot import plot_architecture
 from cae.report.figures.paper_plots import crop_to_pictures, plot_classes, plot_training
 from cae.report.figures.study_plots import plot_accuracy_against_labels, plot_cost, plot_differences
@@ -19,6 +20,7 @@ from cae.report.words.contents import describe, find_shown_differences
 from cae.report.words.tasks import name_output
 
 _FINGERPRINT_DIGITS = 16
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def make_report(
@@ -62,7 +64,7 @@ def make_report(
         folder = Path(name)
         data = describe(material)
         content = data | {"figures": draw(material, folder), "fingerprint": fingerprint(data)}
-        write_json(folder / "data.json", content)
+        write_text(folder / "data.json", _write_for_typst(content))
         write_bytes(Path(out), typeset(folder, date=data["date"]))
     return Path(out)
 
@@ -95,6 +97,15 @@ def draw(material: Material, folder: Path) -> dict[str, str]:
         if rows:
             paths["differences"] = plot_differences(rows, folder / "differences.svg")
     return {name: path.name for name, path in paths.items()}
+
+
+def _write_for_typst(content: Mapping[str, Any]) -> str:
+    r"""Return `content` as JSON that Typst reads, for it refuses half a surrogate pair.
+
+    That stands for a byte of a file's name that is no UTF-8, and is shown as `\udcff`.
+    """
+    text = json.dumps(content, allow_nan=False, ensure_ascii=False)
+    return _SURROGATE.sub(lambda found: f"\\\\u{ord(found[0]):04x}", text)
 
 
 def fingerprint(data: Mapping[str, Any]) -> str:

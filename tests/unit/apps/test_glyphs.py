@@ -25,8 +25,9 @@ def test_names_that_the_font_lacks_are_told_of_in_one_warning(capsys: pytest.Cap
         draw(*names)
         draw(*names)
     assert capsys.readouterr().err == (
-        "warning: the plots show boxes for signs that their font, DejaVu Sans, does not have: in "
-        "'猫', '狗 (dog)'; figures and files have them all the same\n"
+        "warning: the plots show boxes for signs that no font here has: in '猫', '狗 (dog)'; "
+        "figures and files have them all the same; install a font that has them: those of Noto "
+        "do, such as Noto Sans CJK\n"
     )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib import font_manager
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from PIL import Image
 
 from cae.config import RunConfig, dump
 from cae.files import write_json, write_sealed_json
+from cae.report.fonts import find_fonts
 from cae.report.results.sources import Run, read_run
 from cae.run_folder import RunFolder
 
@@ -73,6 +75,24 @@ def read_texts(drawn: list[Figure]) -> Callable[[], list[str]]:
 def pictures() -> NDArray[np.uint8]:
     """Seven random pictures [7, 8, 8, 3], no two pixels of which are likely to be equal."""
     return np.random.default_rng(0).integers(0, 256, (7, 8, 8, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def install_fonts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """A function that makes the files that it is given all fonts of the machine.
+
+    There is none until it is called, but for those that Matplotlib and Typst bring.
+    """
+    # What is added to Matplotlib's fonts is forgotten again.
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", [*font_manager.fontManager.ttflist])
+
+    def install(*paths: Path) -> None:
+        monkeypatch.setattr(font_manager, "findSystemFonts", lambda: [*map(str, paths)])
+        find_fonts.cache_clear()
+
+    install()
+    yield install
+    find_fonts.cache_clear()
 
 
 def write_run(
@@ -324,13 +344,16 @@ def run_folder(tmp_path: Path) -> RunFolder:
 
 @pytest.fixture
 def make_run(tmp_path: Path) -> Callable[..., Run]:
-    """A function that writes a run with the options of `write_run` and reads it."""
+    """A function that writes a run with the options of `write_run` and reads it.
+
+    It has a folder of its own, unless `root` names one.
+    """
     count = 0
 
-    def make(**options: Any) -> Run:
+    def make(*, root: Path | None = None, **options: Any) -> Run:
         nonlocal count
         count += 1
-        return read_run(write_run(tmp_path / f"run-{count}", **options).root)
+        return read_run(write_run(root or tmp_path / f"run-{count}", **options).root)
 
     return make
 

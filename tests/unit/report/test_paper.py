@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -33,6 +35,10 @@ def count_pages(pdf: bytes) -> int:
     return max(map(int, re.findall(rb"/Type ?/Pages.*?/Count (\d+)", pdf, flags=re.DOTALL)))
 
 
+def find_font_names(pdf: bytes) -> set[bytes]:
+    return set(re.findall(rb"/BaseFont ?/[A-Z]{6}\+([A-Za-z]+)", pdf))
+
+
 def test_a_run_becomes_a_report_without_a_warning(
     run_folder: RunFolder, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):
@@ -43,8 +49,42 @@ def test_a_run_becomes_a_report_without_a_warning(
     assert 3 <= count_pages(pdf) <= 8
     assert not caplog.records
     # No font but those that Typst brings.
-    fonts = set(re.findall(rb"/BaseFont ?/[A-Z]{6}\+([A-Za-z]+)", pdf))
-    assert fonts <= {b"LibertinusSerif", b"DejaVuSansMono", b"NewCMMath", b"NewComputerModern"}
+    assert find_font_names(pdf) <= {
+        b"LibertinusSerif",
+        b"DejaVuSansMono",
+        b"NewCMMath",
+        b"NewComputerModern",
+    }
+
+
+def test_signs_that_no_font_has_are_told_once_and_those_of_another_font_are_set_in_it(
+    install_fonts: Callable[..., None],
+    make_run: Make,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+):
+    install_fonts()
+    make_report(make_run(data="猫ᐁ狗").folder.root, tmp_path / "r.pdf")
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        "the report shows boxes for signs that no font here has: '狗' and '猫'; install a font "
+        "that has them: those of Noto do, such as Noto Sans CJK, and make the report again"
+    )
+    # What Typst's fonts lack and Matplotlib's has is no box.
+    assert b"DejaVuSans" in find_font_names((tmp_path / "r.pdf").read_bytes())
+
+
+def test_of_many_signs_that_no_font_has_some_are_told(
+    install_fonts: Callable[..., None],
+    make_run: Make,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+):
+    install_fonts()
+    many = "".join(map(chr, range(0x4E00, 0x4E00 + 25)))
+    make_report(make_run(data=many).folder.root, tmp_path / "r.pdf")
+    (record,) = caplog.records
+    assert f"'{many[9]}' and 15 more; install" in record.getMessage()
 
 
 def test_a_study_and_other_runs_are_set_without_a_warning(
@@ -166,6 +206,26 @@ def test_a_control_of_the_recipe_is_told_with_its_command_and_its_day(
     assert data["commands"][-1] == "python -m benchmarks.control --seeds 1"
     assert data["date"] == "2026-12-24"
     assert make_report(run.folder.root, tmp_path / "r.pdf", study=study).exists()
+
+
+def test_paths_may_be_no_utf8(
+    make_run: Make, study_folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    strange = os.fsdecode(b"\xff\xc3")
+    try:
+        run = make_run(root=tmp_path / f"run {strange}").folder.root
+    except OSError:
+        pytest.skip("this file system knows UTF-8 alone")
+    other = make_run(root=tmp_path / f"other {strange}", lr=0.5).folder.root
+    content = read_json(study_folder / "summary.json")
+    content["conditions"]["commands"] = [f"cae study --out 'study {strange}'"]
+    write_json(study_folder / "summary.json", content)
+    study = study_folder.rename(tmp_path / f"study {strange}")
+    command = shlex.join(["cae", "report", "--run", str(run)])
+    out = tmp_path / f"{strange}.pdf"
+    make_report(run, out, beside=[other], study=study, command=command)
+    assert out.exists()
+    assert not caplog.records
 
 
 def test_paths_may_be_text(make_run: Make, tmp_path: Path):

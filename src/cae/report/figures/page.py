@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from cae.files import replace_whole
+from cae.report.fonts import name_families
 
 # A README shows a picture of this width at full size.
 WIDTH_PIXELS = 900
@@ -101,8 +102,25 @@ def open_page(path: Path, *, title: str, subtitle: str, body_pixels: int) -> Gen
             linespacing=1.35,
         )
         yield figure
+        complete_fonts(figure)
         with replace_whole(path) as temporary:
             figure.savefig(temporary, dpi=_DPI, metadata={"Software": None})
+
+
+def complete_fonts(figure: Figure) -> None:
+    """Let the texts of a figure be drawn in further fonts of this machine, where theirs lack signs.
+
+    Called when all are there and before they are laid out.
+    """
+    for text in figure.findobj(Text):
+        assert isinstance(text, Text)
+        _complete_font(text)
+
+
+def _complete_font(text: Text) -> None:
+    family, *others = text.get_fontfamily()
+    if not others and not text.get_text().isascii():
+        text.set_fontfamily(name_families(text.get_text(), family))
 
 
 def heading_pixels(figure: Figure, *, body_pixels: int) -> int:
@@ -150,6 +168,7 @@ def shorten_to_width(figure: Figure, text: Text, *, pixels: float, keep: int = 0
     canvas = figure.canvas
     assert isinstance(canvas, FigureCanvasAgg)
     renderer = canvas.get_renderer()
+    _complete_font(text)  # the widths are those of the signs that are drawn
     words = text.get_text()
     kept = words[len(words) - keep :]
     words = words[: len(words) - keep]
@@ -161,7 +180,7 @@ def shorten_to_width(figure: Figure, text: Text, *, pixels: float, keep: int = 0
 def _wrap_evenly(text: str, font: dict[str, Any]) -> list[str]:
     """Break `text` into as few lines as the page's width needs, of like lengths."""
     text = " ".join(text.split())
-    properties = FontProperties(**font)
+    properties = FontProperties(family=name_families(text, STYLE["font.family"]), **font)
     width, _, _ = text_to_path.get_text_width_height_descent(text, properties, ismath=False)
     room = (WIDTH_PIXELS - 2 * MARGIN_PIXELS) * 72 / _DPI
     most = max(1, int(len(text) * room / max(width, 1)))

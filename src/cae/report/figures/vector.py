@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 from io import StringIO
@@ -13,7 +14,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from cae.files import write_text
-from cae.report.figures.page import STYLE, WIDTH_PIXELS, open_page
+from cae.report.figures.page import STYLE, WIDTH_PIXELS, complete_fonts, open_page
 
 # The width of the report's column of text: a figure of this width is shown at its own size.
 COLUMN_CM = 16.2
@@ -39,12 +40,15 @@ def open_figure(path: Path, *, height_cm: float, width_cm: float = COLUMN_CM) ->
     Axes are laid out so that nothing is cut off. The file holds no date and no version: the same
     data give the same bytes.
     """
-    with matplotlib.style.context(["default", _STYLE]):
+    with matplotlib.style.context(["default", _STYLE]), warnings.catch_warnings():
+        # Which signs there are no boxes for is for Typst to say: it has other fonts.
+        warnings.filterwarnings("ignore", message=r"Glyph \d+ .*missing from")
         size = (width_cm / _CM_PER_INCH, height_cm / _CM_PER_INCH)
         figure = Figure(figsize=size, facecolor="none")
         FigureCanvasSVG(figure)
         figure.set_layout_engine("constrained", w_pad=0.02, h_pad=0.02)
         yield figure
+        complete_fonts(figure)
         text = StringIO()
         figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
         write_text(path, text.getvalue().replace(f"'{_MEASURED_FONT}'", f"'{_PAGE_FONT}'"))

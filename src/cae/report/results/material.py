@@ -46,7 +46,11 @@ def gather(
 ) -> Material:
     """Read everything that the report is made of; see `make_report`."""
     first = read_run(run)
-    others = [read_run(folder) for folder in beside if folder.resolve() != run.resolve()]
+    # Each folder once, however often and by whichever path it is named.
+    folders: dict[Path, Path] = {}
+    for folder in (run, *beside):
+        folders.setdefault(folder.resolve(), folder)
+    others = [read_run(folder) for folder in [*folders.values()][1:]]
     for other in others:
         _require_same_data(first, other.folder.root, other.evaluation["data"])
     results = first.folder.study if study is None else find_results(study)

@@ -1,9 +1,11 @@
-"""Runs that differ in their seed alone, told as one: means, and an interval that says of what."""
+"""Runs that differ in their seed alone, told as one: its name, means, and what intervals are of."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
+from pathlib import Path
 from statistics import fmean
 
 from cae.inference import compute_student_interval
@@ -40,13 +42,14 @@ class Accuracy:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Runs of one recipe and different seeds, the first to be told of first."""
+    """Runs of one recipe and different seeds, the first to be told of first.
+
+    Attributes:
+        name: the first run's, with its folder where another group's first run is called the same.
+    """
 
     runs: tuple[Run, ...]
-
-    @property
-    def name(self) -> str:
-        return self.runs[0].name
+    name: str
 
     @property
     def first(self) -> Run:
@@ -78,7 +81,7 @@ class Group:
         places: dict[str, list[Run]] = {}
         for run in self.runs:
             places.setdefault(name_place(run.environment), []).append(run)
-        return [Group(tuple(runs)) for runs in places.values()]
+        return [Group(tuple(runs), self.name) for runs in places.values()]
 
     @property
     def minutes(self) -> float:
@@ -100,4 +103,33 @@ def group_runs(runs: Sequence[Run]) -> list[Group]:
                 break
         else:
             groups.append([run])
-    return [Group(tuple(group)) for group in groups]
+    names = _name_apart([group[0] for group in groups])
+    return [Group(tuple(group), name) for group, name in zip(groups, names, strict=True)]
+
+
+def _name_apart(runs: Sequence[Run]) -> list[str]:
+    """Return the name of each run, followed by its folder where it alone does not tell which.
+
+    Of the folders' paths, as they were given, no more is told than sets them apart: where they
+    lie on a machine is nothing to publish, and the same command gives the same report anywhere.
+    """
+    alike: dict[str, list[Path]] = {}
+    for run in runs:
+        alike.setdefault(run.name, []).append(run.folder.root)
+    return [_name_with_folder(run, alike[run.name]) for run in runs]
+
+
+def _name_with_folder(run: Run, folders: Sequence[Path]) -> str:
+    root = run.folder.root.parts
+    all_parts = [folder.parts for folder in folders]
+    shared = sum(
+        1 for _ in takewhile(lambda same: len({*same}) == 1, zip(*all_parts, strict=False))
+    )
+    others = [parts[shared:] for parts in all_parts if parts != root]
+    if not others or len(root) == shared:  # nothing to tell apart, or the folder of the others
+        return run.name
+    tails = (root[-count:] for count in range(1, len(root) - shared + 1))
+    differing = (tail for tail in tails if all(other[-len(tail) :] != tail for other in others))
+    tail = next(differing, root[shared:])  # "run" beside "deep/run" is told whole
+    # Backticks enclose the names in the report's sentences and tables.
+    return f"{run.name} ({Path(*tail).as_posix().replace('`', chr(39))})"

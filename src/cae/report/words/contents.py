@@ -74,7 +74,7 @@ def describe(material: Material) -> dict[str, Any]:
         "data_name": name_data(run.evaluation["data"]),
         "is_cifar": is_cifar,
         "is_thinned": bool(thinned),
-        "name": run.name,
+        "name": group.name,
         "date": find_latest_date(material),
         "seed": name_seed(group),
         "origin": peers["origin"] | {"accuracy": f"{figure:.0%}"},
@@ -111,7 +111,7 @@ def describe(material: Material) -> dict[str, Any]:
             "conclusion": tell_conclusion(group),
             "is_of_seeds": any(each.accuracy.seeds > 1 for each in groups),
             "is_of_many_machines": any(len(each.by_place) > 1 for each in groups),
-            "peers_table": make_peers_table(peers, group.accuracy, name=run.name),
+            "peers_table": make_peers_table(peers, group.accuracy, name=group.name),
         },
         "study": None if material.study is None else describe_study(material.study),
         "regularisations": None
@@ -128,7 +128,7 @@ def describe(material: Material) -> dict[str, Any]:
         "no_control": tell_control(group, None, material.study) if material.control is None else "",
         "in_short": _tell_in_short(material),
         "shares_of_cost": tell_shares_of_cost(material.study),
-        "changes": make_changes_tables([each.first for each in groups]),
+        "changes": make_changes_tables(groups),
         "cost": {
             "words": tell_cost(group),
             "table": make_cost_table(groups),

@@ -10,6 +10,7 @@ from typing import Any
 
 from cae.config import RunConfig, dump, find_reason_without_effect
 from cae.presets import load_preset, preset_keys, preset_names
+from cae.report.results.seeds import Group
 from cae.report.results.sources import Run
 
 Config = Mapping[str, Mapping[str, Any]]
@@ -54,15 +55,15 @@ def make_config_tables(config: Config) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def make_changes_tables(runs: Sequence[Run]) -> dict[str, Any]:
-    """Return the keys in which runs differ, seeds aside, with a column for each run.
+def make_changes_tables(groups: Sequence[Group]) -> dict[str, Any]:
+    """Return the keys in which groups of runs differ, with a column for each group.
 
     Returns:
         `head` and, by section (`data`, `autoencoder`, `classifier`), rows of a key and its value
-        in each run, empty where it has no effect; `count`, how many rows there are; and
+        in each group, empty where it has no effect; `count`, how many rows there are; and
         `is_long`, whether one table of them may have to go over a page's end.
     """
-    configs = [run.config for run in runs]
+    configs = [group.first.config for group in groups]
     tables: dict[str, list[list[str]]] = {section: [] for section in _SECTIONS}
     for section, rows in tables.items():
         for key in dict.fromkeys(key for config in configs for key in config[section]):
@@ -73,7 +74,7 @@ def make_changes_tables(runs: Sequence[Run]) -> dict[str, Any]:
             cells = zip(values, acting, strict=True)
             rows.append([key, *(write_value(value) if acts else "" for value, acts in cells)])
     count = sum(map(len, tables.values()))
-    head = ["key", *(f"`{run.name}`" for run in runs)]
+    head = ["key", *(f"`{group.name}`" for group in groups)]
     return {**tables, "head": head, "count": count, "is_long": count > _MOST_ROWS_ON_A_PAGE}
 
 
@@ -138,13 +139,16 @@ def list_commands(runs: Sequence[Run]) -> list[str]:
 
 
 def wrap_command(command: str, *, width: int = 88) -> str:
-    """Return a command on lines of at most `width`, broken before options and never within one."""
+    """Return a command on lines of at most `width`, broken before options and never within one.
+
+    It can be given to bash as it is, though a path in it be no UTF-8.
+    """
     options: list[list[str]] = []
     for word in shlex.split(command):
         if word.startswith("--") or not options:
             options.append([])
         options[-1].append(word)
-    first, *others = map(shlex.join, options)
+    first, *others = (" ".join(map(_quote, option)) for option in options)
     lines = [first]
     for option in others:
         joined = f"{lines[-1]} {option}"
@@ -153,6 +157,15 @@ def wrap_command(command: str, *, width: int = 88) -> str:
         else:
             lines.append(f"    {option}")
     return f"{_CONTINUED}\n".join(lines)
+
+
+def _quote(word: str) -> str:
+    """Return a word for the shell; bytes that are no UTF-8 are written as bash reads them."""
+    if not any("\udc80" <= sign <= "\udcff" for sign in word):
+        return shlex.quote(word)
+    escaped = word.replace("\\", r"\\").replace("'", r"\'")
+    signs = (f"\\x{ord(s) - 0xDC00:02x}" if "\udc80" <= s <= "\udcff" else s for s in escaped)
+    return f"$'{''.join(signs)}'"
 
 
 def write_command(run: Run) -> str:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from PIL import Image
 
-from cae.report.figures.page import WIDTH_PIXELS, draw_picture, heading_pixels, open_page
+from cae.report.figures.page import (
+    WIDTH_PIXELS,
+    draw_picture,
+    draw_text,
+    heading_pixels,
+    open_page,
+    shorten_to_width,
+)
 
 
 @pytest.mark.parametrize("body", [1, 100, 333, 820])
@@ -54,3 +64,17 @@ def test_page_that_fails_while_drawn_writes_nothing(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         draw()
     assert not list(tmp_path.iterdir())
+
+
+def test_signs_that_the_pages_font_lacks_are_drawn_in_another_font(
+    install_fonts: Callable[..., None], drawn: list[Figure], tmp_path: Path
+):
+    install_fonts(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "STIXGeneral.ttf")
+    # Matplotlib's warnings of missing signs are errors here.
+    with open_page(tmp_path / "p.png", title="⌒", subtitle="s", body_pixels=300) as figure:
+        figure.add_subplot().set_yticks([0, 1], ["cat", "⌒"])
+        text = draw_text(figure, "⌒" * 200, left=0, top=200)
+        shorten_to_width(figure, text, pixels=300)
+    families = {text.get_text()[:1]: text.get_fontfamily() for text in drawn[-1].findobj(Text)}
+    assert families["⌒"] == ["DejaVu Sans", "STIXGeneral of STIXGeneral.ttf"]
+    assert families["s"] == families["c"] == ["DejaVu Sans"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -60,3 +61,15 @@ def test_a_figure_that_fails_while_drawn_writes_nothing(tmp_path: Path):
     with pytest.raises(ZeroDivisionError), open_figure(tmp_path / "f.svg", height_cm=5):
         raise ZeroDivisionError
     assert not list(tmp_path.iterdir())
+
+
+def test_signs_that_neither_font_has_are_no_warning_here(
+    install_fonts: Callable[..., None], tmp_path: Path
+):
+    install_fonts()
+    with open_figure(tmp_path / "f.svg", height_cm=5) as figure:
+        figure.add_subplot().set_title("猫ᐁ")
+    svg = (tmp_path / "f.svg").read_text(encoding="utf-8")
+    assert "猫ᐁ" in svg
+    # Measured in Matplotlib's own font where that has the sign.
+    assert "'Libertinus Serif', 'DejaVu Sans of DejaVuSans.ttf'" in svg

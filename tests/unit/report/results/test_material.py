@@ -46,6 +46,14 @@ def test_a_run_is_not_put_beside_itself(run_folder: RunFolder):
     assert len(material.groups) == 1
 
 
+def test_a_run_that_is_named_twice_is_told_of_once(make_run: Make, tmp_path: Path):
+    run, other = make_run(), make_run(name="other", lr=0.5).folder.root
+    again = tmp_path / "another way"
+    again.symlink_to(other)
+    groups = gather(run.folder.root, beside=(other, again, other, run.folder.root)).groups
+    assert [group.first.folder.root for group in groups] == [run.folder.root, other]
+
+
 def test_a_study_that_is_named_and_not_there_is_an_error(run_folder: RunFolder, tmp_path: Path):
     with pytest.raises(ConfigError, match=r"holds no study's summary\.json"):
         gather(run_folder.root, study=tmp_path / "nowhere")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import stats
 
 from cae.report.results.seeds import group_runs
-from cae.report.results.sources import Run
+from cae.report.results.sources import Run, read_run
 
 Make = Callable[..., Run]
 
@@ -58,3 +59,40 @@ def test_minutes_of_another_machine_do_not_count(make_run: Make):
     assert seeds == [[1, 3], [2]]
     assert group.minutes == pytest.approx(3.1)
     assert [each.minutes for each in group.by_place] == pytest.approx([3.1, 31])
+
+
+@pytest.mark.parametrize(
+    ("folders", "names"),
+    [
+        (["a/run", "b/run"], ["mine (a/run)", "mine (b/run)"]),
+        (["runs/first", "runs/second"], ["mine (first)", "mine (second)"]),
+        (["x/a/run", "x/b/run", "c"], ["mine (a/run)", "mine (b/run)", "mine (c)"]),
+        (["run", "deep/run"], ["mine (run)", "mine (deep/run)"]),
+        ([".", "old"], ["mine", "mine (old)"]),
+        (["runs", "runs/old"], ["mine", "mine (old)"]),
+        (["a`b", "c"], ["mine (a'b)", "mine (c)"]),
+    ],
+)
+def test_of_runs_that_are_called_the_same_the_folders_tell_which(
+    make_run: Make,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    folders: list[str],
+    names: list[str],
+):
+    monkeypatch.chdir(tmp_path)
+    runs = [make_run(root=Path(folder), lr=0.1 ** len(folder)) for folder in folders]
+    assert [group.name for group in group_runs(runs)] == names
+    # And that of the machine on which they lie is not told.
+    there = group_runs([read_run(tmp_path / folder) for folder in folders])
+    assert [group.name for group in there] == names
+
+
+def test_a_name_that_tells_a_run_from_the_others_is_all_that_is_told(make_run: Make):
+    runs = [make_run(name="a"), make_run(name="a", seed=7), make_run(name="b", lr=0.5)]
+    assert [group.name for group in group_runs(runs)] == ["a", "b"]
+
+
+def test_a_groups_runs_of_one_machine_are_called_as_the_group_is(make_run: Make):
+    first, _ = group_runs([make_run(name="a"), make_run(name="a", lr=0.5)])
+    assert [each.name for each in first.by_place] == [first.name]

@@ -79,3 +79,16 @@ def test_what_is_of_one_seed_of_several_is_marked(make_run: Make):
     # The second would else be refused, for the first one's folder holds another run.
     assert "--out" not in describe(several)["commands"][0]
     assert describe(several)["commands"][1].endswith("--out runs/cifar10-mine")
+
+
+def test_runs_that_are_called_the_same_are_told_apart_wherever_they_are_named(make_run: Make):
+    run, other = make_run().folder.root, make_run(lr=0.5).folder.root
+    data = describe(gather(run, beside=[other]))
+    here, there = "mine (run-1)", "mine (run-2)"
+    assert data["name"] == here
+    assert data["changes"]["head"] == ["key", f"`{here}`", f"`{there}`"]
+    rows = [*data["results"]["table"]["rows"], *data["cost"]["table"]["rows"]]
+    assert [row[0] for row in rows[-4:]] == [f"`{here}`", f"`{there}`"] * 2
+    assert data["results"]["peers_table"]["rows"][1][0] == f"`{here}`"
+    assert data["results"]["beside"] == f"Against `{here}`, `{there}` is level."
+    assert str(run.parent) not in json.dumps(data)

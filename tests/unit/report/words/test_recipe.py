@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import shutil
+import subprocess
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,6 +14,7 @@ import pytest
 import cae
 from cae.config import RunConfig, dump
 from cae.presets import load_preset, override
+from cae.report.results.seeds import group_runs
 from cae.report.results.sources import Run
 from cae.report.words.recipe import (
     acts,
@@ -55,7 +59,9 @@ def test_a_value_whose_switch_is_off_in_one_stage_has_an_empty_cell():
 
 
 def test_the_table_of_changes_has_a_column_for_each_run(make_run: Callable[..., Run]):
-    table = make_changes_tables([make_run(name="a"), make_run(name="b", lr=0.5, seed=7)])
+    table = make_changes_tables(
+        group_runs([make_run(name="a"), make_run(name="b", lr=0.5, seed=7)])
+    )
     assert table["head"] == ["key", "`a`", "`b`"]
     assert table["classifier"] == [["lr", "0.001", "0.5"]]
     assert table["count"] == 1
@@ -66,7 +72,7 @@ def test_a_change_behind_a_switch_that_is_off_is_no_change(make_run: Callable[..
     one, other = make_run(name="a"), make_run(name="b")
     other.config["classifier"].update(data_augmentation=False, augmentation_shift=0.3)
     one.config["autoencoder"]["kernel_regularizer_value"] = 5.0
-    tables = make_changes_tables([one, other])
+    tables = make_changes_tables(group_runs([one, other]))
     assert ["augmentation_shift", "0.1", ""] in tables["classifier"]
     assert tables["autoencoder"] == []
 
@@ -103,7 +109,9 @@ def test_what_the_mask_would_be_is_not_told_where_there_is_none(make_run: Callab
     one, other = make_run(name="a"), make_run(name="b")
     mask = {"mask_ratio": 0.6, "mask_patch_size": 8, "target": "gradient_histograms"}
     other.config["autoencoder"].update(mask)
-    rows = {key: cells for key, *cells in make_changes_tables([one, other])["autoencoder"]}
+    rows = {
+        key: cells for key, *cells in make_changes_tables(group_runs([one, other]))["autoencoder"]
+    }
     assert rows["mask_patch_size"] == ["", "8"]
     assert rows["target"] == ["", "gradient histograms"]
 
@@ -213,3 +221,16 @@ def test_a_run_is_of_a_preset_whatever_its_seeds(make_run: Callable[..., Run]):
     assert is_of_preset(make_run(seed=7))
     assert not is_of_preset(make_run(lr=0.5))
     assert not is_of_preset(make_run(data="digits"))
+
+
+@pytest.mark.parametrize(
+    "path", [b"st\xff", b"a b\xc3\xa4\x80'\\x41`$HOME", b"\xe7\x8c\xab/plain", b"it's here"]
+)
+def test_a_command_with_a_path_that_is_no_utf8_is_what_bash_reads_it_as(path: bytes):
+    if shutil.which("bash") is None:
+        pytest.skip("needs bash")
+    words = ["echo", "--out", os.fsdecode(path)]
+    command = wrap_command(shlex.join(words))
+    command.encode()  # nothing but UTF-8
+    said = subprocess.run(["bash", "-c", command], capture_output=True, check=True).stdout
+    assert said == b"--out " + path + b"\n"
