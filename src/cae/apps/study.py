@@ -34,7 +34,7 @@ class StudyRequest:
 
     Attributes:
         choice: of the plan.
-        source: of the data, for `load_dataset`.
+        source, skip_damaged: of the data, for `load_dataset`.
         device, precision: for `choose_runtime`.
         out: folder of the study; None for one under runs/.
         workers: who carries out the trials.
@@ -44,6 +44,7 @@ class StudyRequest:
 
     choice: Choice
     source: str
+    skip_damaged: bool
     device: str
     precision: str
     out: Path | None
@@ -60,7 +61,9 @@ def study(request: StudyRequest, *, dry_run: bool, as_json: bool) -> None:
     """
     require_outside(request.out or RUNS, request.source)
     config = cae.override(cae.RunConfig(), [*filter(is_shape, request.choice.settings)])
-    dataset = load_data(request.source, config.autoencoder.image_shape)
+    dataset = load_data(
+        request.source, config.autoencoder.image_shape, skip_damaged=request.skip_damaged
+    )
     with Loading():
         runtime = cae.choose_runtime(device=request.device, precision=request.precision)
         cells = make_grid(request.choice, dataset)

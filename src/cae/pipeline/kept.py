@@ -12,7 +12,7 @@ from cae.checkpoints.state import StateFiles
 from cae.checkpoints.weights import read_model
 from cae.config import AutoencoderConfig, ClassifierConfig, RunConfig
 from cae.data.images import Splits, compute_sha256
-from cae.data.splits import describe_splits
+from cae.data.splits import describe_left_out, describe_splits
 from cae.errors import CheckpointError, ConfigError
 from cae.files import read_sealed_json, write_sealed_json
 from cae.models.autoencoder import Autoencoder
@@ -78,6 +78,8 @@ def pretrain_into(
     # Refused before `fresh` drops what is there.
     require_pretrainable(config, splits.train, splits.val)
     about = describe_images(splits)
+    # Told of, but no part of what it is: taken away, they leave the same images.
+    left_out = describe_left_out(splits.left_out)
 
     def train(checkpoints: Checkpoints) -> Trained[Autoencoder]:
         return pretrain(
@@ -97,7 +99,9 @@ def pretrain_into(
             identity=identify(config, None, about=about),
             find=lambda: find_autoencoder(folder, config, about=about),
             train=train,
-            save=lambda trained: save_autoencoder(folder, trained, config, about=about),
+            save=lambda trained: save_autoencoder(
+                folder, trained, config, about={**about, **left_out}
+            ),
         )
 
 
@@ -149,8 +153,14 @@ def finetune_into(
         )
 
     def save(trained: Trained[Classifier]) -> None:
-        names = splits.train.class_names
-        save_classifier(folder, trained, autoencoder_config, config, class_names=names, about=about)
+        save_classifier(
+            folder,
+            trained,
+            autoencoder_config,
+            config,
+            class_names=splits.train.class_names,
+            about={**about, **describe_left_out(splits.left_out)},
+        )
 
     with folder.lock():
         if fresh:

@@ -12,7 +12,12 @@ from typing import Any, cast
 from cae.checkpoints.weights import read_model
 from cae.config import RunConfig, dump, parse_section
 from cae.data.images import Dataset, ImageSet, Splits
-from cae.data.splits import describe_splits, find_thinned_classes, make_splits
+from cae.data.splits import (
+    describe_left_out,
+    describe_splits,
+    find_thinned_classes,
+    make_splits,
+)
 from cae.differences import describe_differences
 from cae.errors import CheckpointError, ConfigError
 from cae.evaluation.masked import evaluate_autoencoder
@@ -136,6 +141,7 @@ def run(
         facts = {
             "name": name,
             **about,
+            **describe_left_out(splits.left_out),
             "fallback_reason": dataset.fallback_reason,
             "thinned_classes": list(find_thinned_classes(dataset, config.data)),
             "seeds": {section: values["seed"] for section, values in dump(config).items()},

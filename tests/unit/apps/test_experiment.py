@@ -12,6 +12,7 @@ from PIL import Image
 
 import cae
 from cae.files import read_sealed_json, write_sealed_json
+from tests.unit.data.numbered_pictures import damage, fill
 
 ON_CPU = ("--device", "cpu", "--precision", "float32")
 FINETUNE = ("finetune", "--data", "digits", *ON_CPU, "--set", "epochs=1")
@@ -262,3 +263,54 @@ def test_a_folder_that_cannot_be_made_is_told_before_training(train_tiny, comman
     assert f"{place}: cannot be written: " in answer.err
     assert "epoch" not in answer.err
     assert Path(place).read_text(encoding="utf-8") == "in the way"
+
+
+@pytest.mark.usefixtures("ready_pictures")
+def test_damaged_pictures_can_be_left_out_of_a_run_that_then_says_so(train_tiny, tmp_path: Path):
+    damaged = fill(tmp_path / "pets", {"a": 12, "b": 12}) / "b" / "005.png"
+    whole = damaged.read_bytes()
+    damage(damaged)
+    options = ("--preset", "digits", "--set", "image_shape=[16,16,3]", "--out", "mine")
+    refused = train_tiny("run", *options, data="pets")
+    assert refused.code == 3
+    assert "1 of 24 pictures cannot be used: pets/b/005.png" in refused.err
+    assert "--skip-damaged" in refused.err
+    assert not Path("mine").exists()
+
+    answer = train_tiny("run", *options, "--skip-damaged", data="pets")
+    assert answer.code == 0, answer.err
+    told = "warning: leaving out pictures: 1 of 24 pictures cannot be used: pets/b/005.png"
+    assert answer.err.count(told) == 1
+    assert "a 12, b 11" in answer.err
+    evaluation = Path("mine/evaluation.json")
+    assert read_sealed_json(evaluation)["left_out"] == ["b/005.png"]
+    for model in MODELS:
+        about = read_sealed_json(Path(f"mine/models/{model}_digits.json"))["about"]
+        assert about["left_out"] == ["b/005.png"]
+
+    # It is the same run once the file is taken away, and another one once it is whole.
+    assert "complete" in train_tiny("run", *options, "--skip-damaged", data="pets").err
+    damaged.unlink()
+    evaluation.unlink()
+    answer = train_tiny("run", *options, data="pets")
+    assert answer.code == 0, answer.err
+    assert answer.err.count("is complete already") == 2
+    assert "left_out" not in read_sealed_json(evaluation)
+    damaged.write_bytes(whole)
+    answer = train_tiny("run", *options, "--skip-damaged", data="pets")
+    assert answer.code == 2
+    assert "mine: holds another run: data is 'pets-" in answer.err
+
+
+def test_the_next_command_leaves_out_damaged_pictures_too(call_cae, train_tiny, tmp_path: Path):
+    damage(fill(tmp_path / "pets", {"a": 12, "b": 12}) / "b" / "005.png")
+    options = ("--preset", "digits", "--set", "image_shape=[16,16,3]", "--out", "mine")
+    answer = train_tiny("pretrain", *options, "--skip-damaged", data="pets")
+    for command in ("finetune", "evaluate"):
+        following = shlex.split(answer.out.split("Next, for example:\n")[1])
+        assert following[:2] == ["cae", command]
+        assert following.count("--skip-damaged") == 1
+        more = ["--set", "epochs=1"] if command == "finetune" else ["--json"]
+        answer = call_cae(*following[1:], *ON_CPU, *more)
+        assert answer.code == 0, answer.err
+    assert json.loads(answer.out)["left_out"] == ["b/005.png"]
