@@ -154,10 +154,13 @@ def _tell_plan(plan: Plan) -> None:
 
 
 def _make_splits(plan: Plan) -> cae.Splits:
+    from cae.data.copies import tell_validation_copies
     from cae.pipeline.stages import tell_ineffective
 
     tell_ineffective(plan.config.data, section="data")
-    return cae.make_splits(plan.dataset, plan.config.data)
+    splits = cae.make_splits(plan.dataset, plan.config.data)
+    tell_validation_copies(splits)
+    return splits
 
 
 def _read_encoder(path: Path) -> cae.SavedModel:

@@ -45,9 +45,12 @@ def show_data(
     keys = [s if s.startswith("data.") or is_shape(s) else f"data.{s}" for s in settings]
     config = cae.override(cae.RunConfig(), [*seeds, *keys])
     dataset = load_data(source, config.autoencoder.image_shape, skip_damaged=skip_damaged)
+    from cae.data.copies import tell_validation_copies
     from cae.data.splits import describe_left_out, describe_splits
 
-    about = describe_splits(cae.make_splits(dataset, config.data))
+    splits = cae.make_splits(dataset, config.data)
+    tell_validation_copies(splits)
+    about = describe_splits(splits)
     if as_json:
         left_out = describe_left_out(dataset.left_out)
         answer_json({**about, **left_out, "fallback_reason": dataset.fallback_reason})

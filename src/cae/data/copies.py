@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from cae.data.images import ImageSet
+from cae.data.images import ImageSet, Splits
 from cae.wording import show
 
 _MOST_EXAMPLES = 3
@@ -49,6 +49,37 @@ def tell_copies(measured: ImageSet, learnt_from: Iterable[ImageSet], *, role: st
             f"{len(measured):,}",
             role,
             _name_groups([[*files, *learnt[digest]] for digest, files in copies.items()]),
+        )
+
+
+def tell_validation_copies(splits: Splits) -> None:
+    """Warn of validation images that are trained on too, as `tell_copies` does."""
+    if splits.val is not None:
+        learnt_from = [splits.train, *([] if splits.unlabelled is None else [splits.unlabelled])]
+        tell_copies(splits.val, learnt_from, role="validation")
+
+
+def tell_contradictions(*labelled: ImageSet) -> None:
+    """Warn of pictures that stand in several classes: one label at most is right.
+
+    Args:
+        labelled: the parts of a data set; those that come from no files are passed by.
+    """
+    files: dict[bytes, list[str]] = defaultdict(list)
+    classes: dict[bytes, set[str]] = defaultdict(set)
+    for images in labelled:
+        assert images.labels is not None
+        labels: list[int] = images.labels.tolist()
+        for (digest, file), label in zip(_list_files(images), labels, strict=False):
+            files[digest].append(file)
+            classes[digest].add(images.class_names[label])
+    groups = [files[digest] for digest, names in classes.items() if len(names) > 1]
+    if groups:
+        logger.warning(
+            "%s in several classes, pixel by pixel, where one label at most is right; keep each in "
+            "one class alone: %s",
+            "1 picture stands" if len(groups) == 1 else f"{len(groups):,} pictures stand",
+            _name_groups(groups),
         )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cae.data.copies import tell_contradictions
 from cae.data.folder import load_layout, name_folder, name_source, require_same_classes
 from cae.data.folder_reader import FolderReader, Listing, list_labelled
 from cae.data.images import ImageSet
@@ -76,6 +77,7 @@ def load_test_pictures(
     listing = _list_everything(layout)
     images = reader.read(listing)
     left_out = reader.settle()
+    tell_contradictions(images)
     data_set, tested = None, len(images)
     if asked is not None and asked.rpartition("-")[0] == name_folder(path):
         data_set, tested = _find_data_set(layout, images, listing, skip_damaged=skip_damaged)

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from cae.checkpoints.weights import read_model
 from cae.config import RunConfig, dump, parse_section
+from cae.data.copies import tell_validation_copies
 from cae.data.images import Dataset, ImageSet, Splits
 from cae.data.splits import (
     describe_left_out,
@@ -103,6 +104,7 @@ def run(
     folder = RunFolder(out, name)
     splits = make_splits(dataset, config.data)
     tell_ineffective(config.data, section="data")
+    tell_validation_copies(splits)
     # What will be refused is refused before anything is written or dropped.
     require_pretrainable(config.autoencoder, splits.train, splits.val)
     require_finetunable(config.autoencoder, config.classifier, splits.labelled, splits.val)

@@ -314,3 +314,29 @@ def test_the_next_command_leaves_out_damaged_pictures_too(call_cae, train_tiny, 
         answer = call_cae(*following[1:], *ON_CPU, *more)
         assert answer.code == 0, answer.err
     assert json.loads(answer.out)["left_out"] == ["b/005.png"]
+
+
+@pytest.mark.usefixtures("ready_pictures")
+def test_every_command_that_splits_tells_once_of_validation_pictures_that_are_trained_on(
+    call_cae, train_tiny, tmp_path: Path
+):
+    root = fill(tmp_path / "pets", {"a": 12, "b": 12})
+    for path in (root / "a").glob("*.png"):
+        path.with_name(f"again {path.name}").write_bytes(path.read_bytes())
+    size = ("--set", "image_shape=[16,16,3]")
+    training = ("--preset", "digits", *size, "--out")
+    study = ("--labels", "4", "--arm", "scratch", "--seeds", "2", "--pretrain-epochs", "1")
+    answers = {
+        "run": train_tiny("run", *training, "r", data="pets"),
+        "pretrain": train_tiny("pretrain", *training, "p", data="pets"),
+        "finetune": train_tiny("finetune", "--from-scratch", *training, "f", data="pets"),
+        "study": train_tiny(
+            "study", *study, "--finetune-epochs", "1", *size, "--out", "s", data="pets"
+        ),
+        "data": call_cae("data", "--data", "pets"),
+    }
+    for answer in answers.values():
+        assert answer.code == 0, answer.err
+        assert answer.err.count(" validation images are among the training images too") == 1
+        assert answer.err.count(" test images are among the training images too") == 1
+        assert " and 'a/again 0" in answer.err

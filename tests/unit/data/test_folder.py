@@ -11,7 +11,9 @@ import pytest
 from PIL import Image
 
 from cae.config import DataConfig
+from cae.data.copies import tell_validation_copies
 from cae.data.folder import is_picture_folder, load_folder
+from cae.data.measured import load_test_pictures
 from cae.data.sources import load_dataset
 from cae.data.splits import describe_splits, make_splits
 from cae.errors import DataError
@@ -104,6 +106,24 @@ def test_where_none_are_set_apart_copies_are_named_as_well(tmp_path, caplog):
     assert "1 of the 2 test images are among the training images" in caplog.text
     # The test picture first.
     assert "'a/4.png', 'a/0.png', 'a/1.png' and 2 more are one picture" in caplog.text
+
+
+def test_pictures_in_two_classes_are_warned_of_where_they_are_learnt_and_measured(tmp_path, caplog):
+    root = fill(tmp_path / "pets", {"a": 10, "b": 10})
+    write(root / "b" / "again.png", 3)
+    load(root)
+    words = "1 picture stands in several classes, pixel by pixel"
+    assert caplog.text.count(words) == 1
+    assert "'a/003.png' and 'b/again.png' are one picture" in caplog.text
+    caplog.clear()
+    load_test_pictures(root, image_shape=SHAPE, everything=True)
+    assert caplog.text.count(words) == 1
+
+
+def test_of_built_in_images_nothing_is_said(cifar10_folder, caplog):
+    for source in ("digits", str(cifar10_folder)):
+        tell_validation_copies(make_splits(load_dataset(source), DataConfig()))
+    assert not caplog.records
 
 
 def test_the_autoencoder_alone_learns_from_what_has_no_label(tmp_path):
