@@ -21,7 +21,7 @@ from cae.apps.tables import (
     make_splits_table,
 )
 from cae.data.layout import list_pictures
-from cae.data.measured import MeasuredPictures, load_test_pictures
+from cae.data.measured import MeasuredPictures, load_test_pictures, read_trained_on
 from cae.data.pictures import PictureReader
 from cae.data.sources import find_picture_folder
 from cae.errors import CheckpointError, ConfigError, DataError, TooFewError
@@ -181,7 +181,7 @@ def _load_test_images(
                 folder,
                 image_shape=saved.image_shape,
                 everything=everything,
-                asked=str(saved.about.get("data")),
+                trained_on=read_trained_on(saved.about),
                 skip_damaged=skip_damaged,
                 on_pictures=loading.count_pictures,
             )

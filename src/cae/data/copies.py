@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-
-import numpy as np
-from numpy.typing import NDArray
 
 from cae.data.images import ImageSet, Splits
 from cae.wording import show
@@ -17,12 +13,6 @@ _MOST_EXAMPLES = 3
 _MOST_TOLD = 4
 
 logger = logging.getLogger(__name__)
-
-
-def compute_digest(image: NDArray[np.uint8]) -> bytes:
-    """Return 16 bytes that are the same for images [C, H, W] of the same pixels, and only those."""
-    # In the order in which it lies in memory.
-    return hashlib.blake2b(image.transpose(1, 2, 0).tobytes(), digest_size=16).digest()
 
 
 def tell_copies(measured: ImageSet, learnt_from: Iterable[ImageSet], *, role: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from cae.data.copies import tell_contradictions, tell_copies
@@ -69,14 +69,19 @@ def load_folder(
             them cannot be used; with `skip_damaged`, only if none of a class can.
     """
     reader = FolderReader(path, image_shape, skip_damaged=skip_damaged, on_pictures=on_pictures)
-    return load_layout(find_layout(path), reader)
+    layout = find_layout(path)
+    return load_layout(layout, list_parts(layout), reader)
 
 
-def load_layout(layout: Layout, reader: FolderReader) -> Dataset:
-    """Return the pictures that are laid out like that as a data set; see `load_folder`."""
-    layout.require_parts()
+def load_layout(layout: Layout, listings: Sequence[Listing], reader: FolderReader) -> Dataset:
+    """Return the pictures that are laid out like that as a data set; see `load_folder`.
+
+    Args:
+        layout: of the folder.
+        listings: its labelled pictures, from `list_parts`.
+        reader: of the pictures.
+    """
     path = layout.root
-    listings = list_parts(layout)
     rest = None
     if layout.unlabelled is not None:
         class_names = listings[0].class_names
@@ -95,6 +100,10 @@ def load_layout(layout: Layout, reader: FolderReader) -> Dataset:
         unlabelled=unlabelled,
         is_test_set_aside=layout.classes is not None,
         left_out=left_out,
+        pictures_sha256={
+            TRAIN: compute_pictures_sha256(train),
+            TEST: compute_pictures_sha256(test),
+        },
     )
 
 
@@ -102,9 +111,11 @@ def list_parts(layout: Layout) -> list[Listing]:
     """Return the labelled pictures: those to train on and to test on, or both in one listing.
 
     Raises:
-        DataError: there are no two classes, not the same in both, or a folder without pictures.
+        DataError: there are no two classes, not the same in both, or a folder without pictures, or
+            training pictures without test pictures.
         TooFewError: a class has too few pictures for some to be set aside.
     """
+    layout.require_parts()
     path = layout.root
     if layout.classes is None:
         assert layout.train is not None
@@ -169,6 +180,22 @@ def name_source(path: Path, parts: Iterable[ImageSet]) -> str:
         for content in part.dump():
             digest.update(content)
     return f"{name_folder(path)}-{digest.hexdigest()[:_DIGEST_DIGITS]}"
+
+
+def compute_pictures_sha256(images: ImageSet) -> str:
+    """Return the SHA-256, in hexadecimal, of images that come from files, and of their classes.
+
+    It is of the digest of each picture, not of the pixels, which are many times as many bytes.
+    """
+    assert images.origin is not None
+    digests = images.origin.digests
+    rows = range(len(digests)) if images.rows is None else images.rows.tolist()
+    digest = hashlib.sha256(repr((images.class_names, images.image_shape)).encode())
+    for row in rows:
+        digest.update(digests[row])
+    if images.labels is not None:
+        digest.update(images.labels.astype("<i8").tobytes())
+    return digest.hexdigest()
 
 
 def name_folder(path: Path) -> str:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cae.data.copies import compute_digest
-from cae.data.images import ImageSet, Origin
+from cae.data.images import ImageSet
 from cae.data.layout import list_pictures
+from cae.data.origin import Origin, compute_digest
 from cae.data.pictures import OnPictures, PictureReader
 from cae.errors import DataError
 from cae.wording import show
@@ -33,6 +33,14 @@ class Listing:
     class_names: tuple[str, ...]
     name: str
 
+    def select(self, places: Sequence[int] | NDArray[np.int64]) -> Listing:
+        """Return the files at some places, in that order, under the same name."""
+        return replace(
+            self,
+            paths=[self.paths[place] for place in places],
+            labels=None if self.labels is None else self.labels[np.asarray(places, np.int64)],
+        )
+
 
 def list_labelled(folders: Mapping[str, Sequence[Path]], *, name: str) -> Listing:
     """Return the pictures in the folders of each class, class by class, sorted by name in each.
@@ -51,6 +59,11 @@ def list_labelled(folders: Mapping[str, Sequence[Path]], *, name: str) -> Listin
     paths = [[path for each in found for path in list_pictures(each)] for found in folders.values()]
     labels = np.repeat(np.arange(len(paths), dtype=np.int64), [len(found) for found in paths])
     return Listing([path for found in paths for path in found], labels, tuple(folders), name)
+
+
+def name_file(path: Path, root: Path) -> str:
+    """Return what a file below the folder `root` is called in JSON and in messages."""
+    return path.relative_to(root).as_posix()
 
 
 class FolderReader:
@@ -96,6 +109,11 @@ class FolderReader:
         self._require_some_left(listing, places)
         return images.select(places)
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether all files that were read so far can be used."""
+        return not self._pictures.refused
+
     def settle(self) -> tuple[str, ...]:
         """Warn of what is doubtful in all that was read, and of what is left out; return that.
 
@@ -112,7 +130,7 @@ class FolderReader:
         return tuple(map(self._name, self._pictures.refused))
 
     def _name(self, path: Path) -> str:
-        return path.relative_to(self._root).as_posix()
+        return name_file(path, self._root)
 
     def _require_some_left(self, listing: Listing, usable: NDArray[np.int64]) -> None:
         classes: list[tuple[str, NDArray[np.int64]]] = []

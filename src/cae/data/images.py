@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cae.data.origin import Origin
 from cae.errors import DataError
 
 # Of pixels that are turned into another order some at a time.
@@ -57,19 +58,6 @@ def copy_images(target: NDArray[np.uint8], source: NDArray[np.uint8]) -> None:
     assert target.shape == source.shape
     for channel in range(source.shape[1]):  # in a third of the time that NumPy takes for all
         target[:, channel] = source[:, channel]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Origin:
-    """The files that pixels were read from.
-
-    Attributes:
-        files: M names below the folder of the data set, with "/" between folders.
-        digests: M values, equal where the pixels are equal, as `compute_digest` returns them.
-    """
-
-    files: Sequence[str]
-    digests: Sequence[bytes]
 
 
 @dataclass(frozen=True, slots=True, eq=False, init=False, repr=False)
@@ -233,6 +221,8 @@ class Dataset:
         is_test_set_aside: whether the test images were taken from the same folders as `train`.
         left_out: the files, by their names below the folder, that could not be used as pictures,
             where it was asked to go on without them.
+        pictures_sha256: of a folder of pictures, what tells whether those to train on ("train",
+            those to validate on among them) and to test on ("test") are the same.
 
     Raises:
         DataError: `train` or `test` has no labels, or the sets differ in classes or image shape.
@@ -246,6 +236,7 @@ class Dataset:
     unlabelled: ImageSet | None = None
     is_test_set_aside: bool = False
     left_out: tuple[str, ...] = ()
+    pictures_sha256: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def __post_init__(self) -> None:
         # What does not fit would be found out, if at all, when the test images are read at the end.
@@ -279,7 +270,7 @@ class Splits:
         fingerprint: SHA-256, in hexadecimal, of the index lists of `train` and `val`.
         source: where the images come from, as the data set says.
         unlabelled: images that only the autoencoder learns from; None when there are none.
-        left_out: the files that were to be images and could not be used, as the data set says.
+        left_out, pictures_sha256: as the data set says.
     """
 
     train: ImageSet
@@ -290,6 +281,7 @@ class Splits:
     source: str
     unlabelled: ImageSet | None = None
     left_out: tuple[str, ...] = ()
+    pictures_sha256: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def pretraining(self) -> ImageSet:

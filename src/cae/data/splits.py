@@ -66,6 +66,7 @@ def make_splits(dataset: Dataset, config: DataConfig) -> Splits:
         source=dataset.source,
         unlabelled=dataset.unlabelled,
         left_out=dataset.left_out,
+        pictures_sha256=dataset.pictures_sha256,
     )
 
 

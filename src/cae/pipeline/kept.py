@@ -78,8 +78,6 @@ def pretrain_into(
     # Refused before `fresh` drops what is there.
     require_pretrainable(config, splits.train, splits.val)
     about = describe_images(splits)
-    # Told of, but no part of what it is: taken away, they leave the same images.
-    left_out = describe_left_out(splits.left_out)
 
     def train(checkpoints: Checkpoints) -> Trained[Autoencoder]:
         return pretrain(
@@ -100,7 +98,7 @@ def pretrain_into(
             find=lambda: find_autoencoder(folder, config, about=about),
             train=train,
             save=lambda trained: save_autoencoder(
-                folder, trained, config, about={**about, **left_out}
+                folder, trained, config, about={**about, **_describe_files(splits)}
             ),
         )
 
@@ -159,7 +157,7 @@ def finetune_into(
             autoencoder_config,
             config,
             class_names=splits.train.class_names,
-            about={**about, **describe_left_out(splits.left_out)},
+            about={**about, **_describe_files(splits)},
         )
 
     with folder.lock():
@@ -192,6 +190,15 @@ def describe_labelled(splits: Splits, encoder_sha256: str | None) -> dict[str, A
     if len(splits.labelled) < len(splits.train):
         about["labelled_sha256"] = compute_sha256(splits.labelled)
     return about
+
+
+def _describe_files(splits: Splits) -> dict[str, Any]:
+    """Return what is told of the files of a user's own pictures, and no part of what a model is.
+
+    Those that are left out leave the same images once they are taken away.
+    """
+    known = {"pictures_sha256": dict(splits.pictures_sha256)} if splits.pictures_sha256 else {}
+    return {**describe_left_out(splits.left_out), **known}
 
 
 def require_no_other_training(

@@ -340,3 +340,43 @@ def test_every_command_that_splits_tells_once_of_validation_pictures_that_are_tr
         assert answer.err.count(" validation images are among the training images too") == 1
         assert answer.err.count(" test images are among the training images too") == 1
         assert " and 'a/again 0" in answer.err
+
+
+@pytest.mark.usefixtures("ready_pictures")
+def test_a_model_of_own_pictures_is_measured_without_its_training_pictures(
+    call_cae, train_tiny, tmp_path: Path
+):
+    counts = {f"{part}/{name}": 8 for part in ("train", "test") for name in "ab"}
+    root = fill(tmp_path / "pets", {**counts, "unlabelled": 4})
+    options = ("--preset", "digits", "--set", "image_shape=[16,16,3]", "--out", "mine")
+    trained = train_tiny("run", *options, data="pets")
+    assert trained.code == 0, trained.err
+    evaluation = read_sealed_json(Path("mine/evaluation.json"))
+    model = Path("mine/models/classifier_digits.json")
+    words = ("evaluate", model, "--data", "pets", *ON_CPU, "--json")
+    whole = {path: path.read_bytes() for path in root.rglob("*.png")}
+    for path in whole:
+        if "test" not in path.parts:
+            damage(path)
+    answer = call_cae(*words)
+    assert answer.code == 0, answer.err
+    found = json.loads(answer.out)
+    assert found["accuracy"] == evaluation["test"]["classifier"]["accuracy"]
+    assert found["data"] == evaluation["data"]
+    assert "16 of the 32 labelled pictures are for testing" in answer.err
+    assert "warning" not in answer.err
+
+    # A model of before this was written down goes on, and is measured after all has been read.
+    for name in MODELS:
+        path = Path(f"mine/models/{name}_digits.json")
+        content = read_sealed_json(path)
+        assert set(content["about"].pop("pictures_sha256")) == {"train", "test"}
+        write_sealed_json(path, content)
+    assert call_cae(*words).code == 3
+    for path, content in whole.items():
+        path.write_bytes(content)
+    assert json.loads(call_cae(*words).out) == found
+    Path("mine/evaluation.json").unlink()
+    again = train_tiny("run", *options, data="pets")
+    assert again.code == 0, again.err
+    assert again.err.count("is complete already") == 2

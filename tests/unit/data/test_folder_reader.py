@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cae.data.copies import compute_digest
 from cae.data.folder_reader import FolderReader, Listing, list_labelled
+from cae.data.origin import compute_digest
 from cae.errors import DataError
 from tests.unit.data.numbered_pictures import SHAPE, damage, draw, fill
 
