@@ -12,11 +12,11 @@ from typer.core import TyperGroup
 from cae import errors
 from cae.apps import cli, failures
 
-SHARED = {"--data", "--device", "--precision", "--debug"}
+SHARED = {"--data", "--skip-damaged", "--device", "--precision", "--debug"}
 TRAINING = SHARED | {"--preset", "--set", "--seed", "--out", "--name", "--fresh", "--save-every"}
 OPTIONS = {
     "run": TRAINING | {"--json"},
-    "data": {"--data", "--set", "--seed", "--json", "--debug"},
+    "data": {"--data", "--skip-damaged", "--set", "--seed", "--json", "--debug"},
     "pretrain": TRAINING,
     "finetune": TRAINING | {"--encoder", "--from-scratch"},
     "evaluate": SHARED | {"--all", "--json"},

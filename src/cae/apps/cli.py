@@ -1,15 +1,15 @@
-"""The command `cae`: its commands, their options, and the way from one to the other."""
+"""The command `cae`: its commands, and of those that train the options and what they come to."""
 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cae.apps import options
 from cae.apps.failures import failures_told, stop_on_sigterm
+from cae.apps.inspection_commands import data, evaluate, predict
 from cae.apps.progress import Loading
 from cae.apps.publishing import report
 from cae.apps.screen import set_up_streams, tell_error
@@ -62,6 +62,7 @@ def describe_program(
 @app.command()
 def run(
     source: options.Data = "auto",
+    skip_damaged: options.SkipDamaged = False,
     preset: options.Preset = None,
     settings: options.Settings = None,
     seed: options.Seed = None,
@@ -93,6 +94,7 @@ def run(
         request = Request(
             command="run",
             source=source,
+            skip_damaged=skip_damaged,
             preset=preset,
             settings=settings or (),
             seed=seed,
@@ -106,40 +108,13 @@ def run(
         run(request, as_json=as_json)
 
 
-@app.command()
-def data(
-    source: options.Data = "auto",
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            help="Change how the images are split, as often as needed: val_size=0.3, "
-            "remove_fraction=0, remove_classes='[\"cat\"]'.",
-        ),
-    ] = None,
-    seed: options.Seed = None,
-    as_json: options.Json = False,
-    debug: options.Debug = False,
-) -> None:
-    """Find or download the images and count them.
-
-    Shows how many images of each class each split has, and the fingerprint of the splits.
-
-    \b
-    Examples:
-      cae data
-      cae data --data ~/Downloads/cifar-10-python.tar.gz --set remove_fraction=0
-    """
-    with failures_told(debug=debug):
-        with Loading():
-            from cae.apps.inspection import show_data
-        show_data(source, settings=settings or (), seed=seed, as_json=as_json)
+app.command()(data)
 
 
 @app.command()
 def pretrain(
     source: options.Data = "auto",
+    skip_damaged: options.SkipDamaged = False,
     preset: options.Preset = None,
     settings: options.Settings = None,
     seed: options.Seed = None,
@@ -167,6 +142,7 @@ def pretrain(
             command="pretrain",
             sections=("data", "autoencoder"),
             source=source,
+            skip_damaged=skip_damaged,
             preset=preset,
             settings=settings or (),
             seed=seed,
@@ -191,6 +167,7 @@ def finetune(
         ),
     ] = False,
     source: options.Data = "auto",
+    skip_damaged: options.SkipDamaged = False,
     preset: options.Preset = None,
     settings: options.Settings = None,
     seed: options.Seed = None,
@@ -221,6 +198,7 @@ def finetune(
         request = Request(
             command="finetune",
             source=source,
+            skip_damaged=skip_damaged,
             preset=preset,
             settings=settings or (),
             # A frozen encoder of random weights would be no control of anything.
@@ -237,100 +215,8 @@ def finetune(
         finetune(request, encoder=encoder)
 
 
-@app.command()
-def evaluate(
-    model: Annotated[
-        Path,
-        typer.Argument(
-            metavar="MODEL", readable=False, help="A saved model: models/classifier_NAME.json."
-        ),
-    ],
-    source: Annotated[
-        str | None,
-        typer.Option(
-            "--data",
-            metavar="SOURCE",
-            help="Whose test images: auto, cifar10, digits, or the path of a CIFAR-10 folder or "
-            "archive, or of your own pictures, of which all in their folder test are measured, or "
-            "else the fifth that is set aside.  [default: CIFAR-10 or the digits, whichever the "
-            "model was trained on]",
-        ),
-    ] = None,
-    everything: Annotated[
-        bool,
-        typer.Option(
-            "--all",
-            help="Measure all of your own pictures that lie in a class's folder: for pictures "
-            "that the model was not trained on. They may be of some of its classes alone.",
-        ),
-    ] = False,
-    device: options.Device = "auto",
-    precision: options.Precision = "auto",
-    as_json: options.Json = False,
-    debug: options.Debug = False,
-) -> None:
-    """Measure a saved model on the test images.
-
-    \b
-    Examples:
-      cae evaluate runs/cifar10-quick/models/classifier_quick.json --json
-      cae evaluate classifier_quick.json --data new_pictures --all
-    """
-    with failures_told(debug=debug):
-        with Loading():
-            from cae.apps.inspection import evaluate
-        evaluate(
-            model,
-            source=source,
-            everything=everything,
-            device=device,
-            precision=precision,
-            as_json=as_json,
-        )
-
-
-@app.command()
-def predict(
-    pictures: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="PICTURE",
-            readable=False,
-            help="Image files of any common format and size, or folders that are searched for "
-            "such.",
-        ),
-    ],
-    model: Annotated[
-        Path | None,
-        typer.Option(
-            "--model",
-            metavar="MODEL",
-            readable=False,
-            help="A saved classifier: models/classifier_NAME.json.  [default: the newest in "
-            "models/ and runs/*/models/]",
-        ),
-    ] = None,
-    device: options.Device = "auto",
-    precision: options.Precision = "auto",
-    as_json: options.Json = False,
-    debug: options.Debug = False,
-) -> None:
-    """Tell what is in pictures of your own.
-
-    Files that cannot be used are named at the end, and make the exit code 3; the others are
-    answered.
-
-    \b
-    Examples:
-      cae predict photo.jpg cat.png --model models/classifier_optimal.json
-      cae predict holidays --json
-    """
-    with failures_told(debug=debug):
-        with Loading():
-            from cae.apps.inspection import predict
-        predict(pictures, model=model, device=device, precision=precision, as_json=as_json)
-
-
+app.command()(evaluate)
+app.command()(predict)
 app.command()(report)
 app.command()(study)
 

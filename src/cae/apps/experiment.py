@@ -127,7 +127,8 @@ def finetune(request: Request, *, encoder: Path | None) -> None:
         folder,
         plots,
         following=f"cae evaluate {_quote(folder.model(folder.classifier).json)}"
-        + ("" if given == "auto" else f" --data {_quote(given)}"),
+        + ("" if given == "auto" else f" --data {_quote(given)}")
+        + "".join(f" {word}" for word in _repeat_skipping(request)),
     )
 
 
@@ -153,10 +154,13 @@ def _tell_plan(plan: Plan) -> None:
 
 
 def _make_splits(plan: Plan) -> cae.Splits:
+    from cae.data.copies import tell_validation_copies
     from cae.pipeline.stages import tell_ineffective
 
     tell_ineffective(plan.config.data, section="data")
-    return cae.make_splits(plan.dataset, plan.config.data)
+    splits = cae.make_splits(plan.dataset, plan.config.data)
+    tell_validation_copies(splits)
+    return splits
 
 
 def _read_encoder(path: Path) -> cae.SavedModel:
@@ -212,9 +216,14 @@ def _repeat_options(request: Request) -> str:
         *(["--preset", request.preset] if request.preset else []),
         *(["--seed", str(request.seed)] if request.seed is not None else []),
         *(["--name", request.name] if request.name else []),
+        *_repeat_skipping(request),
         *(word for setting in repeated for word in ("--set", setting)),
     ]
     return "".join(f" {_quote(word)}" for word in words)
+
+
+def _repeat_skipping(request: Request) -> list[str]:
+    return ["--skip-damaged"] if request.skip_damaged else []
 
 
 def _quote(value: str | Path) -> str:

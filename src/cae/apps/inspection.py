@@ -20,8 +20,8 @@ from cae.apps.tables import (
     make_scores_table,
     make_splits_table,
 )
-from cae.data.folder import MeasuredPictures, load_test_pictures
 from cae.data.layout import list_pictures
+from cae.data.measured import MeasuredPictures, load_test_pictures, read_trained_on
 from cae.data.pictures import PictureReader
 from cae.data.sources import find_picture_folder
 from cae.errors import CheckpointError, ConfigError, DataError, TooFewError
@@ -32,17 +32,28 @@ _BYTES_AT_ONCE = 2**26  # of pixels to be classified
 logger = logging.getLogger(__name__)
 
 
-def show_data(source: str, *, settings: Sequence[str], seed: int | None, as_json: bool) -> None:
+def show_data(
+    source: str,
+    *,
+    skip_damaged: bool,
+    settings: Sequence[str],
+    seed: int | None,
+    as_json: bool,
+) -> None:
     """Show which images a run would use: source, counts per class and split, fingerprint."""
     seeds = [] if seed is None else [f"data.seed={seed}"]
     keys = [s if s.startswith("data.") or is_shape(s) else f"data.{s}" for s in settings]
     config = cae.override(cae.RunConfig(), [*seeds, *keys])
-    dataset = load_data(source, config.autoencoder.image_shape)
-    from cae.data.splits import describe_splits
+    dataset = load_data(source, config.autoencoder.image_shape, skip_damaged=skip_damaged)
+    from cae.data.copies import tell_validation_copies
+    from cae.data.splits import describe_left_out, describe_splits
 
-    about = describe_splits(cae.make_splits(dataset, config.data))
+    splits = cae.make_splits(dataset, config.data)
+    tell_validation_copies(splits)
+    about = describe_splits(splits)
     if as_json:
-        answer_json({**about, "fallback_reason": dataset.fallback_reason})
+        left_out = describe_left_out(dataset.left_out)
+        answer_json({**about, **left_out, "fallback_reason": dataset.fallback_reason})
     else:
         answers.print(make_splits_table(about))
 
@@ -51,6 +62,7 @@ def evaluate(
     path: Path,
     *,
     source: str | None,
+    skip_damaged: bool,
     everything: bool,
     device: str,
     precision: str,
@@ -61,11 +73,13 @@ def evaluate(
         saved = cae.read_model(path)
         runtime = cae.choose_runtime(device=device, precision=precision)
     source = source or find_source(saved, purpose="test it on")
-    images, data, title = _load_test_images(source, saved, everything=everything)
+    images, about, title = _load_test_images(
+        source, saved, skip_damaged=skip_damaged, everything=everything
+    )
     with Loading():
         scores = cae.evaluate_model(saved, images, runtime=runtime)
     if as_json:
-        answer_json({"model": str(path), "kind": saved.kind, "data": data, **scores})
+        answer_json({"model": str(path), "kind": saved.kind, **about, **scores})
     elif saved.kind == "classifier":
         answers.print(make_scores_table(scores, title=title))
     else:
@@ -146,9 +160,11 @@ def _rank(path: Path, names: Sequence[str], row: Sequence[float]) -> dict[str, A
 
 
 def _load_test_images(
-    source: str, saved: cae.SavedModel, *, everything: bool
-) -> tuple[cae.ImageSet, str, str]:
-    """Return the images to measure a model on, what they are called, and the scores' title."""
+    source: str, saved: cae.SavedModel, *, skip_damaged: bool, everything: bool
+) -> tuple[cae.ImageSet, dict[str, Any], str]:
+    """Return the images to measure a model on, what is said of them, and the scores' title."""
+    from cae.data.splits import describe_left_out
+
     folder = find_picture_folder(source)
     if folder is None:
         if everything and source in ("auto", *BUILT_IN):
@@ -157,14 +173,16 @@ def _load_test_images(
         dataset = load_data(source, saved.image_shape)
         if everything:
             _refuse_all_of(source)
-        return dataset.test, dataset.source, _title_test(dataset.source, len(dataset.test))
+        title = _title_test(dataset.source, len(dataset.test))
+        return dataset.test, {"data": dataset.source}, title
     try:
         with Loading() as loading:
             found = load_test_pictures(
                 folder,
                 image_shape=saved.image_shape,
                 everything=everything,
-                asked=str(saved.about.get("data")),
+                trained_on=read_trained_on(saved.about),
+                skip_damaged=skip_damaged,
                 on_pictures=loading.count_pictures,
             )
     except TooFewError as error:
@@ -173,7 +191,7 @@ def _load_test_images(
     title = _title_test(found.source, len(found.images))
     if everything:
         title = f"{found.data_set or found.source}, all {found.labelled:,} labelled pictures"
-    return found.images, found.source, title
+    return found.images, {"data": found.source, **describe_left_out(found.left_out)}, title
 
 
 def _title_test(data: str, count: int) -> str:

@@ -53,6 +53,14 @@ Data = Annotated[
         "CIFAR-10 folder or archive, or of your own pictures, in a folder for each class.",
     ),
 ]
+SkipDamaged = Annotated[
+    bool,
+    typer.Option(
+        "--skip-damaged",
+        help="Leave out those of your own pictures that cannot be used, and go on with the others: "
+        "how many they are is warned of, and the JSON that is written lists them as left_out.",
+    ),
+]
 Preset = Annotated[
     str | None,
     typer.Option(

@@ -33,7 +33,7 @@ class Request:
     Attributes:
         command: its name, for messages.
         sections: those of the configuration that the command uses.
-        source: of the data, for `load_dataset`.
+        source, skip_damaged: of the data, for `load_dataset`.
         preset: None for the one that suits the data.
         settings: `key=value` each, applied to the preset after `fixed` and `seed`.
         fixed: settings that the command itself makes.
@@ -49,6 +49,7 @@ class Request:
     command: str
     sections: tuple[str, ...] = ("data", "autoencoder", "classifier")
     source: str
+    skip_damaged: bool = False
     preset: str | None
     settings: Sequence[str]
     fixed: Sequence[str] = ()
@@ -99,7 +100,11 @@ def make_plan(request: Request) -> Plan:
         raise refused[presets[0]]
     require_outside(request.out or RUNS, request.source)
     first = configs.get(presets[0])
-    dataset = load_data(request.source, None if first is None else first.autoencoder.image_shape)
+    dataset = load_data(
+        request.source,
+        None if first is None else first.autoencoder.image_shape,
+        skip_damaged=request.skip_damaged,
+    )
     with Loading():
         runtime = cae.choose_runtime(device=request.device, precision=request.precision)
     preset = request.preset or (_DIGITS_PRESET if dataset.source == "digits" else _DEFAULT_PRESET)
@@ -197,19 +202,29 @@ def find_source(saved: cae.SavedModel, *, purpose: str) -> str:
     return source
 
 
-def load_data(source: str, image_shape: tuple[int, int, int] | None = None) -> cae.Dataset:
+def load_data(
+    source: str,
+    image_shape: tuple[int, int, int] | None = None,
+    *,
+    skip_damaged: bool = False,
+) -> cae.Dataset:
     """Return the data set that `source` names, with a sign of life, loud where it is a stand-in.
 
     Args:
         source: for `load_dataset`.
         image_shape: that a user's own pictures are resized to; None: CIFAR-10's.
+        skip_damaged: leave out those of them that cannot be used.
 
     Raises:
         DataError: it cannot be had.
     """
     with Loading() as loading:
         dataset = cae.load_dataset(
-            source, image_shape=image_shape, on_download=loading, on_pictures=loading.count_pictures
+            source,
+            image_shape=image_shape,
+            skip_damaged=skip_damaged,
+            on_download=loading,
+            on_pictures=loading.count_pictures,
         )
     if dataset.fallback_reason:
         reason = dataset.fallback_reason

@@ -13,6 +13,7 @@ from cae.apps.settings import RUNS, is_shape, load_data, require_outside, tell_p
 from cae.apps.stopping import StopRequest
 from cae.apps.study_progress import StudyScreen
 from cae.apps.study_tables import Planned, make_grid_table, make_study_table, name_trials
+from cae.data.copies import tell_validation_copies
 from cae.errors import CaeError, ConfigError
 from cae.report.figures.study_pictures import draw_study
 from cae.report.names import name_data
@@ -34,7 +35,7 @@ class StudyRequest:
 
     Attributes:
         choice: of the plan.
-        source: of the data, for `load_dataset`.
+        source, skip_damaged: of the data, for `load_dataset`.
         device, precision: for `choose_runtime`.
         out: folder of the study; None for one under runs/.
         workers: who carries out the trials.
@@ -44,6 +45,7 @@ class StudyRequest:
 
     choice: Choice
     source: str
+    skip_damaged: bool
     device: str
     precision: str
     out: Path | None
@@ -60,7 +62,9 @@ def study(request: StudyRequest, *, dry_run: bool, as_json: bool) -> None:
     """
     require_outside(request.out or RUNS, request.source)
     config = cae.override(cae.RunConfig(), [*filter(is_shape, request.choice.settings)])
-    dataset = load_data(request.source, config.autoencoder.image_shape)
+    dataset = load_data(
+        request.source, config.autoencoder.image_shape, skip_damaged=request.skip_damaged
+    )
     with Loading():
         runtime = cae.choose_runtime(device=request.device, precision=request.precision)
         cells = make_grid(request.choice, dataset)
@@ -78,6 +82,8 @@ def study(request: StudyRequest, *, dry_run: bool, as_json: bool) -> None:
     where = f"{runtime.device} in {runtime.precision}, into {folder.root}"
     tell(f"{name_data(dataset.source)} on {where}")
     tell_pictures(dataset)
+    # All trials have one split: of it only the labels that are used change.
+    tell_validation_copies(cae.make_splits(dataset, cells[0].trial.data))
     with (
         StudyScreen(name_trials(cells)) as screen,
         StopRequest(is_training=screen.is_training) as stop,

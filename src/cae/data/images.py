@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cae.data.origin import Origin
 from cae.errors import DataError
 
 # Of pixels that are turned into another order some at a time.
@@ -71,11 +72,13 @@ class ImageSet:
         labels: int64 [N], each an index into `class_names`; None when unlabelled.
         class_names: the K class names, all different.
         name: what the set is called in messages and outputs.
+        origin: the N files that the images come from; None: nobody knows.
 
     Attributes:
         pixels: uint8 [M, H, W, C], C-contiguous, of these images and perhaps of others.
         rows: int64 [N], which of `pixels` are these images, in order; None: all.
         labels, class_names, name: as given.
+        origin: of all `pixels`, M files.
 
     Raises:
         DataError: the parts are not of these types and shapes, or do not fit together.
@@ -86,6 +89,7 @@ class ImageSet:
     labels: NDArray[np.int64] | None
     class_names: tuple[str, ...]
     name: str
+    origin: Origin | None
 
     def __init__(
         self,
@@ -93,6 +97,8 @@ class ImageSet:
         labels: NDArray[np.int64] | None,
         class_names: tuple[str, ...],
         name: str,
+        *,
+        origin: Origin | None = None,
     ) -> None:
         _require_array(images, np.uint8, dimensions=4, place=f"{name}: images")
         if not images.transpose(0, 2, 3, 1).flags.c_contiguous:
@@ -101,7 +107,7 @@ class ImageSet:
             copy_images(room, images)
             images = room
         self._set(pixels=images.transpose(0, 2, 3, 1), rows=None, labels=labels)
-        self._set(class_names=class_names, name=name)
+        self._set(class_names=class_names, name=name, origin=origin)
         self._require_consistent()
 
     def __repr__(self) -> str:
@@ -213,6 +219,10 @@ class Dataset:
         fallback_reason: why these images stand in for CIFAR-10; None when they do not.
         unlabelled: images that only the autoencoder learns from; None when there are none.
         is_test_set_aside: whether the test images were taken from the same folders as `train`.
+        left_out: the files, by their names below the folder, that could not be used as pictures,
+            where it was asked to go on without them.
+        pictures_sha256: of a folder of pictures, what tells whether those to train on ("train",
+            those to validate on among them) and to test on ("test") are the same.
 
     Raises:
         DataError: `train` or `test` has no labels, or the sets differ in classes or image shape.
@@ -225,6 +235,8 @@ class Dataset:
     fallback_reason: str | None = None
     unlabelled: ImageSet | None = None
     is_test_set_aside: bool = False
+    left_out: tuple[str, ...] = ()
+    pictures_sha256: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def __post_init__(self) -> None:
         # What does not fit would be found out, if at all, when the test images are read at the end.
@@ -258,6 +270,7 @@ class Splits:
         fingerprint: SHA-256, in hexadecimal, of the index lists of `train` and `val`.
         source: where the images come from, as the data set says.
         unlabelled: images that only the autoencoder learns from; None when there are none.
+        left_out, pictures_sha256: as the data set says.
     """
 
     train: ImageSet
@@ -267,6 +280,8 @@ class Splits:
     fingerprint: str
     source: str
     unlabelled: ImageSet | None = None
+    left_out: tuple[str, ...] = ()
+    pictures_sha256: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def pretraining(self) -> ImageSet:

@@ -155,23 +155,43 @@ class PictureReader:
                 *(_count_pictures(len(self._of_many_frames)), self._of_many_frames[0]),
             )
 
-    def require_all(self) -> None:
+    @property
+    def refused(self) -> list[Path]:
+        """The files that cannot be used, in the order in which they were read."""
+        return [error.path for error in self._refused]
+
+    def tell_refused(self) -> None:
+        """Warn of the files that cannot be used, where one goes on without them."""
+        if self._refused:
+            logger.warning("leaving out pictures: %s", self._describe_refused())
+
+    def require_all(self, *, can_be_skipped: bool = False) -> None:
         """Refuse to go on without the files that cannot be used.
+
+        Args:
+            can_be_skipped: whether who reads them can be told to leave them out.
 
         Raises:
             DataError: there are some; the first few are named.
         """
         refused = self._refused
-        if len(refused) == 1:
+        if len(refused) == 1 and not can_be_skipped:
             raise DataError(str(refused[0]))
         if refused:
-            told = [error.reason for error in refused[:_MOST_TOLD]]
-            if more := len(refused) - len(told):
-                told.append(f"and {more:,} more")
-            raise DataError(
-                f"{len(refused):,} of {self._count:,} pictures cannot be used: {' | '.join(told)}; "
-                "save these files anew, or take them away"
-            )
+            remedy = "save these files anew, or take them away"
+            if can_be_skipped:
+                remedy = (
+                    "save these files anew, take them away, or have them left out with "
+                    "--skip-damaged (skip_damaged=True in Python)"
+                )
+            raise DataError(f"{self._describe_refused()}; {remedy}")
+
+    def _describe_refused(self) -> str:
+        told = [error.reason for error in self._refused[:_MOST_TOLD]]
+        if more := len(self._refused) - len(told):
+            told.append(f"and {more:,} more")
+        count = f"{len(self._refused):,} of {self._count:,} pictures cannot be used"
+        return f"{count}: {' | '.join(told)}"
 
 
 class _RefusedError(DataError):
@@ -179,6 +199,7 @@ class _RefusedError(DataError):
 
     def __init__(self, path: Path, reason: str, remedy: str) -> None:
         super().__init__(f"{path}: {reason}; {remedy}")
+        self.path = path
         self.reason = f"{path}: {reason}"
 
 

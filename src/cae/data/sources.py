@@ -33,6 +33,7 @@ def load_dataset(
     source: str | Path = "auto",
     *,
     image_shape: tuple[int, int, int] | None = None,
+    skip_damaged: bool = False,
     on_download: OnProgress | None = None,
     on_pictures: OnPictures | None = None,
     cache: str | Path | None = None,
@@ -47,6 +48,8 @@ def load_dataset(
             the built-in digits. Anything else: the path of a CIFAR-10 folder or archive, or of a
             folder of your own pictures, laid out as `cae.data.folder.load_folder` tells.
         image_shape: [height, width, channels] that such pictures are resized to; None: CIFAR-10's.
+        skip_damaged: leave out such pictures as cannot be used, with a warning; `left_out` of the
+            data set has their names. CIFAR-10 is whole or refused in any case.
         on_download: called with the bytes downloaded so far and the bytes in all.
         on_pictures: called with how many of your own pictures are read, and how many there are.
         cache: the folder downloads are kept in; None means the user's own for this program.
@@ -65,7 +68,7 @@ def load_dataset(
     if source == "digits":
         return load_digits()
     if source not in _NAMES:
-        return _load_given(source, image_shape, on_pictures)
+        return _load_given(source, image_shape, on_pictures, skip_damaged=skip_damaged)
 
     cache = Path(cache or platformdirs.user_cache_path("cae"))
     tried: list[str] = []
@@ -111,7 +114,11 @@ def find_picture_folder(source: str) -> Path | None:
 
 
 def _load_given(
-    source: str, image_shape: tuple[int, int, int] | None, on_pictures: OnPictures | None
+    source: str,
+    image_shape: tuple[int, int, int] | None,
+    on_pictures: OnPictures | None,
+    *,
+    skip_damaged: bool,
 ) -> Dataset:
     path = _expand(source)
     if not source or not os.path.lexists(path):
@@ -127,7 +134,12 @@ def _load_given(
                 f"image_shape {list(image_shape)}: pictures have 1 channel (grey) or 3 (RGB), not "
                 f"{image_shape[2]}; it is height, width, channels"
             )
-        return load_folder(path, image_shape=image_shape or _CIFAR10_SHAPE, on_pictures=on_pictures)
+        return load_folder(
+            path,
+            image_shape=image_shape or _CIFAR10_SHAPE,
+            skip_damaged=skip_damaged,
+            on_pictures=on_pictures,
+        )
     raise DataError(
         f"{path}: holds neither {NAME} (the batch files, a folder or an archive of them) nor "
         "pictures in a folder for each class; give the pictures of each class a folder, and those "

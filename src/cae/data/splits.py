@@ -65,6 +65,8 @@ def make_splits(dataset: Dataset, config: DataConfig) -> Splits:
         fingerprint=compute_fingerprint(train, val),
         source=dataset.source,
         unlabelled=dataset.unlabelled,
+        left_out=dataset.left_out,
+        pictures_sha256=dataset.pictures_sha256,
     )
 
 
@@ -78,19 +80,36 @@ def set_test_aside(images: ImageSet) -> tuple[ImageSet, ImageSet]:
         TooFewError: a class has too few images to be in both parts.
         DataError: the images are unlabelled.
     """
-    names, labels = images.class_names, _require_labels(images)
-    few = {name: count for name, count in _count_classes(images).items() if count < 2}
-    if few:
-        found = "1 image" if next(iter(few.values())) else "no image"
-        raise TooFewError(
-            f"{images.name}: {_name_few(list(few))} has {found}, and it takes three, one each to "
-            "train, to validate and to test on (two where data.val_size is 0); give more images of "
-            "it, or leave it out"
-        )
-    count = round(len(labels) * _TEST_FRACTION)
-    test = draw_class_shares(labels, names, count=count, seed=_TEST_SEED, everywhere=True)
+    labels = _require_labels(images)
+    test = draw_test_images(labels, images.class_names, name=images.name)
     train = np.delete(np.arange(len(labels)), test)
     return images.select(train), images.select(test)
+
+
+def draw_test_images(
+    labels: NDArray[np.int64], class_names: Sequence[str], *, name: str
+) -> Indices:
+    """Return the sorted places in `labels` of the images that `set_test_aside` sets aside.
+
+    Args:
+        labels: int64 [N], each an index into `class_names`.
+        class_names: of the K classes.
+        name: of the set, for messages.
+
+    Raises:
+        TooFewError: a class has too few images to be in both parts.
+    """
+    counts = np.bincount(labels, minlength=len(class_names)).tolist()
+    few = [place for place, count in enumerate(counts) if count < 2]
+    if few:
+        found = "1 image" if counts[few[0]] else "no image"
+        raise TooFewError(
+            f"{name}: {_name_few([class_names[place] for place in few])} has {found}, and it takes "
+            "three, one each to train, to validate and to test on (two where data.val_size is 0); "
+            "give more images of it, or leave it out"
+        )
+    count = round(len(labels) * _TEST_FRACTION)
+    return draw_class_shares(labels, class_names, count=count, seed=_TEST_SEED, everywhere=True)
 
 
 def find_thinned_classes(dataset: Dataset, config: DataConfig) -> tuple[str, ...]:
@@ -114,6 +133,14 @@ def describe_splits(splits: Splits) -> dict[str, Any]:
         "data": splits.source,
         "split": {"fingerprint": splits.fingerprint, **described},
     }
+
+
+def describe_left_out(left_out: Sequence[str]) -> dict[str, Any]:
+    """Return, as JSON values, which files could not be used and were left out; nothing if none.
+
+    They are no part of what a data set is: it is the same once they are taken away.
+    """
+    return {"left_out": list(left_out)} if left_out else {}
 
 
 def drop_labelled(about: Mapping[str, Any]) -> dict[str, Any]:

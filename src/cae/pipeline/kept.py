@@ -12,7 +12,7 @@ from cae.checkpoints.state import StateFiles
 from cae.checkpoints.weights import read_model
 from cae.config import AutoencoderConfig, ClassifierConfig, RunConfig
 from cae.data.images import Splits, compute_sha256
-from cae.data.splits import describe_splits
+from cae.data.splits import describe_left_out, describe_splits
 from cae.errors import CheckpointError, ConfigError
 from cae.files import read_sealed_json, write_sealed_json
 from cae.models.autoencoder import Autoencoder
@@ -97,7 +97,9 @@ def pretrain_into(
             identity=identify(config, None, about=about),
             find=lambda: find_autoencoder(folder, config, about=about),
             train=train,
-            save=lambda trained: save_autoencoder(folder, trained, config, about=about),
+            save=lambda trained: save_autoencoder(
+                folder, trained, config, about={**about, **_describe_files(splits)}
+            ),
         )
 
 
@@ -149,8 +151,14 @@ def finetune_into(
         )
 
     def save(trained: Trained[Classifier]) -> None:
-        names = splits.train.class_names
-        save_classifier(folder, trained, autoencoder_config, config, class_names=names, about=about)
+        save_classifier(
+            folder,
+            trained,
+            autoencoder_config,
+            config,
+            class_names=splits.train.class_names,
+            about={**about, **_describe_files(splits)},
+        )
 
     with folder.lock():
         if fresh:
@@ -182,6 +190,15 @@ def describe_labelled(splits: Splits, encoder_sha256: str | None) -> dict[str, A
     if len(splits.labelled) < len(splits.train):
         about["labelled_sha256"] = compute_sha256(splits.labelled)
     return about
+
+
+def _describe_files(splits: Splits) -> dict[str, Any]:
+    """Return what is told of the files of a user's own pictures, and no part of what a model is.
+
+    Those that are left out leave the same images once they are taken away.
+    """
+    known = {"pictures_sha256": dict(splits.pictures_sha256)} if splits.pictures_sha256 else {}
+    return {**describe_left_out(splits.left_out), **known}
 
 
 def require_no_other_training(

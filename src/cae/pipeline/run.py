@@ -11,8 +11,14 @@ from typing import Any, cast
 
 from cae.checkpoints.weights import read_model
 from cae.config import RunConfig, dump, parse_section
+from cae.data.copies import tell_validation_copies
 from cae.data.images import Dataset, ImageSet, Splits
-from cae.data.splits import describe_splits, find_thinned_classes, make_splits
+from cae.data.splits import (
+    describe_left_out,
+    describe_splits,
+    find_thinned_classes,
+    make_splits,
+)
 from cae.differences import describe_differences
 from cae.errors import CheckpointError, ConfigError
 from cae.evaluation.masked import evaluate_autoencoder
@@ -99,6 +105,7 @@ def run(
     folder = RunFolder(out, name)
     splits = make_splits(dataset, config.data)
     tell_ineffective(config.data, section="data")
+    tell_validation_copies(splits)
     # What will be refused is refused before anything is written or dropped.
     require_pretrainable(config.autoencoder, splits.train, splits.val)
     require_finetunable(config.autoencoder, config.classifier, splits.labelled, splits.val)
@@ -137,6 +144,7 @@ def run(
         facts = {
             "name": name,
             **about,
+            **describe_left_out(splits.left_out),
             "fallback_reason": dataset.fallback_reason,
             "thinned_classes": list(find_thinned_classes(dataset, config.data)),
             "seeds": {section: values["seed"] for section, values in dump(config).items()},

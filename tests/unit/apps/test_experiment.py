@@ -12,6 +12,7 @@ from PIL import Image
 
 import cae
 from cae.files import read_sealed_json, write_sealed_json
+from tests.unit.data.numbered_pictures import damage, fill
 
 ON_CPU = ("--device", "cpu", "--precision", "float32")
 FINETUNE = ("finetune", "--data", "digits", *ON_CPU, "--set", "epochs=1")
@@ -262,3 +263,120 @@ def test_a_folder_that_cannot_be_made_is_told_before_training(train_tiny, comman
     assert f"{place}: cannot be written: " in answer.err
     assert "epoch" not in answer.err
     assert Path(place).read_text(encoding="utf-8") == "in the way"
+
+
+@pytest.mark.usefixtures("ready_pictures")
+def test_damaged_pictures_can_be_left_out_of_a_run_that_then_says_so(train_tiny, tmp_path: Path):
+    damaged = fill(tmp_path / "pets", {"a": 12, "b": 12}) / "b" / "005.png"
+    whole = damaged.read_bytes()
+    damage(damaged)
+    options = ("--preset", "digits", "--set", "image_shape=[16,16,3]", "--out", "mine")
+    refused = train_tiny("run", *options, data="pets")
+    assert refused.code == 3
+    assert "1 of 24 pictures cannot be used: pets/b/005.png" in refused.err
+    assert "--skip-damaged" in refused.err
+    assert not Path("mine").exists()
+
+    answer = train_tiny("run", *options, "--skip-damaged", data="pets")
+    assert answer.code == 0, answer.err
+    told = "warning: leaving out pictures: 1 of 24 pictures cannot be used: pets/b/005.png"
+    assert answer.err.count(told) == 1
+    assert "a 12, b 11" in answer.err
+    evaluation = Path("mine/evaluation.json")
+    assert read_sealed_json(evaluation)["left_out"] == ["b/005.png"]
+    for model in MODELS:
+        about = read_sealed_json(Path(f"mine/models/{model}_digits.json"))["about"]
+        assert about["left_out"] == ["b/005.png"]
+
+    # It is the same run once the file is taken away, and another one once it is whole.
+    assert "complete" in train_tiny("run", *options, "--skip-damaged", data="pets").err
+    damaged.unlink()
+    evaluation.unlink()
+    answer = train_tiny("run", *options, data="pets")
+    assert answer.code == 0, answer.err
+    assert answer.err.count("is complete already") == 2
+    assert "left_out" not in read_sealed_json(evaluation)
+    damaged.write_bytes(whole)
+    answer = train_tiny("run", *options, "--skip-damaged", data="pets")
+    assert answer.code == 2
+    assert "mine: holds another run: data is 'pets-" in answer.err
+
+
+def test_the_next_command_leaves_out_damaged_pictures_too(call_cae, train_tiny, tmp_path: Path):
+    damage(fill(tmp_path / "pets", {"a": 12, "b": 12}) / "b" / "005.png")
+    options = ("--preset", "digits", "--set", "image_shape=[16,16,3]", "--out", "mine")
+    answer = train_tiny("pretrain", *options, "--skip-damaged", data="pets")
+    for command in ("finetune", "evaluate"):
+        following = shlex.split(answer.out.split("Next, for example:\n")[1])
+        assert following[:2] == ["cae", command]
+        assert following.count("--skip-damaged") == 1
+        more = ["--set", "epochs=1"] if command == "finetune" else ["--json"]
+        answer = call_cae(*following[1:], *ON_CPU, *more)
+        assert answer.code == 0, answer.err
+    assert json.loads(answer.out)["left_out"] == ["b/005.png"]
+
+
+@pytest.mark.usefixtures("ready_pictures")
+def test_every_command_that_splits_tells_once_of_validation_pictures_that_are_trained_on(
+    call_cae, train_tiny, tmp_path: Path
+):
+    root = fill(tmp_path / "pets", {"a": 12, "b": 12})
+    for path in (root / "a").glob("*.png"):
+        path.with_name(f"again {path.name}").write_bytes(path.read_bytes())
+    size = ("--set", "image_shape=[16,16,3]")
+    training = ("--preset", "digits", *size, "--out")
+    study = ("--labels", "4", "--arm", "scratch", "--seeds", "2", "--pretrain-epochs", "1")
+    answers = {
+        "run": train_tiny("run", *training, "r", data="pets"),
+        "pretrain": train_tiny("pretrain", *training, "p", data="pets"),
+        "finetune": train_tiny("finetune", "--from-scratch", *training, "f", data="pets"),
+        "study": train_tiny(
+            "study", *study, "--finetune-epochs", "1", *size, "--out", "s", data="pets"
+        ),
+        "data": call_cae("data", "--data", "pets"),
+    }
+    for answer in answers.values():
+        assert answer.code == 0, answer.err
+        assert answer.err.count(" validation images are among the training images too") == 1
+        assert answer.err.count(" test images are among the training images too") == 1
+        assert " and 'a/again 0" in answer.err
+
+
+@pytest.mark.usefixtures("ready_pictures")
+def test_a_model_of_own_pictures_is_measured_without_its_training_pictures(
+    call_cae, train_tiny, tmp_path: Path
+):
+    counts = {f"{part}/{name}": 8 for part in ("train", "test") for name in "ab"}
+    root = fill(tmp_path / "pets", {**counts, "unlabelled": 4})
+    options = ("--preset", "digits", "--set", "image_shape=[16,16,3]", "--out", "mine")
+    trained = train_tiny("run", *options, data="pets")
+    assert trained.code == 0, trained.err
+    evaluation = read_sealed_json(Path("mine/evaluation.json"))
+    model = Path("mine/models/classifier_digits.json")
+    words = ("evaluate", model, "--data", "pets", *ON_CPU, "--json")
+    whole = {path: path.read_bytes() for path in root.rglob("*.png")}
+    for path in whole:
+        if "test" not in path.parts:
+            damage(path)
+    answer = call_cae(*words)
+    assert answer.code == 0, answer.err
+    found = json.loads(answer.out)
+    assert found["accuracy"] == evaluation["test"]["classifier"]["accuracy"]
+    assert found["data"] == evaluation["data"]
+    assert "16 of the 32 labelled pictures are for testing" in answer.err
+    assert "warning" not in answer.err
+
+    # A model of before this was written down goes on, and is measured after all has been read.
+    for name in MODELS:
+        path = Path(f"mine/models/{name}_digits.json")
+        content = read_sealed_json(path)
+        assert set(content["about"].pop("pictures_sha256")) == {"train", "test"}
+        write_sealed_json(path, content)
+    assert call_cae(*words).code == 3
+    for path, content in whole.items():
+        path.write_bytes(content)
+    assert json.loads(call_cae(*words).out) == found
+    Path("mine/evaluation.json").unlink()
+    again = train_tiny("run", *options, data="pets")
+    assert again.code == 0, again.err
+    assert again.err.count("is complete already") == 2

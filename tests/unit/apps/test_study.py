@@ -11,7 +11,8 @@ import pytest
 
 from cae.apps.study import parse_budgets, parse_seeds
 from cae.errors import ConfigError
-from cae.files import read_json
+from cae.files import read_json, read_sealed_json
+from tests.unit.data.numbered_pictures import damage, fill
 
 GRID = ("--labels", "10", "--arm", "scratch", "--arm", "fine_tuned", "--pretraining", "plain")
 SHORT = ("--seeds", "2", "--pretrain-epochs", "1", "--finetune-epochs", "1", "--out", "out")
@@ -161,3 +162,17 @@ def test_budgets_are_numbers_or_all():
     for word in ("-1", "1.5", "All", "", "9" * 30):
         with pytest.raises(ConfigError):
             parse_budgets([word])
+
+
+def test_trials_say_which_damaged_pictures_were_left_out(train_tiny, tmp_path: Path):
+    damage(fill(tmp_path / "pets", {"a": 12, "b": 12}) / "b" / "005.png")
+    grid = ("--labels", "4", *GRID[2:], "--set", "image_shape=[16,16,3]")
+    words = ("study", *grid, "--seeds", "1", *SHORT[2:])
+    refused = train_tiny(*words, data="pets")
+    assert refused.code == 3
+    answer = train_tiny(*words, "--skip-damaged", data="pets")
+    assert answer.code == 0, answer.err
+    assert answer.err.count("leaving out pictures: 1 of 24") == 1
+    results = [read_sealed_json(path) for path in Path("out").glob("trials/*/result.json")]
+    assert len(results) == 3
+    assert all(result["left_out"] == ["b/005.png"] for result in results)

@@ -5,45 +5,19 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from cae.config import DataConfig
-from cae.data.folder import is_picture_folder, load_folder, load_test_pictures
-from cae.data.images import Dataset
+from cae.data.copies import tell_validation_copies
+from cae.data.folder import is_picture_folder, load_folder
+from cae.data.measured import load_test_pictures
 from cae.data.sources import load_dataset
 from cae.data.splits import describe_splits, make_splits
 from cae.errors import DataError
-
-SHAPE = (6, 8, 3)  # of the pictures, which are stored as they are
-
-
-def draw(number: int) -> np.ndarray:
-    return np.random.default_rng(number).integers(0, 256, SHAPE, dtype=np.uint8)
-
-
-def write(path: Path, number: int) -> None:
-    """Write a picture that its number tells from all others."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(draw(number)).save(path)
-
-
-def fill(root: Path, counts: Mapping[str, int], *, first: int = 0) -> Path:
-    """Write so many pictures into each folder."""
-    number = first
-    for folder, count in counts.items():
-        for place in range(count):
-            write(root / folder / f"{place:03}.png", number)
-            number += 1
-    return root
-
-
-def load(root: Path, shape: tuple[int, int, int] = SHAPE) -> Dataset:
-    return load_folder(root, image_shape=shape)
+from tests.unit.data.numbered_pictures import SHAPE, damage, draw, fill, load, write
 
 
 def test_classes_are_folders_and_a_fifth_of_each_is_set_aside(tmp_path):
@@ -130,7 +104,26 @@ def test_where_none_are_set_apart_copies_are_named_as_well(tmp_path, caplog):
         write(root / "b" / f"{place}.png", 2 + place)
     load(root)
     assert "1 of the 2 test images are among the training images" in caplog.text
-    assert "'a/0.png', 'a/1.png', 'a/2.png' and 2 more are one picture" in caplog.text
+    # The test picture first.
+    assert "'a/4.png', 'a/0.png', 'a/1.png' and 2 more are one picture" in caplog.text
+
+
+def test_pictures_in_two_classes_are_warned_of_where_they_are_learnt_and_measured(tmp_path, caplog):
+    root = fill(tmp_path / "pets", {"a": 10, "b": 10})
+    write(root / "b" / "again.png", 3)
+    load(root)
+    words = "1 picture stands in several classes, pixel by pixel"
+    assert caplog.text.count(words) == 1
+    assert "'a/003.png' and 'b/again.png' are one picture" in caplog.text
+    caplog.clear()
+    load_test_pictures(root, image_shape=SHAPE, everything=True)
+    assert caplog.text.count(words) == 1
+
+
+def test_of_built_in_images_nothing_is_said(cifar10_folder, caplog):
+    for source in ("digits", str(cifar10_folder)):
+        tell_validation_copies(make_splits(load_dataset(source), DataConfig()))
+    assert not caplog.records
 
 
 def test_the_autoencoder_alone_learns_from_what_has_no_label(tmp_path):
@@ -238,7 +231,7 @@ def test_a_class_whose_name_no_file_can_hold_is_refused(tmp_path):
 def test_several_damaged_pictures_are_told_at_once(tmp_path):
     fill(tmp_path, {"a": 9, "b": 9})
     for place in range(7):
-        (tmp_path / "b" / f"00{place}.png").write_bytes(b"\x89PNG")
+        damage(tmp_path / "b" / f"00{place}.png")
     with pytest.raises(DataError, match="7 of 18 pictures cannot be used: ") as caught:
         load(tmp_path)
     assert str(caught.value).count("b/00") == 5
@@ -248,7 +241,7 @@ def test_damaged_pictures_of_all_parts_are_told_at_once(tmp_path):
     counts = {"train/a": 3, "train/b": 3, "test/a": 3, "test/b": 3, "unlabelled": 3}
     fill(tmp_path, counts)
     for part in ("train/a", "test/b", "unlabelled"):
-        (tmp_path / part / "001.png").write_bytes(b"\x89PNG")
+        damage(tmp_path / part / "001.png")
     with pytest.raises(DataError, match="3 of 15 pictures cannot be used: ") as caught:
         load(tmp_path)
     for part in ("train/a", "test/b", "unlabelled"):
@@ -276,88 +269,93 @@ def test_pictures_are_counted_while_they_are_read(tmp_path):
 
 def test_a_damaged_picture_is_named(tmp_path):
     fill(tmp_path, {"a": 5, "b": 5})
-    (tmp_path / "b" / "002.png").write_bytes(b"\x89PNG")
+    damage(tmp_path / "b" / "002.png")
     with pytest.raises(DataError, match=r"b/002\.png: "):
         load(tmp_path)
 
 
-def test_of_a_data_set_its_test_pictures_are_measured(tmp_path):
-    root = fill(tmp_path / "apart", {"train/a": 3, "train/b": 2, "test/a": 2, "test/b": 1})
-    for path, count in ((root, 8), (fill(tmp_path / "pets", {"a": 10, "b": 20}), 30)):
-        dataset, found = load(path), load_test_pictures(path, image_shape=SHAPE)
-        assert (found.images.images == dataset.test.images).all()
-        assert (found.source, found.labelled) == (dataset.source, count)
-
-
-@pytest.mark.parametrize("everything", [False, True])
-def test_test_pictures_alone_are_all_measured(tmp_path, everything):
-    root = fill(tmp_path / "new", {"test/b": 3})
-    found = load_test_pictures(root, image_shape=SHAPE, everything=everything)
-    assert found.images.class_names == ("b",)
-    assert found.images.class_counts().tolist() == [3]
-    assert found.labelled == 3
-    assert found.source.startswith("new-")
-    with pytest.raises(DataError, match="none called train"):
-        load(root)
-
-
-def test_everything_that_has_a_label_can_be_measured(tmp_path):
-    pets = fill(tmp_path / "pets", {"b": 3, "a": 2, "unlabelled": 4})
-    found = load_test_pictures(pets, image_shape=SHAPE, everything=True)
-    assert found.images.class_names == ("a", "b")
-    assert found.images.class_counts().tolist() == [2, 3]
-    assert found.labelled == 5
-    both = fill(tmp_path / "both", {"train/b": 3, "test/b": 1, "test/a": 2})
-    found = load_test_pictures(both, image_shape=SHAPE, everything=True)
-    assert found.images.class_names == ("a", "b")
-    assert found.images.class_counts().tolist() == [2, 4]
-    rest = fill(tmp_path / "rest", {"unlabelled": 4})
-    with pytest.raises(DataError, match="holds no folder of a class; give labelled pictures"):
-        load_test_pictures(rest, image_shape=SHAPE, everything=True)
+def test_a_damaged_picture_can_be_left_out_as_the_message_says(tmp_path):
+    fill(tmp_path, {"a": 5, "b": 5})
+    damage(tmp_path / "b" / "002.png")
+    words = (
+        r"1 of 10 pictures cannot be used: .*b/002\.png: .*; .* left out with --skip-damaged \(sk"
+    )
+    with pytest.raises(DataError, match=words):
+        load(tmp_path)
+    assert load_dataset(tmp_path, image_shape=SHAPE, skip_damaged=True).left_out == ("b/002.png",)
 
 
 @pytest.mark.parametrize(
     "counts",
     [
-        {"a": 10, "b": 20},
         {"a": 10, "b": 20, "unlabelled": 4},
-        {"train/a": 3, "train/b": 2, "test/a": 2, "test/b": 1, "unlabelled": 2},
+        {"train/a": 6, "train/b": 5, "test/a": 4, "test/b": 4, "unlabelled": 4},
     ],
 )
-def test_everything_of_a_data_set_knows_which_one_it_is_of(tmp_path, counts):
-    pets = fill(tmp_path / "pets", counts)
-    dataset = load(pets)
-    found = load_test_pictures(pets, image_shape=SHAPE, everything=True, asked=dataset.source)
-    assert (found.data_set, found.tested) == (dataset.source, len(dataset.test))
-    assert len(found.images) == found.labelled == len(dataset.train) + len(dataset.test)
-    for asked in (None, "cars-01234567"):
-        found = load_test_pictures(pets, image_shape=SHAPE, everything=True, asked=asked)
-        assert (found.data_set, found.tested) == (None, found.labelled)
+def test_without_its_damaged_pictures_a_data_set_is_what_it_is_once_they_are_taken_away(
+    tmp_path, caplog, counts: dict[str, int]
+):
+    root = fill(tmp_path / "pets", counts)
+    damaged = [f"{folder}/{place:03}.png" for folder in counts for place in (1, 3)]
+    for name in damaged:
+        damage(root / name)
+    found = load_folder(root, image_shape=SHAPE, skip_damaged=True)
+    (told,) = [record.getMessage() for record in caplog.records]
+    count = sum(counts.values())
+    assert told.startswith(f"leaving out pictures: {len(damaged)} of {count} pictures cannot be us")
+    assert f"{root / damaged[0]}: " in told
+    assert found.left_out == tuple(damaged)
+    for name in damaged:
+        (root / name).unlink()
+    caplog.clear()
+    expected = load_folder(root, image_shape=SHAPE, skip_damaged=True)
+    assert not caplog.records
+    assert expected.left_out == ()
+    assert found.source == expected.source == load(root).source
+    assert found.unlabelled is not None
+    assert expected.unlabelled is not None
+    for one, other in (
+        (found.train, expected.train),
+        (found.test, expected.test),
+        (found.unlabelled, expected.unlabelled),
+    ):
+        assert (one.images == other.images).all()
+        assert one.labels is other.labels is None or (one.labels == other.labels).all()
+    splits = make_splits(found, DataConfig())
+    assert splits.left_out == found.left_out
+    same = make_splits(expected, DataConfig())
+    assert splits.images_sha256 == same.images_sha256
+    assert (splits.pretraining.images == same.pretraining.images).all()
 
 
-@pytest.mark.parametrize(
-    "counts",
-    [
-        {"a": 5},
-        {"a": 5, "b": 1},
-        {"test/a": 5},
-        {"train/a": 3, "train/b": 2, "test/a": 2},
-        {"a": 5, "b": 5, "unlabelled": 1},
-    ],
-)
-def test_everything_of_no_data_set_is_of_none(tmp_path, counts):
-    pets = fill(tmp_path / "pets", counts)
-    for damaged in pets.glob("unlabelled/*"):
-        damaged.write_bytes(b"no picture")
-    found = load_test_pictures(pets, image_shape=SHAPE, everything=True, asked="pets-01234567")
-    assert (found.data_set, found.tested) == (None, found.labelled)
+@pytest.mark.parametrize("folder", ["b", "unlabelled"])
+def test_a_class_of_which_nothing_is_left_is_refused(tmp_path, folder: str):
+    fill(tmp_path / "pets", {"a": 5, "b": 5, "unlabelled": 3})
+    count = len(list((tmp_path / "pets" / folder).iterdir()))
+    for path in (tmp_path / "pets" / folder).iterdir():
+        damage(path)
+    where = "unlabelled" if folder == "unlabelled" else "pets, class 'b'"
+    words = rf"^{where}: none of its pictures can be used \({count} in all\), such as .*000\.png"
+    with pytest.raises(DataError, match=words):
+        load_folder(tmp_path / "pets", image_shape=SHAPE, skip_damaged=True)
 
 
-def test_a_damaged_picture_is_not_measured_either(tmp_path):
-    root = fill(tmp_path / "new", {"test/b": 3})
-    (root / "test" / "b" / "001.png").write_bytes(b"\x89PNG")
-    with pytest.raises(DataError, match=r"001\.png"):
-        load_test_pictures(root, image_shape=SHAPE)
+def test_a_class_of_which_too_little_is_left_is_refused_after_the_damaged_were_named(
+    tmp_path, caplog
+):
+    fill(tmp_path, {"a": 5, "b": 3})
+    damage(tmp_path / "b" / "000.png")
+    damage(tmp_path / "b" / "001.png")
+    with pytest.raises(DataError, match="class 'b' has 1 image, and it takes three"):
+        load_folder(tmp_path, image_shape=SHAPE, skip_damaged=True)
+    assert "2 of 8 pictures cannot be used" in caplog.text
+
+
+def test_pictures_that_are_too_few_are_refused_before_any_is_read(tmp_path):
+    fill(tmp_path, {"a": 9, "b": 1})
+    damage(tmp_path / "a" / "000.png")
+    with pytest.raises(DataError, match="class 'b' has 1 image, and it takes three"):
+        load(tmp_path)
 
 
 def test_a_path_is_taken_for_what_it_holds(tmp_path):

@@ -14,8 +14,10 @@ from cae.data.images import Dataset, ImageSet
 from cae.data.sources import load_dataset
 from cae.data.splits import (
     compute_fingerprint,
+    describe_left_out,
     describe_splits,
     draw_class_shares,
+    draw_test_images,
     find_thinned_classes,
     make_splits,
     set_test_aside,
@@ -274,6 +276,23 @@ def test_one_image_of_a_class_cannot_be_tested_on():
     words = "pets: class 'dog' has 1 image, and it takes three, one each to train, to validate and"
     with pytest.raises(DataError, match=words):
         set_test_aside(images)
+
+
+def test_what_is_set_aside_is_known_from_the_labels_alone():
+    labels = np.repeat([1, 0, 1], [4, 12, 11])
+    pixels = np.arange(27 * 4, dtype=np.uint8).reshape(27, 1, 2, 2)
+    _, test = set_test_aside(ImageSet(pixels, labels, ("cat", "dog"), "pets"))
+    drawn = draw_test_images(labels, ("cat", "dog"), name="pets")
+    assert (test.images == pixels[drawn]).all()
+    # A fifth of 27, by largest remainder: 12 / 5 and 15 / 5.
+    assert np.bincount(labels[drawn]).tolist() == [2, 3]
+    with pytest.raises(DataError, match="pets: class 'dog' has no image, and it takes three"):
+        draw_test_images(labels * 0, ("cat", "dog"), name="pets")
+
+
+def test_files_are_described_as_left_out_only_where_some_were():
+    assert describe_left_out(()) == {}
+    assert describe_left_out(("a/1.png", "b/2.png")) == {"left_out": ["a/1.png", "b/2.png"]}
 
 
 def test_the_description_counts_what_is_in_each_split():

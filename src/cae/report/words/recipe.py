@@ -193,6 +193,8 @@ def _list_words(run: Run) -> list[str]:
     words = ["cae", "run", "--preset", nearest]
     # The digits at the end tell the pixels of a user's own pictures.
     words += ["--data", re.sub(r"-[0-9a-f]{8}$", "", run.evaluation["data"])]
+    if run.evaluation.get("left_out"):
+        words.append("--skip-damaged")
     for change in changes[nearest]:
         words += ["--set", change]
     if run.name != nearest:

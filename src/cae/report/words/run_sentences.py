@@ -71,6 +71,11 @@ def tell_data(run: Run) -> str:
             f"{split['unlabelled']['images']:,} images without a label are there for pretraining "
             "alone."
         )
+    # Only runs on pictures of somebody's own that were told to go on without such have it.
+    if left_out := run.evaluation.get("left_out"):
+        files = capitalise(count_noun(len(left_out), "file"))
+        verb = "was" if len(left_out) == 1 else "were"
+        sentences.append(f"{files} that could not be used as pictures {verb} left out.")
     if data["labels_per_class"] is not None:
         sentences.append(
             f"The classifier may use {count_noun(data['labels_per_class'], 'label')} of each class."

@@ -217,6 +217,13 @@ def test_what_a_command_leaves_out_where_no_class_is_thinned_is_not_set(
     assert "posthoc" not in command
 
 
+def test_the_command_leaves_out_damaged_pictures_where_the_run_did(make_run: Callable[..., Run]):
+    run = make_run(data="flowers-0123abcd")
+    assert "--skip-damaged" not in write_command(run)
+    run.evaluation["left_out"] = ["daisy/1.jpg"]
+    assert " --data flowers --skip-damaged" in write_command(run)
+
+
 def test_a_run_is_of_a_preset_whatever_its_seeds(make_run: Callable[..., Run]):
     assert is_of_preset(make_run(seed=7))
     assert not is_of_preset(make_run(lr=0.5))

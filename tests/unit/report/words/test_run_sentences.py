@@ -97,6 +97,15 @@ def test_images_without_labels_are_told_of(make_run: Make):
     assert "1,234 images without a label are there for pretraining alone." in tell_data(run)
 
 
+def test_files_that_were_left_out_are_told_of(make_run: Make):
+    run = make_run()
+    assert "left out" not in tell_data(run)
+    run.evaluation["left_out"] = ["daisy/1.jpg", "tulip/2.jpg"]
+    assert "Two files that could not be used as pictures were left out." in tell_data(run)
+    run.evaluation["left_out"] = ["daisy/1.jpg"]
+    assert "One file that could not be used as pictures was left out." in tell_data(run)
+
+
 def set_keys(run: Run, section: str, **values: Any) -> Run:
     run.config[section].update(values)
     return run

@@ -1,0 +1,96 @@
+"""The same picture twice among a user's own, where it spoils what is measured: warned of."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from cae.data.images import ImageSet, Splits
+from cae.wording import show
+
+_MOST_EXAMPLES = 3
+_MOST_TOLD = 4
+
+logger = logging.getLogger(__name__)
+
+
+def tell_copies(measured: ImageSet, learnt_from: Iterable[ImageSet], *, role: str) -> None:
+    """Warn of measured images that are learnt from too: what is measured on them means little.
+
+    Args:
+        measured: images that are not to be learnt from.
+        learnt_from: the others; those that come from no files are passed by.
+        role: of the measured images, such as "test".
+    """
+    learnt: dict[bytes, list[str]] = defaultdict(list)
+    for images in learnt_from:
+        for digest, file in _list_files(images):
+            learnt[digest].append(file)
+    copies: dict[bytes, list[str]] = defaultdict(list)
+    for digest, file in _list_files(measured):
+        if digest in learnt:
+            copies[digest].append(file)
+    if copies:
+        logger.warning(
+            "%s of the %s %s images are among the training images too, pixel by pixel, and make "
+            "the scores look better than they are; keep one of each alone: %s",
+            f"{sum(map(len, copies.values())):,}",
+            f"{len(measured):,}",
+            role,
+            _name_groups([[*files, *learnt[digest]] for digest, files in copies.items()]),
+        )
+
+
+def tell_validation_copies(splits: Splits) -> None:
+    """Warn of validation images that are trained on too, as `tell_copies` does."""
+    if splits.val is not None:
+        learnt_from = [splits.train, *([] if splits.unlabelled is None else [splits.unlabelled])]
+        tell_copies(splits.val, learnt_from, role="validation")
+
+
+def tell_contradictions(*labelled: ImageSet) -> None:
+    """Warn of pictures that stand in several classes: one label at most is right.
+
+    Args:
+        labelled: the parts of a data set; those that come from no files are passed by.
+    """
+    files: dict[bytes, list[str]] = defaultdict(list)
+    classes: dict[bytes, set[str]] = defaultdict(set)
+    for images in labelled:
+        assert images.labels is not None
+        labels: list[int] = images.labels.tolist()
+        for (digest, file), label in zip(_list_files(images), labels, strict=False):
+            files[digest].append(file)
+            classes[digest].add(images.class_names[label])
+    groups = [files[digest] for digest, names in classes.items() if len(names) > 1]
+    if groups:
+        logger.warning(
+            "%s in several classes, pixel by pixel, where one label at most is right; keep each in "
+            "one class alone: %s",
+            "1 picture stands" if len(groups) == 1 else f"{len(groups):,} pictures stand",
+            _name_groups(groups),
+        )
+
+
+def _list_files(images: ImageSet) -> list[tuple[bytes, str]]:
+    """Return the digest and the file of each image; nothing if they come from no files."""
+    origin = images.origin
+    if origin is None:
+        return []
+    rows = range(len(origin.files)) if images.rows is None else images.rows.tolist()
+    return [(origin.digests[row], origin.files[row]) for row in rows]
+
+
+def _name_groups(groups: Sequence[Sequence[str]]) -> str:
+    """Return the names of files that are one picture, of the first few of such groups."""
+    told = [_name_files(files) for files in groups[:_MOST_EXAMPLES]]
+    more = len(groups) - len(told)
+    return "; ".join(told) + (f"; and {more:,} more" if more else "")
+
+
+def _name_files(files: Sequence[str]) -> str:
+    told = [show(file) for file in files]
+    if len(told) > _MOST_TOLD:
+        told[_MOST_TOLD - 1 :] = [f"{len(told) - _MOST_TOLD + 1:,} more"]
+    return f"{', '.join(told[:-1])} and {told[-1]} are one picture"

@@ -1,0 +1,271 @@
+"""A user's own pictures to measure a model on, and whether they are those of its data set."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from cae.data.copies import tell_contradictions
+from cae.data.folder import (
+    compute_pictures_sha256,
+    list_parts,
+    load_layout,
+    name_folder,
+    name_source,
+    require_same_classes,
+)
+from cae.data.folder_reader import FolderReader, Listing, list_labelled, name_file
+from cae.data.images import ImageSet
+from cae.data.layout import TEST, TRAIN, UNLABELLED, Layout, find_layout, find_pictures
+from cae.data.pictures import OnPictures, PictureReader
+from cae.data.splits import draw_test_images, set_test_aside
+from cae.errors import DataError, TooFewError
+from cae.wording import show
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredPictures:
+    """A user's own pictures to measure a model on.
+
+    Attributes:
+        images: labelled, of one class or more.
+        source: what they are called: `Dataset.source`, where they are part of a data set.
+        labelled: how many labelled pictures there are, `images` among them.
+        data_set: `Dataset.source` of the data set that they are the labelled pictures of, or test
+            pictures of; None where they are of none, or it was not asked for.
+        tested: how many of `images` are for testing; all of them where they are of no data set.
+        left_out: as of `Dataset`.
+    """
+
+    images: ImageSet
+    source: str
+    labelled: int
+    data_set: str | None
+    tested: int
+    left_out: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedOn:
+    """What a model says of the pictures that it was trained on.
+
+    Attributes:
+        data: `Dataset.source` of its data set; None: it does not say.
+        pictures_sha256: as of `Dataset`; empty where it is no folder of pictures, or was written
+            before models told.
+        left_out: as of `Dataset`.
+    """
+
+    data: str | None = None
+    pictures_sha256: Mapping[str, str] = field(default_factory=dict[str, str])
+    left_out: Collection[str] = ()
+
+
+def read_trained_on(about: Mapping[str, Any]) -> TrainedOn:
+    """Return what the JSON of a model, under `about`, says of its pictures; what is odd is none."""
+    data, sums, left_out = (about.get(key) for key in ("data", "pictures_sha256", "left_out"))
+    return TrainedOn(
+        data=data if isinstance(data, str) else None,
+        pictures_sha256=cast("dict[str, str]", sums) if isinstance(sums, dict) else {},
+        left_out=set(map(str, cast("list[Any]", left_out))) if isinstance(left_out, list) else (),
+    )
+
+
+def load_test_pictures(
+    path: Path,
+    *,
+    image_shape: tuple[int, int, int],
+    everything: bool = False,
+    trained_on: TrainedOn | None = None,
+    skip_damaged: bool = False,
+    on_pictures: OnPictures | None = None,
+) -> MeasuredPictures:
+    """Return the test pictures below `path`; all that are labelled, where none are to train on.
+
+    Of the data set that a model was trained on, only the pictures that are measured are read: they
+    are known by themselves. To tell what another one is called takes all its pictures.
+
+    Args:
+        path: a folder as `load_folder` takes it, or with the folder `test` alone.
+        image_shape: [height, width, channels] of the images.
+        everything: take all labelled pictures in any case; there may be a single class.
+        trained_on: the data set that is expected; with `everything`, `data_set` is told only if it
+            may be that one.
+        skip_damaged, on_pictures: as of `load_folder`; what was left out of the data set that is
+            expected is left out without being looked at.
+
+    Raises:
+        DataError: as `load_folder`.
+    """
+    layout = find_layout(path)
+    if trained_on is None or _name_before(trained_on.data) != name_folder(path):
+        trained_on = TrainedOn()
+    reader = FolderReader(path, image_shape, skip_damaged=skip_damaged, on_pictures=on_pictures)
+    if not everything and (layout.test is None or layout.train is not None):
+        listings = list_parts(layout)
+        if TEST in trained_on.pictures_sha256:
+            left_out = set(trained_on.left_out) if skip_damaged else set[str]()
+            of_tests = FolderReader(path, image_shape, on_pictures=on_pictures)
+            found = _load_expected(layout, listings, of_tests, trained_on, left_out=left_out)
+            if found is not None:
+                return found
+        dataset = load_layout(layout, listings, reader)
+        count = len(dataset.train) + len(dataset.test)
+        return MeasuredPictures(
+            images=dataset.test,
+            source=dataset.source,
+            labelled=count,
+            data_set=dataset.source,
+            tested=len(dataset.test),
+            left_out=dataset.left_out,
+        )
+    listing = _list_everything(layout)
+    images = reader.read(listing)
+    left_out = reader.settle()
+    tell_contradictions(images)
+    data_set, tested = None, len(images)
+    if trained_on.data is not None:
+        data_set, tested = _find_data_set(
+            layout, images, listing, trained_on, skip_damaged=skip_damaged
+        )
+    return MeasuredPictures(
+        images=images,
+        source=name_source(path, [images]),
+        labelled=len(images),
+        data_set=data_set,
+        tested=tested,
+        left_out=left_out,
+    )
+
+
+def _name_before(data: str | None) -> str | None:
+    """Return what the name of a data set begins with, before the digits of its pixels."""
+    return None if data is None else data.rpartition("-")[0]
+
+
+def _load_expected(
+    layout: Layout,
+    listings: Sequence[Listing],
+    reader: FolderReader,
+    trained_on: TrainedOn,
+    *,
+    left_out: Set[str],
+) -> MeasuredPictures | None:
+    """Return the test pictures of the data set that is expected; None if they are not these.
+
+    Which pictures are set aside is a function of how many files each class has, and of nothing in
+    them: the others need not be read.
+
+    Args:
+        layout: of the pictures.
+        listings: all labelled ones.
+        reader: of the test pictures.
+        trained_on: the data set that is expected.
+        left_out: what is not to be looked at of the labelled ones.
+    """
+    names = [[name_file(path, layout.root) for path in each.paths] for each in listings]
+    kept = [
+        listing.select([place for place, name in enumerate(of) if name not in left_out])
+        for listing, of in zip(listings, names, strict=True)
+    ]
+    test = kept[-1]
+    if layout.classes is not None:
+        assert test.labels is not None
+        try:
+            test = test.select(draw_test_images(test.labels, test.class_names, name=test.name))
+        except TooFewError:
+            return None
+    images = reader.read(test)
+    if not reader.is_whole or compute_pictures_sha256(images) != trained_on.pictures_sha256[TEST]:
+        return None
+    reader.settle()
+    missing = [name for of in names for name in of if name in left_out]
+    if missing:
+        logger.warning(
+            "leaving out pictures: %s that could not be used when the model was trained, as %s",
+            f"{len(missing):,}",
+            show(missing[0]),
+        )
+    assert trained_on.data is not None
+    return MeasuredPictures(
+        images=images,
+        source=trained_on.data,
+        labelled=sum(len(listing.paths) for listing in kept),
+        data_set=trained_on.data,
+        tested=len(images),
+        left_out=tuple(missing),
+    )
+
+
+def _list_everything(layout: Layout) -> Listing:
+    """Return all pictures that lie in a class's folder, for training or testing."""
+    folders: dict[str, list[Path]] = {}
+    for part in (layout.classes, layout.train, layout.test):
+        for name, folder in (part or {}).items():
+            folders.setdefault(name, []).append(folder)
+    if not folders:
+        raise DataError(
+            f"{layout.root}: holds no folder of a class; give labelled pictures, in folders named "
+            "after their classes"
+        )
+    return list_labelled(dict(sorted(folders.items())), name=layout.root.resolve().name)
+
+
+def _find_data_set(
+    layout: Layout,
+    images: ImageSet,
+    listing: Listing,
+    trained_on: TrainedOn,
+    *,
+    skip_damaged: bool,
+) -> tuple[str | None, int]:
+    """Return what the data set is called that all labelled pictures are of, and how many test.
+
+    Args:
+        layout: of the pictures.
+        images: all labelled ones.
+        listing: that they were read from.
+        trained_on: the data set that is expected.
+        skip_damaged: whether pictures without a label may be left out.
+    """
+    if len(images.class_names) < 2:
+        return None, len(images)
+    try:
+        layout.require_parts()
+        if layout.classes is not None:
+            train, test = set_test_aside(images)
+        else:
+            train, test = _take_apart(layout, images, listing)
+    except DataError:  # They are no data set.
+        return None, len(images)
+    sums = {TRAIN: compute_pictures_sha256(train), TEST: compute_pictures_sha256(test)}
+    if sums == trained_on.pictures_sha256:
+        return trained_on.data, len(test)
+    parts = [test, train]
+    if layout.unlabelled is not None:
+        reader = PictureReader(images.image_shape)
+        pixels, usable = reader.read(list(find_pictures(layout.unlabelled)))
+        if not usable or (len(usable) < len(pixels) and not skip_damaged):
+            return None, len(images)
+        rest = ImageSet(pixels, None, images.class_names, UNLABELLED)
+        parts.append(rest.select(np.array(usable, dtype=np.int64)))
+    return name_source(layout.root, parts), len(test)
+
+
+def _take_apart(layout: Layout, images: ImageSet, listing: Listing) -> tuple[ImageSet, ImageSet]:
+    """Return those of the labelled pictures that lie in the folder for training, and the others."""
+    assert layout.train is not None
+    assert layout.test is not None
+    require_same_classes(layout.root, layout.train, layout.test)
+    folders = set(layout.test.values())
+    is_test = np.array([not folders.isdisjoint(path.parents) for path in listing.paths])
+    if images.rows is not None:
+        is_test = is_test[images.rows]
+    return images.select(np.flatnonzero(~is_test)), images.select(np.flatnonzero(is_test))
