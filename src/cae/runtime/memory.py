@@ -11,7 +11,7 @@ from functools import cache
 # <malloc.h> of the GNU C library.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _MOST = 2**30
-_LARGE = 20 * 2**20
+_LARGE = 14 * 2**20
 
 
 @cache
@@ -35,11 +35,12 @@ def keep_freed_memory() -> bool:
 
 @contextmanager
 def giving_back_large_tensors() -> Generator[None]:
-    """Give tensors of more than 20 MiB back when they are freed, while freed memory is kept.
+    """Give tensors of more than 14 MiB back when they are freed, while freed memory is kept.
 
     A training step frees large tensors between smaller ones, which are then put into their places,
-    so that the next large one finds none: the process grows by a fifth. Where a step has such
-    tensors it takes a tenth longer, for their pages are cleared each time (benchmarks/LOG.md).
+    so that the next large one finds none: the process grows by a fifth. What clearing their pages
+    each time costs is within the noise of a step; inference takes up to twice as long
+    (benchmarks/LOG.md).
     """
     library = _find_library()
     if library is None:
