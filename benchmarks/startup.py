@@ -2,8 +2,7 @@
 
 Measures the wall time from the command to the start of training, with the images in the page
 cache, and the peak resident memory of whole runs (both stages, evaluation and plots), which are
-short: one epoch a stage of the preset `base`; of `quick`, the default, the autoencoder as it is and
-two epochs of the classifier, the first of small images, the second of whole ones.
+short: one epoch of the preset `base`; two of `quick`, the default, the first of small images.
 CIFAR-10 is looked for where `cae run` looks for it.
 """
 
@@ -26,7 +25,7 @@ from cae.runtime.device import choose_runtime, describe_environment
 COMMAND = ("run", "--data", "cifar10")
 SHORT = {
     "base": ("--set", "epochs=1"),
-    "quick": ("--set", "classifier.epochs=2", "--set", "classifier.low_resolution_epochs=1"),
+    "quick": ("--set", "epochs=2", "--set", "low_resolution_epochs=1"),
 }
 
 

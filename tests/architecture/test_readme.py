@@ -53,7 +53,7 @@ PAGES = [
 # without figures.
 HELD_TABLES = {
     "on CIFAR-10, trained by",
-    "pretraining of `origin`",
+    "pretraining, encoder `origin`",
     "encoder `origin`: test accuracy, % (95% interval over seeds; how many)",
     "encoder `optimal`: test accuracy, % (95% interval over seeds; how many)",
     "images per second",
@@ -234,7 +234,7 @@ def test_the_readme_shows_what_each_pretraining_gains():
     study = read_study(STUDY)
     assert study is not None
     table = make_verdicts_table(study)
-    shown = read_table("| pretraining of `origin` |")
+    shown = read_table("| pretraining, encoder `origin` |")
     shown.pop("---")
     heads = [name for name in table["head"] if name != "encoder"]
     assert next(iter(shown.values())) == heads[1:]

@@ -186,6 +186,7 @@ def _load_expected(
     if not reader.is_whole or compute_pictures_sha256(images) != trained_on.pictures_sha256[TEST]:
         return None
     reader.settle()
+    tell_contradictions(images)
     missing = [name for of in names for name in of if name in left_out]
     if missing:
         logger.warning(

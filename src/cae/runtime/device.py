@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import re
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from cae.errors import ConfigError
-from cae.runtime.memory import giving_back_large_tensors, keep_freed_memory
+from cae.runtime.memory import keep_freed_memory
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -36,10 +36,6 @@ class Runtime:
         return torch.autocast(
             self.device.type, dtype=torch.bfloat16, enabled=self.precision == "bfloat16"
         )
-
-    def sparing_memory(self) -> AbstractContextManager[None]:
-        """Return the context under which training steps hold less memory at their peak."""
-        return giving_back_large_tensors() if self.device.type == "cpu" else nullcontext()
 
     def place(self, model: nn.Module) -> None:
         """Move the model to the device, its convolutions' weights laid out NHWC.

@@ -1,17 +1,14 @@
-"""The C library's memory: kept for the next step, but for what would break it into pieces."""
+"""The C library's memory: kept for the next step, and given back before steps of another size."""
 
 from __future__ import annotations
 
 import ctypes
 import platform
-from collections.abc import Generator
-from contextlib import contextmanager
 from functools import cache
 
 # <malloc.h> of the GNU C library.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _MOST = 2**30
-_LARGE = 14 * 2**20
 
 
 @cache
@@ -31,26 +28,6 @@ def keep_freed_memory() -> bool:
         return False
     accepted = [library.mallopt(option, _MOST) for option in (_M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD)]
     return all(accepted)
-
-
-@contextmanager
-def giving_back_large_tensors() -> Generator[None]:
-    """Give tensors of more than 14 MiB back when they are freed, while freed memory is kept.
-
-    A training step frees large tensors between smaller ones, which are then put into their places,
-    so that the next large one finds none: the process grows by a fifth. What clearing their pages
-    each time costs is within the noise of a step; inference takes up to twice as long
-    (benchmarks/LOG.md).
-    """
-    library = _find_library()
-    if library is None:
-        yield
-        return
-    library.mallopt(_M_MMAP_THRESHOLD, _LARGE)
-    try:
-        yield
-    finally:
-        library.mallopt(_M_MMAP_THRESHOLD, _MOST)
 
 
 def give_back_freed_memory() -> None:

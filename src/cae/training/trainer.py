@@ -202,14 +202,13 @@ class _Training(Generic[Model]):
             self._epoch_started = time.perf_counter()
         self._model.train()
         first_step = (self._epoch - 1) * len(self._train)
-        with self._runtime.sparing_memory():
-            for batch in self._train.epoch(self._epoch, first=self._batch):
-                rate = self._rates[first_step + self._batch]
-                measured = self._step(batch, lr=rate, epoch=self._epoch)
-                self._sums.add(measured.totals, measured.weights)
-                self._batch += 1
-                self._progress.images_done(len(batch))
-                self._keep()
+        for batch in self._train.epoch(self._epoch, first=self._batch):
+            rate = self._rates[first_step + self._batch]
+            measured = self._step(batch, lr=rate, epoch=self._epoch)
+            self._sums.add(measured.totals, measured.weights)
+            self._batch += 1
+            self._progress.images_done(len(batch))
+            self._keep()
         trained = self._sums.read()
         training_seconds = time.perf_counter() - self._epoch_started
         record = {

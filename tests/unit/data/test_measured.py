@@ -214,6 +214,16 @@ def test_a_folder_of_another_name_is_another_data_set(tmp_path):
     assert found.source.startswith("cars-")
 
 
+def test_test_pictures_of_the_expected_data_set_in_two_classes_are_warned_of(tmp_path, caplog):
+    root = fill(tmp_path / "pets", {"train/a": 3, "train/b": 2, "test/a": 2, "test/b": 1})
+    write(root / "test" / "a" / "twin.png", 77)
+    write(root / "test" / "b" / "twin.png", 77)
+    trained_on = expect(load(root))
+    caplog.clear()
+    load_test_pictures(root, image_shape=SHAPE, trained_on=trained_on)
+    assert "'test/a/twin.png' and 'test/b/twin.png' are one picture" in caplog.text
+
+
 def test_a_damaged_test_picture_of_the_expected_data_set_is_named(tmp_path, caplog):
     root = fill(tmp_path / "pets", {"train/a": 3, "train/b": 3, "test/a": 3, "test/b": 3})
     expected = expect(load(root))

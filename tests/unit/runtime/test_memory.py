@@ -1,4 +1,4 @@
-"""Freed memory is kept where the C library lets it, but for large tensors where that is asked."""
+"""Freed memory is kept where the C library lets it."""
 
 from __future__ import annotations
 
@@ -30,36 +30,6 @@ print(count())
 keep_freed_memory()
 print(count())
 """
-# Prints the MB that the process holds more once some tensors were freed: one of 200 MB, before,
-# while and after large ones are given back, and in all of these eight of 12 MB.
-LARGE = """
-import resource, torch
-from cae.runtime.memory import (
-    give_back_freed_memory, giving_back_large_tensors, keep_freed_memory,
-)
-def hold():
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * resource.getpagesize() / 1e6
-def measure(count, elements):
-    give_back_freed_memory()
-    before = hold()
-    tensors = [torch.ones(elements) for _ in range(count)]
-    del tensors
-    print(hold() - before)
-keep_freed_memory()
-torch.ones(1000)
-measure(1, 50_000_000)
-measure(8, 3_000_000)
-try:
-    with giving_back_large_tensors():
-        measure(1, 50_000_000)
-        measure(8, 3_000_000)
-        raise KeyError  # also ends it
-except KeyError:
-    pass
-measure(1, 50_000_000)
-measure(8, 3_000_000)
-"""
 HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 
 
@@ -77,21 +47,9 @@ def test_it_says_whether_it_could_be_done_and_may_be_asked_again():
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only the GNU C library can")
 @pytest.mark.skipif(has_huge_pages(), reason="page faults are no measure of huge pages")
 def test_memory_used_again_is_not_asked_for_again():
-    before, after = map(int, run(PROGRAM).split())
+    finished = subprocess.run(
+        [sys.executable, "-c", PROGRAM], check=True, capture_output=True, text=True
+    )
+    before, after = map(int, finished.stdout.split())
     assert before > 10 * (40_000_000 // resource.getpagesize())  # what it is for
     assert after < before / 2
-
-
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only the GNU C library can")
-def test_large_tensors_go_back_where_that_is_asked_and_smaller_ones_stay():
-    held = [float(line) for line in run(LARGE).split()]
-    large, small = held[0::2], held[1::2]
-    assert [megabytes > 150 for megabytes in large] == [True, False, True]
-    assert all(megabytes > 80 for megabytes in small)
-
-
-def run(program: str) -> str:
-    finished = subprocess.run(
-        [sys.executable, "-c", program], check=True, capture_output=True, text=True
-    )
-    return finished.stdout
