@@ -32,12 +32,14 @@ def tell_copies(measured: ImageSet, learnt_from: Iterable[ImageSet], *, role: st
         if digest in learnt:
             copies[digest].append(file)
     if copies:
+        count = sum(map(len, copies.values()))
         logger.warning(
-            "%s of the %s %s images are among the training images too, pixel by pixel, and make "
+            "%s of the %s %s images %s among the training images too, pixel by pixel, and %s "
             "the scores look better than they are; keep one of each alone: %s",
-            f"{sum(map(len, copies.values())):,}",
+            f"{count:,}",
             f"{len(measured):,}",
             role,
+            *(("is", "makes") if count == 1 else ("are", "make")),
             _name_groups([[*files, *learnt[digest]] for digest, files in copies.items()]),
         )
 

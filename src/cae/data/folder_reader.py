@@ -143,6 +143,7 @@ class FolderReader:
             ]
         for place, members in classes:
             if len(members) and not np.isin(members, usable).any():
+                self._pictures.tell_refused()  # with the reasons
                 raise DataError(
                     f"{place}: none of its pictures can be used ({len(members):,} in all), such as "
                     f"{listing.paths[members[0]]}; save them anew, or take the folder away"

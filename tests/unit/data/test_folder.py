@@ -103,7 +103,7 @@ def test_where_none_are_set_apart_copies_are_named_as_well(tmp_path, caplog):
         write(root / "a" / f"{place}.png", 1)
         write(root / "b" / f"{place}.png", 2 + place)
     load(root)
-    assert "1 of the 2 test images are among the training images" in caplog.text
+    assert "1 of the 2 test images is among the training images" in caplog.text
     # The test picture first.
     assert "'a/4.png', 'a/0.png', 'a/1.png' and 2 more are one picture" in caplog.text
 
@@ -329,7 +329,7 @@ def test_without_its_damaged_pictures_a_data_set_is_what_it_is_once_they_are_tak
 
 
 @pytest.mark.parametrize("folder", ["b", "unlabelled"])
-def test_a_class_of_which_nothing_is_left_is_refused(tmp_path, folder: str):
+def test_a_class_of_which_nothing_is_left_is_refused(tmp_path, folder: str, caplog):
     fill(tmp_path / "pets", {"a": 5, "b": 5, "unlabelled": 3})
     count = len(list((tmp_path / "pets" / folder).iterdir()))
     for path in (tmp_path / "pets" / folder).iterdir():
@@ -338,6 +338,7 @@ def test_a_class_of_which_nothing_is_left_is_refused(tmp_path, folder: str):
     words = rf"^{where}: none of its pictures can be used \({count} in all\), such as .*000\.png"
     with pytest.raises(DataError, match=words):
         load_folder(tmp_path / "pets", image_shape=SHAPE, skip_damaged=True)
+    assert "000.png: not an image of a known format" in caplog.text  # and why
 
 
 def test_a_class_of_which_too_little_is_left_is_refused_after_the_damaged_were_named(
