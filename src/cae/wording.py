@@ -1,10 +1,10 @@
-"""Values and names in error messages: told in a few words, however large they are."""
+"""Values and names in messages: told in a few words, however large or many they are."""
 
 from __future__ import annotations
 
 import difflib
 import reprlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 _MOST_SHOWN = 100
 
@@ -21,6 +21,12 @@ def suggest(name: str, known: Iterable[str]) -> str:
     # Comparing takes the product of the lengths.
     matches = difflib.get_close_matches(name[:_MOST_SHOWN], names, n=1)
     return f"; did you mean {matches[0]!r}?" if matches else f"; there are: {', '.join(names)}"
+
+
+def join(words: Sequence[str]) -> str:
+    """Return a list as people say it: "bird, deer and truck"."""
+    *first, last = words or ("",)
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 class _ShortRepr(reprlib.Repr):

@@ -15,7 +15,7 @@ import pytest
 
 from cae.files import read_sealed_json
 from cae.report.names import name_place
-from cae.report.phrases import TIMES, join, write_p, write_size
+from cae.report.phrases import TIMES, write_p, write_size
 from cae.report.results.control import read_control
 from cae.report.results.seeds import group_runs
 from cae.report.results.sources import read_peers, read_run, read_speed
@@ -35,6 +35,7 @@ from cae.report.words.study_sentences import (
 )
 from cae.report.words.study_setup import tell_extent, tell_recipe
 from cae.report.words.study_verdicts import make_verdicts_table, tell_parted, tell_stronger
+from cae.wording import join
 
 ROOT = Path(__file__).parents[2]
 RUNS = {

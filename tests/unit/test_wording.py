@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cae.wording import show, suggest
+from cae.wording import join, show, suggest
 
 
 def nest(levels: int) -> object:
@@ -48,3 +48,11 @@ def test_without_a_near_name_all_are_told():
 
 def test_a_huge_name_is_compared_by_its_beginning():
     assert suggest("epochs" + "s" * 10**7, ["epochs"]) == "; there are: epochs"
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [((), ""), (("a",), "a"), (("a", "b"), "a and b"), (("a", "b", "c"), "a, b and c")],
+)
+def test_a_list_ends_in_and(words: tuple[str, ...], text: str):
+    assert join(words) == text

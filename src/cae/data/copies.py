@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from cae.data.images import ImageSet, Splits
-from cae.wording import show
+from cae.wording import join, show
 
 _MOST_EXAMPLES = 3
 _MOST_TOLD = 4
@@ -25,10 +25,10 @@ def tell_copies(measured: ImageSet, learnt_from: Iterable[ImageSet], *, role: st
     """
     learnt: dict[bytes, list[str]] = defaultdict(list)
     for images in learnt_from:
-        for digest, file in _list_files(images):
+        for digest, file in list_files(images):
             learnt[digest].append(file)
     copies: dict[bytes, list[str]] = defaultdict(list)
-    for digest, file in _list_files(measured):
+    for digest, file in list_files(measured):
         if digest in learnt:
             copies[digest].append(file)
     if copies:
@@ -62,7 +62,7 @@ def tell_contradictions(*labelled: ImageSet) -> None:
     for images in labelled:
         assert images.labels is not None
         labels: list[int] = images.labels.tolist()
-        for (digest, file), label in zip(_list_files(images), labels, strict=False):
+        for (digest, file), label in zip(list_files(images), labels, strict=False):
             files[digest].append(file)
             classes[digest].add(images.class_names[label])
     groups = [files[digest] for digest, names in classes.items() if len(names) > 1]
@@ -75,7 +75,7 @@ def tell_contradictions(*labelled: ImageSet) -> None:
         )
 
 
-def _list_files(images: ImageSet) -> list[tuple[bytes, str]]:
+def list_files(images: ImageSet) -> list[tuple[bytes, str]]:
     """Return the digest and the file of each image; nothing if they come from no files."""
     origin = images.origin
     if origin is None:
@@ -95,4 +95,4 @@ def _name_files(files: Sequence[str]) -> str:
     told = [show(file) for file in files]
     if len(told) > _MOST_TOLD:
         told[_MOST_TOLD - 1 :] = [f"{len(told) - _MOST_TOLD + 1:,} more"]
-    return f"{', '.join(told[:-1])} and {told[-1]} are one picture"
+    return f"{join(told)} are one picture"

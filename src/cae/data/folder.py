@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from cae.data.copies import tell_contradictions, tell_copies
+from cae.data.copies import list_files, tell_contradictions, tell_copies
 from cae.data.folder_reader import FolderReader, Listing, list_labelled
 from cae.data.images import Dataset, ImageSet
 from cae.data.layout import (
@@ -188,11 +188,9 @@ def compute_pictures_sha256(images: ImageSet) -> str:
     It is of the digest of each picture, not of the pixels, which are many times as many bytes.
     """
     assert images.origin is not None
-    digests = images.origin.digests
-    rows = range(len(digests)) if images.rows is None else images.rows.tolist()
     digest = hashlib.sha256(repr((images.class_names, images.image_shape)).encode())
-    for row in rows:
-        digest.update(digests[row])
+    for of_picture, _ in list_files(images):
+        digest.update(of_picture)
     if images.labels is not None:
         digest.update(images.labels.astype("<i8").tobytes())
     return digest.hexdigest()

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from cae.errors import DataError
 from cae.run_folder import holds_run
-from cae.wording import show
+from cae.wording import join, show
 
 TRAIN, TEST, UNLABELLED = "train", "test", "unlabelled"
 
@@ -178,8 +178,8 @@ def name_folders(names: Mapping[str, Path]) -> str:
     """Return the names of a few folders, and how many more there are."""
     told = [show(name) for name in names][:_MOST_TOLD]
     if more := len(names) - len(told):
-        return f"{', '.join(told)} and {more} more"
-    return " and ".join(filter(None, (", ".join(told[:-1]), *told[-1:])))
+        told.append(f"{more} more")
+    return join(told)
 
 
 def _find_place(folder: Path) -> tuple[int, int]:

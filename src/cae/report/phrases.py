@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 MINUS = "\N{MINUS SIGN}"
 TIMES = "\N{MULTIPLICATION SIGN}"
 
@@ -46,12 +44,6 @@ def write_share(fraction: float) -> str:
     """Return a share of a set in words: "half", or "22%"."""
     words = {0.5: "half", 1.0: "all"}
     return words.get(fraction, f"{100 * fraction:g}%")
-
-
-def join(words: Sequence[str]) -> str:
-    """Return a list as people say it: "bird, deer and truck"."""
-    *first, last = words or ("",)
-    return f"{', '.join(first)} and {last}" if first else last
 
 
 def count_noun(count: int, noun: str) -> str:

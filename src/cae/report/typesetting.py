@@ -13,7 +13,7 @@ from typing import cast
 
 from cae.errors import MissingExtraError
 from cae.report.fonts import REMEDY, find_fonts, is_drawn
-from cae.report.phrases import join
+from cae.wording import join
 
 logger = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""Numbers and lists in words: rounding, signs and the ends of lists."""
+"""Numbers in words: rounding and signs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from cae.report.phrases import (
     MINUS,
     capitalise,
     count_noun,
-    join,
     write_count,
     write_p,
     write_percent,
@@ -43,14 +42,6 @@ def test_a_p_value_has_two_digits_that_count(p: float, text: str):
 
 def test_the_size_of_a_difference_has_no_sign():
     assert write_size(-0.031) == write_size(0.031) == "3.1"
-
-
-@pytest.mark.parametrize(
-    ("words", "text"),
-    [((), ""), (("a",), "a"), (("a", "b"), "a and b"), (("a", "b", "c"), "a, b and c")],
-)
-def test_a_list_ends_in_and(words: tuple[str, ...], text: str):
-    assert join(words) == text
 
 
 def test_small_numbers_are_words_and_nouns_follow_them():

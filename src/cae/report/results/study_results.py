@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from cae.errors import CheckpointError
 from cae.report.names import name_place
-from cae.report.phrases import join
 from cae.report.results.sources import read_object
+from cae.wording import join
 
 Labels = int | Literal["all"]
 

@@ -5,19 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean
 
-from cae.report.phrases import (
-    count_noun,
-    join,
-    write_count,
-    write_percent,
-    write_points,
-    write_size,
-)
+from cae.report.phrases import count_noun, write_count, write_percent, write_points, write_size
 from cae.report.results.control import Control, Place
 from cae.report.results.seeds import Group
 from cae.report.results.sources import Run
 from cae.report.results.study_results import CONTROLS, Labels, Study
 from cae.report.words.networks import read_network
+from cae.wording import join
 
 
 def is_measured(run: Run, *, control: Control | None, study: Study | None) -> bool:

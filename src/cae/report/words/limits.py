@@ -7,7 +7,7 @@ from typing import Any
 
 from cae.config import dump
 from cae.presets import load_preset
-from cae.report.phrases import capitalise, count_noun, join, write_count, write_p
+from cae.report.phrases import capitalise, count_noun, write_count, write_p
 from cae.report.results.control import Control
 from cae.report.results.seeds import Group
 from cae.report.results.study_results import CONTROLS, Study
@@ -17,6 +17,7 @@ from cae.report.words.recipe import is_of_preset
 from cae.report.words.run_sentences import name_machine
 from cae.report.words.study_sentences import find_key_differences
 from cae.report.words.study_setup import find_confounded, find_longer_pretraining
+from cae.wording import join
 
 
 def list_limits(group: Group, control: Control | None, study: Study | None) -> list[str]:

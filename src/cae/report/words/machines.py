@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
-from cae.report.phrases import capitalise, count_noun, join, write_points
+from cae.report.phrases import capitalise, count_noun, write_points
 from cae.report.results.study_results import (
     Difference,
     Labels,
@@ -18,6 +18,7 @@ from cae.report.results.study_results import (
     name_pretraining,
 )
 from cae.report.words.study_sentences import find_key_differences
+from cae.wording import join
 
 
 def tell_machines(study: Study) -> str:

@@ -7,9 +7,9 @@ from typing import Any
 
 from cae.config import RunConfig, dump
 from cae.presets import load_preset, preset_names
-from cae.report.phrases import join
 from cae.report.results.study_results import Study
 from cae.report.words.recipe import acts, write_value
+from cae.wording import join
 
 _KEYS = (
     "image_shape",

@@ -7,10 +7,11 @@ from statistics import fmean
 from typing import Any
 
 from cae.report.names import name_place
-from cae.report.phrases import join, write_percent, write_range
+from cae.report.phrases import write_percent, write_range
 from cae.report.results.seeds import Accuracy, Group
 from cae.report.results.sources import Run
 from cae.report.results.study_results import Interval, Labels, Study, name_arm, name_labels
+from cae.wording import join
 
 Row = list[str]
 Table = dict[str, Any]  # head: cells; rows: lists of cells; strong: the rows to stand out

@@ -6,17 +6,11 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
-from cae.report.phrases import (
-    count_noun,
-    join,
-    write_count,
-    write_p,
-    write_percent,
-    write_points,
-)
+from cae.report.phrases import count_noun, write_count, write_p, write_percent, write_points
 from cae.report.results.study_results import Difference, Estimate, Study, name_arm
 from cae.report.words.paper_tables import write_estimate
 from cae.report.words.study_sentences import write_gain
+from cae.wording import join
 
 _CONTROL, _PRETRAINED = "scratch", "frozen"
 _CHANGES = {

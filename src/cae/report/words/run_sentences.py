@@ -12,7 +12,6 @@ from cae.report.names import name_data
 from cae.report.phrases import (
     capitalise,
     count_noun,
-    join,
     write_count,
     write_percent,
     write_points,
@@ -24,6 +23,7 @@ from cae.report.results.seeds import Accuracy, Group
 from cae.report.results.sources import Run, Training
 from cae.report.words.recipe import is_of_preset
 from cae.report.words.tasks import TARGETS, name_task
+from cae.wording import join
 
 _OPTIMIZERS = {"adamw": "AdamW", "sgd": "SGD", "rmsprop": "RMSprop"}
 

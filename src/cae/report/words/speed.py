@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from statistics import median
 from typing import Any
 
-from cae.report.phrases import TIMES, capitalise, join
+from cae.report.phrases import TIMES, capitalise
+from cae.wording import join
 
 Rows = dict[tuple[str, str, str], Mapping[str, Any]]  # by contestant, task and case
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from cae.report.phrases import (
     capitalise,
     count_noun,
-    join,
     write_count,
     write_p,
     write_points,
@@ -26,6 +25,7 @@ from cae.report.results.study_results import (
     rank_labels,
 )
 from cae.report.words.study_setup import find_confounded
+from cae.wording import join
 
 # Of more label budgets than these, the answer tells of the smallest and the largest.
 _MOST_BUDGETS = 3

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cae.presets import load_preset
-from cae.report.phrases import capitalise, count_noun, join, write_count
+from cae.report.phrases import capitalise, count_noun, write_count
 from cae.report.results.study_results import (
     CONTROLS,
     Labels,
@@ -13,7 +13,8 @@ from cae.report.results.study_results import (
     name_pretraining,
 )
 from cae.report.words.networks import tell_networks
-from cae.report.words.tasks import name_task
+from cae.report.words.tasks import hides_parts, name_task
+from cae.wording import join
 
 
 def tell_extent(study: Study) -> str:
@@ -90,7 +91,7 @@ def find_kinds(study: Study) -> dict[str, tuple[bool, bool]]:
     }
     return {
         each.name: (
-            each.config.get("mask_ratio", 0) > 0 and each.config.get("mask_input", True),
+            hides_parts(each.config),
             each.config.get("target", "pixels") != "pixels",
         )
         for each in study.pretrainings

@@ -6,7 +6,7 @@ from statistics import fmean
 from typing import Any
 
 from cae.inference import compute_student_interval
-from cae.report.phrases import capitalise, count_noun, join, write_percent
+from cae.report.phrases import capitalise, count_noun, write_percent
 from cae.report.results.study_results import (
     CONTROLS,
     NO_PRETRAINING,
@@ -28,6 +28,7 @@ from cae.report.words.study_sentences import (
 )
 from cae.report.words.study_setup import find_kinds
 from cae.report.words.tasks import name_aim, read_autoencoder
+from cae.wording import join
 
 # How far the cost of two arms may be apart that have the same budget.
 _EQUAL_COST = 0.05

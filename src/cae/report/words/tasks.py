@@ -40,9 +40,7 @@ def name_task(config: Mapping[str, Any]) -> str:
     """Return what an autoencoder of this configuration learns to do, as a verb with its object."""
     if config.get("mask_ratio", 0):
         target = TARGETS[config["target"]]
-        where = (
-            "what is hidden from it" if config.get("mask_input", True) else "a part of what it sees"
-        )
+        where = "what is hidden from it" if hides_parts(config) else "a part of what it sees"
         return f"predict the {target} in {where}: {_tell_mask(config)}"
     source = "its input"
     if config["gaussian_noise_input"]:
@@ -53,11 +51,16 @@ def name_task(config: Mapping[str, Any]) -> str:
 
 def name_aim(config: Mapping[str, Any]) -> str:
     """Return what an autoencoder of this configuration predicts, and whether it sees it."""
-    if config.get("mask_ratio", 0) and config.get("mask_input", True):
+    if hides_parts(config):
         where = "hidden"
     else:
         where = "under noise" if config["gaussian_noise_input"] else "in sight"
     return f"{_AIMS[config.get('target', 'pixels')]}, {where}"
+
+
+def hides_parts(config: Mapping[str, Any]) -> bool:
+    """Return whether parts of the image are hidden from an encoder of this configuration."""
+    return config.get("mask_ratio", 0) > 0 and config.get("mask_input", True)
 
 
 def name_output(config: Mapping[str, Any]) -> str:
