@@ -2,7 +2,8 @@
 
 Measures the wall time from the command to the start of training, with the images in the page
 cache, and the peak resident memory of whole runs (both stages, evaluation and plots), which are
-short: one epoch of the preset `base`; two of `quick`, the default, the first of small images.
+short: one epoch of each stage with the preset `base`; with `quick`, the default, all of its
+autoencoder (one epoch) and two epochs of its classifier, the first of small images.
 CIFAR-10 is looked for where `cae run` looks for it.
 """
 
@@ -25,7 +26,7 @@ from cae.runtime.device import choose_runtime, describe_environment
 COMMAND = ("run", "--data", "cifar10")
 SHORT = {
     "base": ("--set", "epochs=1"),
-    "quick": ("--set", "epochs=2", "--set", "low_resolution_epochs=1"),
+    "quick": ("--set", "classifier.epochs=2", "--set", "classifier.low_resolution_epochs=1"),
 }
 
 

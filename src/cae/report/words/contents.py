@@ -44,19 +44,19 @@ from cae.report.words.speed import make_speed_table, tell_precision, tell_speed
 from cae.report.words.study_sentences import (
     find_drawn_differences,
     find_key_differences,
-    tell_answer,
-    tell_effects_elsewhere,
-    tell_equal_epochs,
     tell_in_short,
     tell_least_p,
+    tell_tests,
 )
 from cae.report.words.study_setup import tell_extent, tell_recipe
 from cae.report.words.study_verdicts import (
+    make_equal_epochs_table,
     make_verdicts_table,
     tell_best,
     tell_parted,
     tell_shares_of_cost,
     tell_stronger,
+    tell_verdict,
 )
 from cae.report.words.tasks import TARGETS
 
@@ -122,7 +122,6 @@ def describe(material: Material) -> dict[str, Any]:
             "table": make_regularisations_table(material.regularisations, thinned=thinned),
         },
         "study_commands": _list_commands(material.study or material.regularisations),
-        "answer": tell_answer(material.study),
         "control": "" if material.control is None else tell_gain(material.control, group.name),
         "control_conditions": tell_conditions(material.control),
         "no_control": tell_control(group, None, material.study) if material.control is None else "",
@@ -184,12 +183,13 @@ def describe_study(study: Study) -> dict[str, Any]:
         "extent": tell_extent(study),
         "recipe": tell_recipe(study),
         "machines": make_machines_table(study),
-        "equal_epochs": tell_equal_epochs(study),
+        "tests": tell_tests(study),
+        "verdict": tell_verdict(study),
         "verdicts": make_verdicts_table(study),
+        "equal_epochs": make_equal_epochs_table(study),
         "best": tell_best(study),
         "parted": tell_parted(study),
         "stronger": tell_stronger(study),
-        "elsewhere": tell_effects_elsewhere(study),
         "least_p": tell_least_p(rows),
         "tables": make_study_tables(study),
         "left_out": len(find_key_differences(study)) - len(rows),

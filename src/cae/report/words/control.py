@@ -37,12 +37,16 @@ def tell_control(group: Group, control: Control | None, study: Study | None) -> 
     """
     if control is not None:
         told = tell_gain(control, group.name)
-        return told if study is None else f"{told} A study asks it of the {_name_encoders(study)}."
+        return (
+            told
+            if study is None
+            else f"{told} A study asks the same of the {_name_encoders(study)}."
+        )
     if study is None or has_control(group.first, study):
         return ""
     return (
         "No control from scratch was trained for this recipe, so its accuracy says nothing about "
-        f"its autoencoder; that is asked in a study of the {_name_encoders(study)}."
+        f"its autoencoder; a study with the {_name_encoders(study)} asks about that."
     )
 
 
@@ -58,11 +62,11 @@ def tell_gain(control: Control, name: str) -> str:
         seeds = f"on average over the seeds {join(list(map(str, control.seeds)))}"
         of = f"over {count_noun(len(control.seeds), 'seed')}"
     else:
-        seeds, of = f"with the one seed {max(control.seeds)}", "over test images"
+        seeds, of = f"with the single seed {max(control.seeds)}", "over test images"
     return (
-        f"From scratch with equal computation ({alone} epochs, in place of "
+        f"From scratch with equal computation ({alone} epochs, instead of "
         f"{write_count(unlabelled)} of the autoencoder and {behind} of the classifier), `{name}` "
-        f"reaches {write_percent(fmean(control.scratch), 2)}, and behind its autoencoder "
+        f"reaches {write_percent(fmean(control.scratch), 2)}, and with its autoencoder "
         f"{write_percent(fmean(control.behind), 2)}, {seeds}: {_tell_side(control, of)}."
     )
 
@@ -75,7 +79,7 @@ def tell_conditions(control: Control | None) -> str:
     told = f"The {verb} trained on {_name_places(control.scratch_places)}"
     pairs = zip(control.behind_places, control.scratch_places, strict=True)
     if any(behind != scratch for (behind, _), (scratch, _) in pairs):
-        told += f"; behind the autoencoder on {_name_places(control.behind_places)}"
+        told += f"; with the autoencoder on {_name_places(control.behind_places)}"
     return f"{told}."
 
 

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
-from cae.report.phrases import capitalise, count_noun, write_points
+from cae.report.phrases import capitalise, count_noun, write_count, write_size
 from cae.report.results.study_results import (
     Difference,
     Labels,
     Machine,
     Study,
-    name_arm,
     name_budgets,
     name_labels,
     name_pretraining,
@@ -96,37 +95,36 @@ def tell_precisions_apart(study: Study) -> list[str]:
         for seed, precision in row.precisions.items():
             seeds[precision].add(seed)
     trained = [f"{_name_seeds(sorted(of))} in {precision}" for precision, of in seeds.items()]
-    effects = [
-        f"{name_pretraining(row.pretraining)} with {name_labels(row.labels)} "
-        + join([f"{gain} ({name})" for gain, name in zip(part, precisions, strict=True)])
-        for row, part in parts
-    ]
+    furthest, row = max(
+        ((max(part) - min(part), row) for row, part in parts), key=lambda each: each[0]
+    )
     budgets = name_budgets({row.labels: "" for row, _ in parts})
     return [
         f"{capitalise(count_noun(len(seeds), 'precision'))} in the study. With {budgets} it "
-        f"trained {join(trained)}. The mean differences of each by itself: {'; '.join(effects)}."
+        f"trained {join(trained)}. The mean differences of each by itself lie up to "
+        f"{write_size(furthest)} points apart ({name_pretraining(row.pretraining)} with "
+        f"{name_labels(row.labels)})."
     ]
 
 
-def _split_effect(row: Difference, precisions: Sequence[str]) -> list[str]:
+def _split_effect(row: Difference, precisions: Sequence[str]) -> list[float]:
     """Return a difference's mean in each precision; [] where one of them has no seed of it."""
     parts = [
         [gain for seed, gain in row.gains.items() if row.precisions.get(seed) == precision]
         for precision in precisions
     ]
-    return [write_points(fmean(part)) for part in parts] if all(parts) else []
+    return list(map(fmean, parts)) if all(parts) else []
 
 
 def tell_crossings(study: Study) -> list[str]:
-    """Say which differences are taken between trials of different processors or precisions."""
-    crossed: dict[str, dict[tuple[int, ...], dict[Labels, str]]] = {}
-    for row in find_key_differences(study):
-        if row.encoder == study.encoders[0] and row.crossed:
-            arm = name_arm(row.treatment, row.pretraining)
-            crossed.setdefault(arm, {}).setdefault(row.crossed, {})[row.labels] = ""
-    told = [
-        f"{arm}, and its control ran on different processors at "
-        + join([f"{_name_seeds(of)} with {name_budgets(budgets)}" for of, budgets in by.items()])
-        for arm, by in crossed.items()
+    """Say how many differences are taken between trials of different processors or precisions."""
+    rows = [row for row in find_key_differences(study) if row.encoder == study.encoders[0]]
+    crossed = [row for row in rows if row.crossed]
+    if not crossed:
+        return []
+    seeds = sorted({seed for row in crossed for seed in row.crossed})
+    return [
+        f"Pairs across processors. In {write_count(len(crossed))} of "
+        f"{count_noun(len(rows), 'comparison')} arm and control ran on different processors in "
+        f"some seeds ({join([str(seed) for seed in seeds])})."
     ]
-    return [f"Pairs across processors. {capitalise('; '.join(told))}."] if told else []

@@ -132,7 +132,7 @@ def tell_headline(group: Group, origin: Mapping[str, Any]) -> str:
     data, count = name_data(run.evaluation["data"]), run.scores["count"]
     figure = origin["figure"]["test_accuracy"]
     words = (
-        f"The classifier names {tell_accuracy(group.accuracy)} of the {count:,} test images of "
+        f"The classifier labels {tell_accuracy(group.accuracy)} of the {count:,} test images of "
         f"{data} correctly"
     )
     if run.evaluation["data"] == "cifar10":

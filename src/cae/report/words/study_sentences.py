@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from cae.report.phrases import (
     capitalise,
@@ -20,15 +20,11 @@ from cae.report.results.study_results import (
     Study,
     name_budgets,
     name_control,
-    name_labels,
     name_pretraining,
     rank_labels,
 )
 from cae.report.words.study_setup import find_confounded
 from cae.wording import join
-
-# Of more label budgets than these, the answer tells of the smallest and the largest.
-_MOST_BUDGETS = 3
 
 NO_STUDY = (
     "No study lies beside this run yet, so whether the autoencoder is what helped cannot be told "
@@ -65,45 +61,31 @@ def _key(row: Difference) -> tuple[object, ...]:
 
 
 def tell_in_short(study: Study | None) -> str:
-    """Say in a sentence for each pretraining where it helps: the first encoder, all budgets."""
+    """Say for each pretraining, at which label budgets it helps; intervals are left to tables."""
     if study is None:
         return NO_STUDY
-    rows = [row for part in _find_answer(study, study.encoders[0], most=None) for row in part]
-    if not rows:
-        return NO_COMPARISON
-    controls = join(list(dict.fromkeys(name_control(row.control) for row in rows)))
-    told = _tell_pretrainings(rows, _write_judged)
-    return f"Against {controls}, {'. '.join([told[0], *map(capitalise, told[1:])])}."
+    rows = [row for row in find_key_differences(study) if row.treatment == "fine_tuned"]
+    sentences: list[str] = []
+    for encoder in study.encoders:
+        mine = [row for row in rows if row.encoder == encoder]
+        if not mine:
+            continue
+        controls = join(list(dict.fromkeys(name_control(row.control) for row in mine)))
+        first, *others = _tell_pretrainings(mine)
+        # The control is named once, and a lone encoder need not be told apart.
+        against = f"Against {controls}, " if not sentences else ""
+        where = f"with the encoder `{encoder}`, " if len(study.encoders) > 1 else ""
+        sentences += [capitalise(f"{against}{where}{first}."), *(f"{each}." for each in others)]
+    return " ".join(sentences) or NO_COMPARISON
 
 
-def tell_equal_epochs(study: Study) -> str:
-    """Say what pretraining gains where only the classifier's epochs are equal; "" if not known."""
-    shorter, matched = CONTROLS
-    mine = [row for row in study.differences if row.encoder == study.encoders[0]]
-    mine = [row for row in mine if row.treatment == "fine_tuned"]
-    if not any(row.control == matched for row in mine):
-        return ""  # That is the answer itself, then.
-    rows = [row for row in mine if row.control == shorter]
-    if not rows:
-        return ""
-    told = "; ".join(_tell_pretrainings(rows, _write_judged))
-    return (
-        "Against as many epochs from scratch, where what pretraining computes does not count, "
-        f"{told}."
-    )
-
-
-def _tell_pretrainings(
-    rows: Sequence[Difference], write: Callable[[Difference], tuple[str, str, str]]
-) -> list[str]:
+def _tell_pretrainings(rows: Sequence[Difference]) -> list[str]:
     """Return what is said of each pretraining, the one that gains most first.
 
     Budgets of which the same is said, but for the numbers, share a clause.
 
     Args:
-        rows: of one encoder and arm.
-        write: returns the words before the budgets, in which "{}" stands for the numbers, the
-            number, and the words behind the budgets.
+        rows: of one encoder.
     """
     names = dict.fromkeys(row.pretraining for row in rows)
     mine = {name: [row for row in rows if row.pretraining == name] for name in names}
@@ -112,7 +94,7 @@ def _tell_pretrainings(
     for name in order:
         clauses: dict[tuple[str, str], dict[Labels, str]] = {}
         for row in sorted(mine[name], key=lambda row: rank_labels(row.labels)):
-            before, number, behind = write(row)
+            before, number, behind = _write_effect(row)
             clauses.setdefault((before, behind), {})[row.labels] = number
         told = [
             f"{before.format(join([*numbers.values()]))} with "
@@ -120,84 +102,42 @@ def _tell_pretrainings(
             for (before, behind), numbers in clauses.items()
         ]
         sentences.append(f"{name_pretraining(name)} {join(told)}")
-    return sentences
+    return [*sentences[:1], *map(capitalise, sentences[1:])]
 
 
-def _write_judged(row: Difference) -> tuple[str, str, str]:
-    if row.effect == "unknown":
-        words = f"lies {{}} points {_name_side(row)}"
-        return words, write_size(row.gain.mean), ", in the one seed there is"
-    interval = tell_interval(row.gain)
+def _write_effect(row: Difference) -> tuple[str, str, str]:
+    """Return the words before the budgets, "{}" for the numbers; the number; the words behind."""
+    size = write_size(row.gain.mean)
     if row.effect == "none":
-        return f"{_tell_undecided(row)} {{}}", f"({interval})", ""
-    verb = "gains" if row.effect == "gain" else "loses"
+        if not row.has_too_few_seeds:
+            return "shows no clear difference", size, ""
+        return "is undecided", size, f" ({count_noun(row.gain.count, 'seed')})"
+    if row.effect == "unknown":
+        side = "higher" if row.gain.mean > 0 else "lower"
+        return f"lies {{}} points {side}", size, " (one seed)"
     if row.is_significant:
         doubt = ""
-    elif row.has_too_few_seeds and row.is_one_sided:
-        doubt = f"; in {_name_all(row)}"
+    elif row.has_too_few_seeds:
+        doubt = f" ({_name_all(row) if row.is_one_sided else count_noun(row.gain.count, 'seed')})"
     else:
-        doubt = f"; not significant, p = {write_p(row.p_holm)}"
-    return f"{verb} {{}} points", f"{write_size(row.gain.mean)} ({interval}{doubt})", ""
+        doubt = f" (not significant, p = {write_p(row.p_holm)})"
+    return f"{'gains' if row.effect == 'gain' else 'loses'} {{}} points", size, doubt
 
 
-def tell_answer(study: Study | None) -> str:
-    """Say in a few sentences whether pretraining helps, and what cannot be told of it."""
-    if study is None:
-        return NO_STUDY
-    shown = [row for part in _find_answer(study, study.encoders[0]) for row in part]
-    if not shown:
-        return NO_COMPARISON
-    off_zero = [row for row in shown if row.effect in ("gain", "loss")]
-    told = [
-        _tell_effects(study, study.encoders[0]),
-        tell_correction(shown),
-        tell_least_p(off_zero),
-        *_tell_confounded(study, shown),
-    ]
-    return " ".join(filter(None, told))
+def _name_all(row: Difference) -> str:
+    """Return "in both seeds", "in all six seeds"."""
+    count = row.gain.count
+    return "in both seeds" if count == 2 else f"in all {count_noun(count, 'seed')}"
 
 
-def tell_effects_elsewhere(study: Study) -> str:
-    """Say for each label budget what each other encoder's pretrainings do; "" if nothing is known.
-
-    One budget is one sentence, with all pretrainings: the best one is chosen after the fact.
-    """
-    told = {encoder: _tell_effects(study, encoder) for encoder in study.encoders[1:]}
-    return " ".join(
-        f"The encoder `{encoder}`: {words[:1].lower()}{words[1:]}"
-        for encoder, words in told.items()
-        if words
-    )
-
-
-def _tell_effects(study: Study, encoder: str) -> str:
-    sentences: list[str] = []
-    before = ""
-    for part in _find_answer(study, encoder):
-        controls = join(list(dict.fromkeys(name_control(row.control) for row in part)))
-        # The same controls are named once.
-        sentences.append(_tell_budget(part, against="" if controls == before else controls))
-        before = controls
-    return " ".join(sentences)
-
-
-def _find_answer(
-    study: Study, encoder: str, *, most: int | None = _MOST_BUDGETS
-) -> list[list[Difference]]:
-    """Return the differences that answer the question, for each label budget that is told of."""
+def tell_tests(study: Study) -> str:
+    """Say what the intervals and p-values of the key differences are, and how low p can be."""
     rows = [row for row in find_key_differences(study) if row.treatment == "fine_tuned"]
-    rows = [row for row in rows if row.encoder == encoder]
-    found: set[Labels] = {row.labels for row in rows}
-    budgets = sorted(found, key=rank_labels)
-    if most is not None and len(budgets) > most:
-        budgets = [budgets[0], budgets[-1]]
-    return [[row for row in rows if row.labels == labels] for labels in budgets]
-
-
-def _tell_budget(rows: Sequence[Difference], *, against: str) -> str:
-    parts = [f"{name_pretraining(row.pretraining)} {tell_effect(row)}" for row in rows]
-    where = f"With {name_labels(rows[0].labels)}{f', against {against}' if against else ''}"
-    return f"{where}, {join(parts)}."
+    if not rows:
+        return ""
+    off_zero = [row for row in rows if row.effect in ("gain", "loss")]
+    told = [tell_correction(rows), tell_least_p(off_zero), *_tell_confounded(study, rows)]
+    return " ".join(filter(None, told))
 
 
 def tell_correction(rows: Sequence[Difference]) -> str:
@@ -235,59 +175,6 @@ def _tell_confounded(study: Study, rows: Sequence[Difference]) -> list[str]:
         f"{capitalise(join(names))} pretraining differ in mask and in target; which of the two "
         "matters is not known yet."
     ]
-
-
-def tell_effect(row: Difference) -> str:
-    """Return what is known of a difference: "lies 3.1 points higher (+1.9 to +4.3; …)" and so on.
-
-    A significant one is gained or lost. Where no p of so few seeds could be below 0.05, that is
-    said in place of its not being significant.
-    """
-    interval = tell_interval(row.gain)
-    if row.effect == "unknown":
-        return f"{tell_direction(row)} in the one seed there is"
-    if row.effect == "none":
-        return f"{_tell_undecided(row)} ({interval})"
-    p = f"p = {write_p(row.p_holm)}"
-    if row.is_significant:
-        verb = "gains" if row.effect == "gain" else "loses"
-        return f"{verb} {write_size(row.gain.mean)} points ({interval}; {p})"
-    if not row.has_too_few_seeds:
-        doubt = f"{p}, not significant"
-    elif row.is_one_sided:
-        ends = dict.fromkeys(write_size(end(map(abs, row.gains.values()))) for end in (min, max))
-        doubt = f"{_name_side(row)} in {_name_all(row)}, by {' to '.join(ends)}; {p}"
-    else:
-        seeds = count_noun(row.gain.count, "seed")
-        doubt = f"{p}, and {seeds} allow none below {write_p(row.least_p)}"
-    return f"{tell_direction(row)} ({interval}; {doubt})"
-
-
-def _tell_undecided(row: Difference) -> str:
-    """Return what is said where the interval includes zero: seeds so few may not show a thing."""
-    if not row.has_too_few_seeds:
-        return "shows no clear difference"
-    told = f"is undecided after {count_noun(row.gain.count, 'seed')}"
-    if not row.is_one_sided:
-        return told
-    return f"{told}, {_name_side(row)} in {'both' if row.gain.count == 2 else 'all'}"
-
-
-def tell_direction(row: Difference) -> str:
-    """Return which way a difference goes and how far, without a verdict."""
-    if write_size(row.gain.mean) == "0.0":
-        return "is level"
-    return f"lies {write_size(row.gain.mean)} points {_name_side(row)}"
-
-
-def _name_side(row: Difference) -> str:
-    return "higher" if row.gain.mean > 0 else "lower"
-
-
-def _name_all(row: Difference) -> str:
-    """Return "both seeds", "all six seeds"."""
-    count = row.gain.count
-    return "both seeds" if count == 2 else f"all {count_noun(count, 'seed')}"
 
 
 def write_gain(gain: Interval) -> str:

@@ -13,7 +13,7 @@ from cae.report.results.study_results import (
     name_pretraining,
 )
 from cae.report.words.networks import tell_networks
-from cae.report.words.tasks import hides_parts, name_task
+from cae.report.words.tasks import hides_parts, name_task, predicts_part, tell_mask
 from cae.wording import join
 
 
@@ -39,11 +39,17 @@ def tell_recipe(study: Study) -> str:
     """Say what the pretrainings learn and how long everything trains, with the first encoder."""
     encoder = study.encoders[0]
     mine = [each for each in study.pretrainings if each.encoder == encoder]
+    # What several have in common is said once.
+    masks = [tell_mask(each.config) for each in mine if predicts_part(each.config)]
+    is_shared = len(masks) > 1 and len(set(masks)) == 1
     sentences = [
-        f"{capitalise(name_pretraining(each.name))} learns to {name_task(each.config)}, for "
+        f"{capitalise(name_pretraining(each.name))} learns to "
+        f"{name_task(each.config, with_mask=not is_shared)}, for "
         f"{count_noun(each.config['epochs'], 'epoch')}."
         for each in mine
     ]
+    if is_shared:
+        sentences.append(f"Such a part is {masks[0]}.")
     theirs = find_longer_pretraining(study)
     if theirs is not None:
         sentences.append(f"The origin's autoencoder had {count_noun(theirs, 'epoch')}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
@@ -41,7 +42,24 @@ def make_verdicts_table(study: Study) -> dict[str, Any]:
     p of so few seeds could be below 0.05, and not significant where it could but is not. Of each
     encoder the pretraining that gains most comes first.
     """
-    rows = [row for row in find_key_differences(study) if row.treatment == "fine_tuned"]
+    return _make_table(study, find_key_differences(study), usual=CONTROLS[-1])
+
+
+def make_equal_epochs_table(study: Study) -> dict[str, Any] | None:
+    """Return the same over as many epochs from scratch; None if that was not tried, or is above.
+
+    What pretraining computes counts for nothing there.
+    """
+    shorter, matched = CONTROLS
+    rows = [row for row in study.differences if row.treatment == "fine_tuned"]
+    above = {row.encoder for row in rows if row.control == matched}
+    told = [row for row in rows if row.control == shorter and row.encoder in above]
+    return _make_table(study, told, usual=shorter) if told else None
+
+
+def _make_table(study: Study, differences: Sequence[Difference], *, usual: str) -> dict[str, Any]:
+    """Return gains and verdicts by pretraining and label budget; a control but `usual` is named."""
+    rows = [row for row in differences if row.treatment == "fine_tuned"]
     budgets: set[Labels] = {row.labels for row in rows}
     columns = sorted(budgets, key=rank_labels)
     lines: dict[tuple[str, str, str], dict[Labels, str]] = {}
@@ -52,13 +70,12 @@ def make_verdicts_table(study: Study) -> dict[str, Any]:
         lines.setdefault(key, {})[row.labels] = f"{write_gain(row.gain)}: {_judge(row)}"
     aims = {(each.encoder, each.name): name_aim(each.config) for each in study.pretrainings}
     order = sorted(lines, key=lambda key: (study.encoders.index(key[0]), -most[key]))
-    is_matched = all(control == CONTROLS[-1] for _, _, control in lines)
     return {
         "head": ["pretraining", "it predicts", "encoder", *map(name_labels, columns)],
         "rows": [
             [
                 pretraining.replace("_", " ")
-                + ("" if is_matched else f", against {name_arm(control)}"),
+                + ("" if control == usual else f", against {name_arm(control)}"),
                 aims.get((encoder, pretraining), ""),
                 encoder,
                 *(lines[encoder, pretraining, control].get(labels, "") for labels in columns),
@@ -79,6 +96,34 @@ def _judge(row: Difference) -> str:
     return f"{row.effect}, {'untested' if row.has_too_few_seeds else 'not significant'}"
 
 
+def tell_verdict(study: Study) -> str:
+    """Say of the fewest and of the most labels which pretrainings of the first encoder gain."""
+    rows = [row for row in find_key_differences(study) if row.treatment == "fine_tuned"]
+    mine = [row for row in rows if row.encoder == study.encoders[0]]
+    budgets: set[Labels] = {row.labels for row in mine}
+    ranked = sorted(budgets, key=rank_labels)
+    told = [
+        _tell_gainers([row for row in mine if row.labels == labels], name_labels(labels))
+        for labels in dict.fromkeys((*ranked[:1], *ranked[-1:]))
+    ]
+    return f"{capitalise('; '.join(told))}." if told else ""
+
+
+def _tell_gainers(rows: Sequence[Difference], where: str) -> str:
+    gains = [row.pretraining.replace("_", " ") for row in rows if row.effect == "gain"]
+    others = [row.pretraining.replace("_", " ") for row in rows if row.effect != "gain"]
+    if not gains:
+        return f"with {where}, {join(others)} pretraining {_agree('shows', others)} no gain"
+    told = f"with {where}, {join(gains)} pretraining {_agree('gains', gains)}"
+    if others:
+        told += f", and {join(others)} pretraining {_agree('shows', others)} no gain"
+    return told
+
+
+def _agree(verb: str, names: Sequence[str]) -> str:
+    return verb if len(names) == 1 else verb.removesuffix("s")
+
+
 def tell_shares_of_cost(study: Study | None) -> str:
     """Say which arms compute less than the control that they are held against; "" if none does.
 
@@ -87,25 +132,29 @@ def tell_shares_of_cost(study: Study | None) -> str:
     if study is None:
         return ""
     costs = {(e.encoder, e.pretraining, e.arm, e.labels): e.flops for e in study.estimates}
-    shares: dict[str, dict[str, dict[Labels, str]]] = {}
+    shares: dict[str, dict[str, dict[Labels, list[float]]]] = {}
     for row in find_key_differences(study):
         mine = costs.get((row.encoder, row.pretraining, row.treatment, row.labels))
         control = costs.get((row.encoder, NO_PRETRAINING, row.control, row.labels))
         if mine and control and mine < (1 - _EQUAL_COST) * control:
-            name = capitalise(name_arm(row.treatment, row.pretraining))
-            budgets = shares.setdefault(name, {}).setdefault(row.encoder, {})
-            budgets[row.labels] = f"({write_percent(mine / control, 0)})"
+            budgets = shares.setdefault(row.treatment, {}).setdefault(row.encoder, {})
+            budgets.setdefault(row.labels, []).append(mine / control)
     return " ".join(
-        f"{name}, costs less than its control, in operations: "
-        + join(
-            [
-                f"with the encoder `{encoder}` and {name_budgets(budgets)}"
-                for encoder, budgets in encoders.items()
-            ]
-        )
+        f"{capitalise(name_arm(arm))}: of its control's operations it takes "
+        + "; ".join(_tell_shares(encoder, budgets) for encoder, budgets in encoders.items())
         + "."
-        for name, encoders in shares.items()
+        for arm, encoders in shares.items()
     )
+
+
+def _tell_shares(encoder: str, budgets: Mapping[Labels, Sequence[float]]) -> str:
+    """Return "81%, 63% and 52% with …"; pretrainings that cost differently make a range."""
+    told = [
+        " to ".join(dict.fromkeys(write_percent(share, 0) for share in (min(of), max(of))))
+        for _, of in sorted(budgets.items(), key=lambda item: rank_labels(item[0]))
+    ]
+    names = name_budgets(dict.fromkeys(sorted(budgets, key=rank_labels), ""))
+    return f"{join(told)} with {names} and the encoder `{encoder}`"
 
 
 def tell_stronger(study: Study) -> str:
@@ -128,7 +177,7 @@ def tell_stronger(study: Study) -> str:
                 continue
             if alone.accuracy.mean > behind.accuracy.mean:
                 budgets[labels] = (
-                    f"({write_percent(alone.accuracy.mean)} in place of "
+                    f"({write_percent(alone.accuracy.mean)} against "
                     f"{write_percent(behind.accuracy.mean)}, for "
                     f"{write_percent(alone.flops / behind.flops, 0)} of the operations; "
                     f"{count_noun(alone.accuracy.count, 'seed')})"
@@ -142,10 +191,10 @@ def tell_stronger(study: Study) -> str:
 
 
 def tell_parted(study: Study) -> str:
-    """Say how far a pretraining lies from another's target, and from another's mask; "" if none.
+    """Say what hiding parts does by itself, and what the target does; "" if nothing parts them.
 
-    That is one that hides parts as the one and predicts what the other does, so that a difference
-    from either is of one thing, and of the decoder where the mask has another than whole images.
+    Two pretrainings that differ in one of the two, and not in their decoders, are held against each
+    other, paired by seed.
     """
     kinds = find_kinds(study)
     predicts_patches = {
@@ -157,16 +206,15 @@ def tell_parted(study: Study) -> str:
     # Of four that hide or do not, and predict pixels or do not, these are beside all others.
     parting = {name: kind for name, kind in kinds.items() if kind in ((True, False), (False, True))}
     for name, (hides, aims) in parting.items():
-        clauses: list[str] = []
         for what, kind in (("target", (hides, not aims)), ("mask", (not hides, aims))):
             other = next((each for each, its in kinds.items() if its == kind), None)
-            told = "" if other is None else _tell_distances(study, name, other)
-            if other is not None and told:
-                is_alone = predicts_patches[name] == predicts_patches[other]
-                words = f"the {what} alone" if is_alone else f"{what} and decoder"
-                clauses.append(f"from {name_pretraining(other)} in {words}, by {told}")
-        if len(clauses) == 2:
-            sentences.append(f"{capitalise(name_pretraining(name))} differs {'; '.join(clauses)}.")
+            if other is None or predicts_patches[name] != predicts_patches[other]:
+                continue
+            if told := _tell_distances(study, name, other):
+                sentences.append(
+                    f"{capitalise(name_pretraining(name))} differs from "
+                    f"{name_pretraining(other)} in the {what} alone, by {told}."
+                )
     return " ".join(sentences)
 
 

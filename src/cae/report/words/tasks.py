@@ -36,12 +36,18 @@ _LOSSES = {
 }
 
 
-def name_task(config: Mapping[str, Any]) -> str:
-    """Return what an autoencoder of this configuration learns to do, as a verb with its object."""
-    if config.get("mask_ratio", 0):
+def name_task(config: Mapping[str, Any], *, with_mask: bool = True) -> str:
+    """Return what an autoencoder of this configuration learns to do, as a verb with its object.
+
+    Args:
+        config: of an autoencoder.
+        with_mask: say how large the part is that it predicts, if it does not predict all.
+    """
+    if predicts_part(config):
         target = TARGETS[config["target"]]
         where = "what is hidden from it" if hides_parts(config) else "a part of what it sees"
-        return f"predict the {target} in {where}: {_tell_mask(config)}"
+        mask = f": {tell_mask(config)}" if with_mask else ""
+        return f"predict the {target} in {where}{mask}"
     source = "its input"
     if config["gaussian_noise_input"]:
         deviation = config["gaussian_noise_stddev"]
@@ -58,14 +64,19 @@ def name_aim(config: Mapping[str, Any]) -> str:
     return f"{_AIMS[config.get('target', 'pixels')]}, {where}"
 
 
+def predicts_part(config: Mapping[str, Any]) -> bool:
+    """Return whether an autoencoder of this configuration predicts a part of the image alone."""
+    return config.get("mask_ratio", 0) > 0
+
+
 def hides_parts(config: Mapping[str, Any]) -> bool:
     """Return whether parts of the image are hidden from an encoder of this configuration."""
-    return config.get("mask_ratio", 0) > 0 and config.get("mask_input", True)
+    return predicts_part(config) and config.get("mask_input", True)
 
 
 def name_output(config: Mapping[str, Any]) -> str:
     """Return what the decoder of an autoencoder of this configuration gives out."""
-    return _OUTPUTS[config["target"]] if config.get("mask_ratio", 0) else "image"
+    return _OUTPUTS[config["target"]] if predicts_part(config) else "image"
 
 
 def read_autoencoder(config: Mapping[str, Any]) -> AutoencoderConfig:
@@ -77,8 +88,8 @@ def read_autoencoder(config: Mapping[str, Any]) -> AutoencoderConfig:
     return AutoencoderConfig.model_validate(known)
 
 
-def _tell_mask(config: Mapping[str, Any]) -> str:
-    """Return how much of an image is hidden, in whole squares."""
+def tell_mask(config: Mapping[str, Any]) -> str:
+    """Return how much of an image is predicted, in whole squares."""
     mask = read_autoencoder(config)
     height, width, _ = mask.image_shape
     hidden, squares = mask.count_hidden(height, width), mask.count_patches(height, width)

@@ -34,9 +34,9 @@ def test_of_one_seed_the_interval_is_over_the_test_images(
     write_control(tmp_path / "control_a.json", make_run(), [(0.9, 0.8)])
     control = read(tmp_path, make_run())
     assert tell_gain(control, "mine") == (
-        "From scratch with equal computation (25 epochs, in place of 50 of the autoencoder and "
-        "24 of the classifier), `mine` reaches 80.00%, and behind its autoencoder 90.00%, with the "
-        "one seed 1: the autoencoder gains 10.0 points (95% interval over test images +5.0 to "
+        "From scratch with equal computation (25 epochs, instead of 50 of the autoencoder and "
+        "24 of the classifier), `mine` reaches 80.00%, and with its autoencoder 90.00%, with the "
+        "single seed 1: the autoencoder gains 10.0 points (95% interval over test images +5.0 to "
         "+15.0)."
     )
     assert tell_conditions(control) == (
@@ -53,7 +53,7 @@ def test_where_the_runs_were_trained_is_told_if_it_was_elsewhere(
     content["pairs"][0]["autoencoder_first"]["environment"]["processor"] = "Xeon"
     write_json(path, content)
     assert tell_conditions(read(tmp_path, make_run())).endswith(
-        "; behind the autoencoder on 2 cores, Xeon, bfloat16, PyTorch 2.13.0, 2026-11-23."
+        "; with the autoencoder on 2 cores, Xeon, bfloat16, PyTorch 2.13.0, 2026-11-23."
     )
 
 
@@ -62,8 +62,7 @@ def test_of_several_seeds_it_is_over_them(make_run: Make, write_control: Write, 
     control = read(tmp_path, make_run())
     told = tell_gain(control, "mine")
     assert (
-        "reaches 90.00%, and behind its autoencoder 80.50%, on average over the seeds 1 and 2"
-        in told
+        "reaches 90.00%, and with its autoencoder 80.50%, on average over the seeds 1 and 2" in told
     )
     assert f"loses 9.5 points (95% interval over two seeds {MINUS}15.9 to" in told
     assert "of one seed" not in " ".join(list_limits(group_runs([make_run()])[0], control, None))
@@ -87,7 +86,7 @@ def test_where_it_was_trained_nothing_says_that_it_was_not(
     told = tell_gain(control, "mine")
     assert tell_control(group_runs([run])[0], control, None) == told
     assert tell_control(group_runs([run])[0], control, study) == (
-        f"{told} A study asks it of the encoder `origin`."
+        f"{told} A study asks the same of the encoder `origin`."
     )
     limits = " ".join(list_limits(group_runs([run])[0], control, study))
     assert "No control from scratch" not in limits
@@ -142,7 +141,7 @@ def test_the_abstract_says_what_the_study_is_of(make_run: Make, study: Study):
     run.config["autoencoder"]["encoder"] = "whitened"
     assert tell_control(group_runs([run])[0], None, study) == (
         "No control from scratch was trained for this recipe, so its accuracy says nothing about "
-        "its autoencoder; that is asked in a study of the encoder `origin`."
+        "its autoencoder; a study with the encoder `origin` asks about that."
     )
     # Without a study the answer says that there is none.
     assert tell_control(group_runs([run])[0], None, None) == ""

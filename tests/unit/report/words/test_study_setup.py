@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cae.report.phrases import TIMES
 from cae.report.results.study_results import Study, read_study
-from cae.report.words.study_sentences import tell_answer
+from cae.report.words.study_sentences import tell_in_short, tell_tests
 from cae.report.words.study_setup import find_confounded, tell_extent, tell_recipe
 
 
@@ -49,7 +49,17 @@ def test_pretrainings_are_called_by_words(make_study: Callable[..., Path]):
     study = read(make_study(gains={"masked_pixels": 0.03}, encoders=("origin", "optimal")))
     assert "Masked pixels pretraining learns to" in tell_recipe(study)
     assert tell_recipe(study).startswith("This is the recipe of the encoder `origin`.")
-    assert "masked pixels pretraining gains" in tell_answer(study)
+    assert "masked pixels pretraining gains" in tell_in_short(study)
+
+
+def test_a_mask_that_several_share_is_told_once(make_study: Callable[..., Path]):
+    one, two = (
+        tell_recipe(read(make_study(gains=dict.fromkeys(names, 0.03))))
+        for names in (("plain", "masked"), ("plain", "masked", "unhidden"))
+    )
+    assert "Such a part" not in one
+    assert two.count("Such a part is ") == 1
+    assert one.count(" pixels in an image") == two.count(" pixels in an image") == 1
 
 
 def test_the_recipe_leaves_out_what_was_not_trained(make_study: Callable[..., Path]):
@@ -71,7 +81,7 @@ def test_mask_and_target_are_told_apart_only_by_a_pretraining_that_parts_them(
     make_study: Callable[..., Path],
 ):
     told = {
-        names: "differ in mask and in target" in tell_answer(read(make_study(gains=gains)))
+        names: "differ in mask and in target" in tell_tests(read(make_study(gains=gains)))
         for names in (("plain", "masked"), ("plain", "masked", "masked_pixels"), ("masked",))
         for gains in [dict.fromkeys(names, 0.03)]
     }
