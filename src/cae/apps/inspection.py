@@ -46,14 +46,14 @@ def show_data(
     config = cae.override(cae.RunConfig(), [*seeds, *keys])
     dataset = load_data(source, config.autoencoder.image_shape, skip_damaged=skip_damaged)
     from cae.data.copies import tell_validation_copies
-    from cae.data.splits import describe_left_out, describe_splits
+    from cae.data.splits import describe_flaws, describe_splits
 
     splits = cae.make_splits(dataset, config.data)
     tell_validation_copies(splits)
     about = describe_splits(splits)
     if as_json:
-        left_out = describe_left_out(dataset.left_out)
-        answer_json({**about, **left_out, "fallback_reason": dataset.fallback_reason})
+        flaws = describe_flaws(dataset.left_out, dataset.test_copies)
+        answer_json({**about, **flaws, "fallback_reason": dataset.fallback_reason})
     else:
         answers.print(make_splits_table(about))
 
@@ -163,7 +163,7 @@ def _load_test_images(
     source: str, saved: cae.SavedModel, *, skip_damaged: bool, everything: bool
 ) -> tuple[cae.ImageSet, dict[str, Any], str]:
     """Return the images to measure a model on, what is said of them, and the scores' title."""
-    from cae.data.splits import describe_left_out
+    from cae.data.splits import describe_flaws
 
     folder = find_picture_folder(source)
     if folder is None:
@@ -191,7 +191,8 @@ def _load_test_images(
     title = _title_test(found.source, len(found.images))
     if everything:
         title = f"{found.data_set or found.source}, all {found.labelled:,} labelled pictures"
-    return found.images, {"data": found.source, **describe_left_out(found.left_out)}, title
+    flaws = describe_flaws(found.left_out, found.test_copies)
+    return found.images, {"data": found.source, **flaws}, title
 
 
 def _title_test(data: str, count: int) -> str:

@@ -15,8 +15,10 @@ _MOST_TOLD = 4
 logger = logging.getLogger(__name__)
 
 
-def tell_copies(measured: ImageSet, learnt_from: Iterable[ImageSet], *, role: str) -> None:
-    """Warn of measured images that are learnt from too: what is measured on them means little.
+def tell_copies(measured: ImageSet, learnt_from: Iterable[ImageSet], *, role: str) -> int:
+    """Warn of measured images that are learnt from too, and return how many they are.
+
+    What is measured on them means little.
 
     Args:
         measured: images that are not to be learnt from.
@@ -31,17 +33,24 @@ def tell_copies(measured: ImageSet, learnt_from: Iterable[ImageSet], *, role: st
     for digest, file in list_files(measured):
         if digest in learnt:
             copies[digest].append(file)
+    count = sum(map(len, copies.values()))
     if copies:
-        count = sum(map(len, copies.values()))
+        groups = [[*files, *learnt[digest]] for digest, files in copies.items()]
         logger.warning(
-            "%s of the %s %s images %s among the training images too, pixel by pixel, and %s "
-            "the scores look better than they are; keep one of each alone: %s",
-            f"{count:,}",
-            f"{len(measured):,}",
-            role,
-            *(("is", "makes") if count == 1 else ("are", "make")),
-            _name_groups([[*files, *learnt[digest]] for digest, files in copies.items()]),
+            "%s; keep one of each alone: %s",
+            describe_copies(count, of=len(measured), role=role),
+            _name_groups(groups),
         )
+    return count
+
+
+def describe_copies(count: int, *, of: int, role: str) -> str:
+    """Return what is said of measured images that are learnt from too."""
+    are, make = ("is", "makes") if count == 1 else ("are", "make")
+    return (
+        f"{count:,} of the {of:,} {role} images {are} among the training images too, pixel by "
+        f"pixel, and {make} the scores look better than they are"
+    )
 
 
 def tell_validation_copies(splits: Splits) -> None:

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from cae.data.copies import tell_contradictions
+from cae.data.copies import describe_copies, tell_contradictions
 from cae.data.folder import (
     compute_pictures_sha256,
     list_parts,
@@ -42,6 +42,7 @@ class MeasuredPictures:
             pictures of; None where they are of none, or it was not asked for.
         tested: how many of `images` are for testing; all of them where they are of no data set.
         left_out: as of `Dataset`.
+        test_copies: as of `Dataset`, where `images` are its test images.
     """
 
     images: ImageSet
@@ -50,6 +51,7 @@ class MeasuredPictures:
     data_set: str | None
     tested: int
     left_out: tuple[str, ...]
+    test_copies: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,21 +62,25 @@ class TrainedOn:
         data: `Dataset.source` of its data set; None: it does not say.
         pictures_sha256: as of `Dataset`; empty where it is no folder of pictures, or was written
             before models told.
-        left_out: as of `Dataset`.
+        left_out, test_copies: as of `Dataset`.
     """
 
     data: str | None = None
     pictures_sha256: Mapping[str, str] = field(default_factory=dict[str, str])
     left_out: Collection[str] = ()
+    test_copies: int = 0
 
 
 def read_trained_on(about: Mapping[str, Any]) -> TrainedOn:
     """Return what the JSON of a model, under `about`, says of its pictures; what is odd is none."""
-    data, sums, left_out = (about.get(key) for key in ("data", "pictures_sha256", "left_out"))
+    data, sums, left_out, copies = (
+        about.get(key) for key in ("data", "pictures_sha256", "left_out", "test_copies")
+    )
     return TrainedOn(
         data=data if isinstance(data, str) else None,
         pictures_sha256=cast("dict[str, str]", sums) if isinstance(sums, dict) else {},
         left_out=set(map(str, cast("list[Any]", left_out))) if isinstance(left_out, list) else (),
+        test_copies=copies if isinstance(copies, int) else 0,
     )
 
 
@@ -125,6 +131,7 @@ def load_test_pictures(
             data_set=dataset.source,
             tested=len(dataset.test),
             left_out=dataset.left_out,
+            test_copies=dataset.test_copies,
         )
     listing = _list_everything(layout)
     images = reader.read(listing)
@@ -187,6 +194,10 @@ def _load_expected(
         return None
     reader.settle()
     tell_contradictions(images)
+    if trained_on.test_copies:
+        # The training images, which are not read, told it when the model was trained.
+        told = describe_copies(trained_on.test_copies, of=len(images), role="test")
+        logger.warning("%s", told)
     missing = [name for of in names for name in of if name in left_out]
     if missing:
         logger.warning(
@@ -202,6 +213,7 @@ def _load_expected(
         data_set=trained_on.data,
         tested=len(images),
         left_out=tuple(missing),
+        test_copies=trained_on.test_copies,
     )
 
 

@@ -66,6 +66,7 @@ def make_splits(dataset: Dataset, config: DataConfig) -> Splits:
         source=dataset.source,
         unlabelled=dataset.unlabelled,
         left_out=dataset.left_out,
+        test_copies=dataset.test_copies,
         pictures_sha256=dataset.pictures_sha256,
     )
 
@@ -135,12 +136,16 @@ def describe_splits(splits: Splits) -> dict[str, Any]:
     }
 
 
-def describe_left_out(left_out: Sequence[str]) -> dict[str, Any]:
-    """Return, as JSON values, which files could not be used and were left out; nothing if none.
+def describe_flaws(left_out: Sequence[str], test_copies: int) -> dict[str, Any]:
+    """Return, as JSON values, what is wrong with a user's own pictures; nothing if nothing is.
 
-    They are no part of what a data set is: it is the same once they are taken away.
+    Args:
+        left_out: the files that could not be used. They are no part of what a data set is, which
+            is the same once they are taken away.
+        test_copies: how many test images are among those to learn from too.
     """
-    return {"left_out": list(left_out)} if left_out else {}
+    files = {"left_out": list(left_out)} if left_out else {}
+    return {**files, "test_copies": test_copies} if test_copies else files
 
 
 def drop_labelled(about: Mapping[str, Any]) -> dict[str, Any]:

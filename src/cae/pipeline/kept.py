@@ -12,7 +12,7 @@ from cae.checkpoints.state import StateFiles
 from cae.checkpoints.weights import read_model
 from cae.config import AutoencoderConfig, ClassifierConfig, RunConfig
 from cae.data.images import Splits, compute_sha256
-from cae.data.splits import describe_left_out, describe_splits
+from cae.data.splits import describe_flaws, describe_splits
 from cae.errors import CheckpointError, ConfigError
 from cae.files import read_sealed_json, write_sealed_json
 from cae.models.autoencoder import Autoencoder
@@ -193,12 +193,9 @@ def describe_labelled(splits: Splits, encoder_sha256: str | None) -> dict[str, A
 
 
 def _describe_files(splits: Splits) -> dict[str, Any]:
-    """Return what is told of the files of a user's own pictures, and no part of what a model is.
-
-    Those that are left out leave the same images once they are taken away.
-    """
+    """Return what is told of the files of a user's own pictures, and no part of what a model is."""
     known = {"pictures_sha256": dict(splits.pictures_sha256)} if splits.pictures_sha256 else {}
-    return {**describe_left_out(splits.left_out), **known}
+    return {**describe_flaws(splits.left_out, splits.test_copies), **known}
 
 
 def require_no_other_training(

@@ -14,7 +14,7 @@ from cae.config import RunConfig, dump, parse_section
 from cae.data.copies import tell_validation_copies
 from cae.data.images import Dataset, ImageSet, Splits
 from cae.data.splits import (
-    describe_left_out,
+    describe_flaws,
     describe_splits,
     find_thinned_classes,
     make_splits,
@@ -144,7 +144,7 @@ def run(
         facts = {
             "name": name,
             **about,
-            **describe_left_out(splits.left_out),
+            **describe_flaws(splits.left_out, splits.test_copies),
             "fallback_reason": dataset.fallback_reason,
             "thinned_classes": list(find_thinned_classes(dataset, config.data)),
             "seeds": {section: values["seed"] for section, values in dump(config).items()},

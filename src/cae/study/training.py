@@ -12,7 +12,7 @@ from cae.checkpoints.weights import load_model, read_model
 from cae.config import AutoencoderConfig, dump
 from cae.data.batches import EVALUATION_BATCH_SIZE, Batches
 from cae.data.images import Dataset, ImageSet, Splits
-from cae.data.splits import describe_left_out, make_splits
+from cae.data.splits import describe_flaws, make_splits
 from cae.errors import OccupiedError
 from cae.evaluation.metrics import evaluate_classification
 from cae.evaluation.predict import predict_probabilities
@@ -86,7 +86,7 @@ def run_trial(
         result = {
             "key": trial.key,
             **_describe(trial),
-            **describe_left_out(dataset.left_out),
+            **describe_flaws(dataset.left_out, dataset.test_copies),
             **train(trial, splits, folder, runtime, progress, keeping),
             "date": datetime.now(UTC).date().isoformat(),
             "environment": describe_environment(runtime),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -381,3 +382,22 @@ def test_a_model_of_own_pictures_is_measured_without_its_training_pictures(
     again = train_tiny("run", *options, data="pets")
     assert again.code == 0, again.err
     assert again.err.count("is complete already") == 2
+
+
+@pytest.mark.usefixtures("ready_pictures")
+def test_test_pictures_that_are_trained_on_are_counted_in_what_is_written(
+    train_tiny, tmp_path: Path
+):
+    pets = fill(tmp_path / "pets", {"a": 12, "b": 12})
+    shutil.copytree(pets / "a", pets / "unlabelled")
+    options = ("--preset", "digits", "--set", "image_shape=[16,16,3]", "--out", "mine")
+    answer = train_tiny("run", *options, data="pets")
+    assert answer.code == 0, answer.err
+    told = "3 of the 5 test images are among the training images too"
+    assert answer.err.count(told) == 1
+    assert read_sealed_json(Path("mine/evaluation.json"))["test_copies"] == 3
+    model = Path("mine/models/classifier_digits.json")
+    assert read_sealed_json(model)["about"]["test_copies"] == 3
+    answer = train_tiny("evaluate", str(model), "--json", data="pets")
+    assert answer.err.count(told) == 1
+    assert json.loads(answer.out)["test_copies"] == 3

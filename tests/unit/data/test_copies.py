@@ -31,7 +31,7 @@ def make_set(name: str, values: Sequence[int], labels: Sequence[int] | None = No
 def test_copies_of_what_is_learnt_from_are_counted_and_a_few_named(caplog):
     test = make_set("test", [0, 1, 2, 3, 4, 0, 9])
     train = make_set("train", [7, 0, 1, 1, 2, 3, 4, 8])
-    tell_copies(test, [train, make_set("rest", [1, 1])], role="test")
+    assert tell_copies(test, [train, make_set("rest", [1, 1])], role="test") == 6
     (told,) = [record.getMessage() for record in caplog.records]
     assert told.startswith("6 of the 7 test images are among the training images too")
     assert told.endswith(
@@ -43,7 +43,7 @@ def test_copies_of_what_is_learnt_from_are_counted_and_a_few_named(caplog):
 
 def test_what_was_not_selected_is_no_copy(caplog):
     train = make_set("train", [0, 1, 2, 3])
-    tell_copies(make_set("test", [3, 5]), [train.select(np.array([0, 1]))], role="test")
+    assert not tell_copies(make_set("test", [3, 5]), [train.select(np.array([0, 1]))], role="test")
     assert not caplog.records
     tell_copies(make_set("test", [3, 5]), [train.select(np.array([3, 1]))], role="test")
     assert "'test/0' and 'train/3' are one picture" in caplog.text

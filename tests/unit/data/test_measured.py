@@ -146,7 +146,7 @@ LAYOUTS = [
 
 def expect(dataset: Dataset) -> TrainedOn:
     """Return what a model that was trained on the data set says of it."""
-    return TrainedOn(dataset.source, dataset.pictures_sha256, dataset.left_out)
+    return TrainedOn(dataset.source, dataset.pictures_sha256, dataset.left_out, dataset.test_copies)
 
 
 def find_others(root: Path, dataset: Dataset) -> list[Path]:
@@ -224,6 +224,19 @@ def test_test_pictures_of_the_expected_data_set_in_two_classes_are_warned_of(tmp
     assert "'test/a/twin.png' and 'test/b/twin.png' are one picture" in caplog.text
 
 
+def test_test_pictures_that_the_expected_data_set_trains_on_are_warned_of_again(tmp_path, caplog):
+    root = fill(tmp_path / "pets", {"train/a": 3, "train/b": 2, "test/a": 2, "test/b": 2})
+    for part in ("train", "test"):
+        write(root / part / "a" / "twin.png", 77)
+    dataset = load(root)
+    assert dataset.test_copies == 1
+    for trained_on in (expect(dataset), None):
+        caplog.clear()
+        found = load_test_pictures(root, image_shape=SHAPE, trained_on=trained_on)
+        assert found.test_copies == 1
+        assert "1 of the 5 test images is among the training images too" in caplog.text
+
+
 def test_a_damaged_test_picture_of_the_expected_data_set_is_named(tmp_path, caplog):
     root = fill(tmp_path / "pets", {"train/a": 3, "train/b": 3, "test/a": 3, "test/b": 3})
     expected = expect(load(root))
@@ -286,7 +299,9 @@ def test_all_labelled_pictures_are_known_without_those_that_have_no_label(
 
 def test_what_is_odd_in_a_model_says_nothing_of_its_pictures():
     assert read_trained_on({}) == TrainedOn()
-    odd = {"data": 3, "pictures_sha256": ["x"], "left_out": "a.png"}
+    odd = {"data": 3, "pictures_sha256": ["x"], "left_out": "a.png", "test_copies": "all"}
     assert read_trained_on(odd) == TrainedOn()
     about = {"data": "pets-0", "pictures_sha256": {"test": "x"}, "left_out": ["a/1.png"]}
-    assert read_trained_on(about) == TrainedOn("pets-0", {"test": "x"}, {"a/1.png"})
+    assert read_trained_on({**about, "test_copies": 2}) == TrainedOn(
+        "pets-0", {"test": "x"}, {"a/1.png"}, 2
+    )

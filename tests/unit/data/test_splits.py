@@ -14,7 +14,7 @@ from cae.data.images import Dataset, ImageSet
 from cae.data.sources import load_dataset
 from cae.data.splits import (
     compute_fingerprint,
-    describe_left_out,
+    describe_flaws,
     describe_splits,
     draw_class_shares,
     draw_test_images,
@@ -290,9 +290,10 @@ def test_what_is_set_aside_is_known_from_the_labels_alone():
         draw_test_images(labels * 0, ("cat", "dog"), name="pets")
 
 
-def test_files_are_described_as_left_out_only_where_some_were():
-    assert describe_left_out(()) == {}
-    assert describe_left_out(("a/1.png", "b/2.png")) == {"left_out": ["a/1.png", "b/2.png"]}
+def test_flaws_are_described_only_where_there_are_any():
+    assert describe_flaws((), 0) == {}
+    assert describe_flaws(("a/1.png", "b/2.png"), 0) == {"left_out": ["a/1.png", "b/2.png"]}
+    assert describe_flaws((), 3) == {"test_copies": 3}
 
 
 def test_the_description_counts_what_is_in_each_split():

@@ -66,6 +66,14 @@ def tell_data(run: Run) -> str:
         sentences.append(
             f"The {test:,} test images are read once, at the end; pretraining does not see them."
         )
+    # Only runs on pictures of somebody's own have it, and few.
+    if copies := run.evaluation.get("test_copies"):
+        told = "One of them is" if copies == 1 else f"{capitalise(write_count(copies))} of them are"
+        sentences[-1] = sentences[-1].replace("; pretraining does not see them", "")
+        sentences.append(
+            f"{told} among the training images too, pixel by pixel, which makes the scores look "
+            "better than they are."
+        )
     if "unlabelled" in split:
         sentences.append(
             f"{split['unlabelled']['images']:,} images without a label are there for pretraining "

@@ -106,6 +106,16 @@ def test_files_that_were_left_out_are_told_of(make_run: Make):
     assert "One file that could not be used as pictures was left out." in tell_data(run)
 
 
+def test_test_images_that_are_trained_on_are_told_of(make_run: Make):
+    run = make_run()
+    assert "among the training images too" not in tell_data(run)
+    run.evaluation["test_copies"] = 1
+    assert "One of them is among the training images too" in tell_data(run)
+    run.evaluation.update(test_copies=20, thinned_classes=[])
+    told = tell_data(run)
+    assert "read once, at the end. 20 of them are among the training images too" in told
+
+
 def set_keys(run: Run, section: str, **values: Any) -> Run:
     run.config[section].update(values)
     return run
