@@ -386,7 +386,7 @@ def test_a_model_of_own_pictures_is_measured_without_its_training_pictures(
 
 @pytest.mark.usefixtures("ready_pictures")
 def test_test_pictures_that_are_trained_on_are_counted_in_what_is_written(
-    train_tiny, tmp_path: Path
+    call_cae, train_tiny, tmp_path: Path
 ):
     pets = fill(tmp_path / "pets", {"a": 12, "b": 12})
     shutil.copytree(pets / "a", pets / "unlabelled")
@@ -398,6 +398,6 @@ def test_test_pictures_that_are_trained_on_are_counted_in_what_is_written(
     assert read_sealed_json(Path("mine/evaluation.json"))["test_copies"] == 3
     model = Path("mine/models/classifier_digits.json")
     assert read_sealed_json(model)["about"]["test_copies"] == 3
-    answer = train_tiny("evaluate", str(model), "--json", data="pets")
+    answer = call_cae("evaluate", str(model), "--data", "pets", "--json", *ON_CPU)
     assert answer.err.count(told) == 1
     assert json.loads(answer.out)["test_copies"] == 3
