@@ -52,7 +52,7 @@ def show_data(
     tell_validation_copies(splits)
     about = describe_splits(splits)
     if as_json:
-        flaws = describe_flaws(dataset.left_out, dataset.test_copies)
+        flaws = describe_flaws(splits.left_out, splits.test_copies)
         answer_json({**about, **flaws, "fallback_reason": dataset.fallback_reason})
     else:
         answers.print(make_splits_table(about))

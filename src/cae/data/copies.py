@@ -15,33 +15,45 @@ _MOST_TOLD = 4
 logger = logging.getLogger(__name__)
 
 
-def tell_copies(measured: ImageSet, learnt_from: Iterable[ImageSet], *, role: str) -> int:
-    """Warn of measured images that are learnt from too, and return how many they are.
-
-    What is measured on them means little.
+def tell_copies(measured: ImageSet, learnt_from: Iterable[ImageSet | None], *, role: str) -> None:
+    """Warn of measured images that are learnt from too: what is measured on them means little.
 
     Args:
         measured: images that are not to be learnt from.
         learnt_from: the others; those that come from no files are passed by.
         role: of the measured images, such as "test".
     """
+    groups = _find_copies(measured, learnt_from)
+    if groups:
+        logger.warning(
+            "%s; keep one of each alone: %s",
+            describe_copies(_count(groups), of=len(measured), role=role),
+            _name_groups([[*files, *originals] for files, originals in groups]),
+        )
+
+
+def count_copies(measured: ImageSet, learnt_from: Iterable[ImageSet | None]) -> int:
+    """Return how many measured images `tell_copies` would warn of."""
+    return _count(_find_copies(measured, learnt_from))
+
+
+def _find_copies(
+    measured: ImageSet, learnt_from: Iterable[ImageSet | None]
+) -> list[tuple[list[str], list[str]]]:
+    """Return of each picture that is in both the files that are measured, and the others."""
     learnt: dict[bytes, list[str]] = defaultdict(list)
     for images in learnt_from:
-        for digest, file in list_files(images):
+        for digest, file in [] if images is None else list_files(images):
             learnt[digest].append(file)
     copies: dict[bytes, list[str]] = defaultdict(list)
     for digest, file in list_files(measured):
         if digest in learnt:
             copies[digest].append(file)
-    count = sum(map(len, copies.values()))
-    if copies:
-        groups = [[*files, *learnt[digest]] for digest, files in copies.items()]
-        logger.warning(
-            "%s; keep one of each alone: %s",
-            describe_copies(count, of=len(measured), role=role),
-            _name_groups(groups),
-        )
-    return count
+    return [(files, learnt[digest]) for digest, files in copies.items()]
+
+
+def _count(groups: Iterable[tuple[list[str], list[str]]]) -> int:
+    return sum(len(files) for files, _ in groups)
 
 
 def describe_copies(count: int, *, of: int, role: str) -> str:
@@ -56,8 +68,7 @@ def describe_copies(count: int, *, of: int, role: str) -> str:
 def tell_validation_copies(splits: Splits) -> None:
     """Warn of validation images that are trained on too, as `tell_copies` does."""
     if splits.val is not None:
-        learnt_from = [splits.train, *([] if splits.unlabelled is None else [splits.unlabelled])]
-        tell_copies(splits.val, learnt_from, role="validation")
+        tell_copies(splits.val, [splits.train, splits.unlabelled], role="validation")
 
 
 def tell_contradictions(*labelled: ImageSet) -> None:

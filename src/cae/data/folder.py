@@ -93,14 +93,13 @@ def load_layout(layout: Layout, listings: Sequence[Listing], reader: FolderReade
     train, test = parts if len(parts) == 2 else set_test_aside(parts[0])
     learnt_from = [train] if unlabelled is None else [train, unlabelled]
     tell_contradictions(train, test)
-    test_copies = tell_copies(test, learnt_from, role="test")
+    tell_copies(test, learnt_from, role="test")
     return Dataset(
         *(train, test, ()),
         source=name_source(path, [test, *learnt_from]),
         unlabelled=unlabelled,
         is_test_set_aside=layout.classes is not None,
         left_out=left_out,
-        test_copies=test_copies,
         pictures_sha256={
             TRAIN: compute_pictures_sha256(train),
             TEST: compute_pictures_sha256(test),

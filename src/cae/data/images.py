@@ -221,8 +221,6 @@ class Dataset:
         is_test_set_aside: whether the test images were taken from the same folders as `train`.
         left_out: the files, by their names below the folder, that could not be used as pictures,
             where it was asked to go on without them.
-        test_copies: how many test images are among those to learn from too, as far as their files
-            tell.
         pictures_sha256: of a folder of pictures, what tells whether those to train on ("train",
             those to validate on among them) and to test on ("test") are the same.
 
@@ -238,7 +236,6 @@ class Dataset:
     unlabelled: ImageSet | None = None
     is_test_set_aside: bool = False
     left_out: tuple[str, ...] = ()
-    test_copies: int = 0
     pictures_sha256: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def __post_init__(self) -> None:
@@ -273,7 +270,9 @@ class Splits:
         fingerprint: SHA-256, in hexadecimal, of the index lists of `train` and `val`.
         source: where the images come from, as the data set says.
         unlabelled: images that only the autoencoder learns from; None when there are none.
-        left_out, test_copies, pictures_sha256: as the data set says.
+        left_out, pictures_sha256: as the data set says.
+        test_copies: how many test images are among those that are learnt from too, with labels or
+            without, as far as their files tell.
     """
 
     train: ImageSet

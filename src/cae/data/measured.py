@@ -42,7 +42,7 @@ class MeasuredPictures:
             pictures of; None where they are of none, or it was not asked for.
         tested: how many of `images` are for testing; all of them where they are of no data set.
         left_out: as of `Dataset`.
-        test_copies: as of `Dataset`, where `images` are its test images.
+        test_copies: how many of `images` the model says to have learnt from.
     """
 
     images: ImageSet
@@ -62,7 +62,8 @@ class TrainedOn:
         data: `Dataset.source` of its data set; None: it does not say.
         pictures_sha256: as of `Dataset`; empty where it is no folder of pictures, or was written
             before models told.
-        left_out, test_copies: as of `Dataset`.
+        left_out: as of `Dataset`.
+        test_copies: as of `Splits`.
     """
 
     data: str | None = None
@@ -80,7 +81,7 @@ def read_trained_on(about: Mapping[str, Any]) -> TrainedOn:
         data=data if isinstance(data, str) else None,
         pictures_sha256=cast("dict[str, str]", sums) if isinstance(sums, dict) else {},
         left_out=set(map(str, cast("list[Any]", left_out))) if isinstance(left_out, list) else (),
-        test_copies=copies if isinstance(copies, int) else 0,
+        test_copies=copies if isinstance(copies, int) and copies > 0 else 0,
     )
 
 
@@ -131,7 +132,6 @@ def load_test_pictures(
             data_set=dataset.source,
             tested=len(dataset.test),
             left_out=dataset.left_out,
-            test_copies=dataset.test_copies,
         )
     listing = _list_everything(layout)
     images = reader.read(listing)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cae.config import DataConfig
+from cae.data.copies import count_copies
 from cae.data.images import Dataset, ImageSet, Splits
 from cae.errors import ConfigError, DataError, TooFewError
 from cae.seeding import derive_seed, make_permutation
@@ -66,7 +67,7 @@ def make_splits(dataset: Dataset, config: DataConfig) -> Splits:
         source=dataset.source,
         unlabelled=dataset.unlabelled,
         left_out=dataset.left_out,
-        test_copies=dataset.test_copies,
+        test_copies=count_copies(dataset.test, [images, dataset.unlabelled]),
         pictures_sha256=dataset.pictures_sha256,
     )
 

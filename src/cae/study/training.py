@@ -86,7 +86,7 @@ def run_trial(
         result = {
             "key": trial.key,
             **_describe(trial),
-            **describe_flaws(dataset.left_out, dataset.test_copies),
+            **describe_flaws(splits.left_out, splits.test_copies),
             **train(trial, splits, folder, runtime, progress, keeping),
             "date": datetime.now(UTC).date().isoformat(),
             "environment": describe_environment(runtime),

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cae.config import DataConfig
 from cae.data.images import Dataset
 from cae.data.measured import TrainedOn, load_test_pictures, read_trained_on
 from cae.data.sources import load_dataset
+from cae.data.splits import make_splits
 from cae.errors import DataError
 from tests.unit.data.numbered_pictures import SHAPE, damage, fill, load, write
 
@@ -146,7 +148,8 @@ LAYOUTS = [
 
 def expect(dataset: Dataset) -> TrainedOn:
     """Return what a model that was trained on the data set says of it."""
-    return TrainedOn(dataset.source, dataset.pictures_sha256, dataset.left_out, dataset.test_copies)
+    copies = make_splits(dataset, DataConfig(val_size=0)).test_copies
+    return TrainedOn(dataset.source, dataset.pictures_sha256, dataset.left_out, copies)
 
 
 def find_others(root: Path, dataset: Dataset) -> list[Path]:
@@ -228,13 +231,15 @@ def test_test_pictures_that_the_expected_data_set_trains_on_are_warned_of_again(
     root = fill(tmp_path / "pets", {"train/a": 3, "train/b": 2, "test/a": 2, "test/b": 2})
     for part in ("train", "test"):
         write(root / part / "a" / "twin.png", 77)
-    dataset = load(root)
-    assert dataset.test_copies == 1
-    for trained_on in (expect(dataset), None):
+    trained_on = expect(load(root))
+    assert trained_on.test_copies == 1
+    told = "1 of the 5 test images is among the training images too"
+    for expected in (trained_on, None):
         caplog.clear()
-        found = load_test_pictures(root, image_shape=SHAPE, trained_on=trained_on)
-        assert found.test_copies == 1
-        assert "1 of the 5 test images is among the training images too" in caplog.text
+        found = load_test_pictures(root, image_shape=SHAPE, trained_on=expected)
+        # Of a model of other pictures the folder's own training images say nothing.
+        assert found.test_copies == (0 if expected is None else 1)
+        assert told in caplog.text
 
 
 def test_a_damaged_test_picture_of_the_expected_data_set_is_named(tmp_path, caplog):

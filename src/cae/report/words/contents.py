@@ -8,6 +8,7 @@ from cae.report.names import name_data, name_reconstructions
 from cae.report.phrases import write_cores, write_percent
 from cae.report.results.material import Material, find_latest_date
 from cae.report.results.study_results import Difference, Study
+from cae.report.words.beside import tell_beside, tell_peers
 from cae.report.words.control import tell_conditions, tell_control, tell_gain
 from cae.report.words.limits import list_limits
 from cae.report.words.machines import make_machines_table, tell_machines
@@ -25,17 +26,19 @@ from cae.report.words.recipe import (
     make_config_tables,
     wrap_command,
 )
-from cae.report.words.regularisations import make_regularisations_table, tell_regularisations
+from cae.report.words.regularisations import (
+    make_regularisations_table,
+    tell_epochs,
+    tell_regularisations,
+)
 from cae.report.words.run_sentences import (
     name_seed,
-    tell_beside,
     tell_classes,
     tell_conclusion,
     tell_cost,
     tell_data,
     tell_finetuning,
     tell_headline,
-    tell_peers,
     tell_pretraining,
     tell_reconstruction,
     tell_training,
@@ -97,6 +100,7 @@ def describe(material: Material) -> dict[str, Any]:
         "follows": find_followed([run.config, *_list_configs(material.study)]),
         "reconstructions": name_reconstructions(run.quality),
         "target": TARGETS[run.config["autoencoder"]["target"]],
+        "validates": bool(run.evaluation["split"].get("validation", {}).get("images")),
         "is_augmented": run.config["classifier"]["data_augmentation"],
         "parameters": f"{run.evaluation['parameters']:,}",
         "config": make_config_tables(run.config),
@@ -118,6 +122,8 @@ def describe(material: Material) -> dict[str, Any]:
         if material.regularisations is None
         else {
             "words": tell_regularisations(material.regularisations, thinned=thinned),
+            "epochs": tell_epochs(material.regularisations),
+            "least_p": tell_least_p(material.regularisations.differences),
             "machines": tell_machines(material.regularisations),
             "table": make_regularisations_table(material.regularisations, thinned=thinned),
         },

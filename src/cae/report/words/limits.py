@@ -59,7 +59,8 @@ def list_limits(group: Group, control: Control | None, study: Study | None) -> l
             "with the help of its test images, by whoever found it."
             + (
                 " The test figures of this system's earlier recipes were known, too, when later "
-                "ones were made."
+                "ones were made; they led to one change, that choices are made by balanced "
+                "accuracy."
                 if is_of_preset(run)
                 else ""
             )
@@ -73,7 +74,7 @@ def _tell_machine(group: Group) -> str:
         machines = join([name_machine(each.first) for each in places])
         return (
             f"{capitalise(count_noun(len(places), 'machine'))}. The runs were made on {machines}: "
-            "what the machine does to the figures is not told from what the seed does."
+            "the effect of the machine cannot be told from that of the seed."
         )
     precision, device = (group.first.environment[name] for name in ("precision", "device"))
     made = "The run was" if len(group.runs) == 1 else "The runs were"
@@ -108,10 +109,10 @@ def _list_limits_of_study(study: Study, *, is_cifar: bool) -> list[str]:
         for each in study.pretrainings
     ):
         limits.append(
-            "A study that favours masked pretraining. What its autoencoder predicts of hidden "
-            "patches, and of what size these are, had been chosen with the labels of all "
-            "training and validation images; the controls have the same recipe as the "
-            "fine-tuned classifiers, and no search of their own."
+            "A study that favours pretraining on gradient histograms. That these are the target, "
+            "and of which patches, had been chosen with the labels of all training and validation "
+            "images; the controls have the same recipe as the fine-tuned classifiers, and no "
+            "search of their own."
         )
     return [
         *limits,

@@ -118,13 +118,15 @@ def _split_effect(row: Difference, precisions: Sequence[str]) -> list[float]:
 
 def tell_crossings(study: Study) -> list[str]:
     """Say how many differences are taken between trials of different processors or precisions."""
-    rows = [row for row in find_key_differences(study) if row.encoder == study.encoders[0]]
+    encoder = study.encoders[0]
+    rows = [row for row in find_key_differences(study) if row.encoder == encoder]
     crossed = [row for row in rows if row.crossed]
     if not crossed:
         return []
     seeds = sorted({seed for row in crossed for seed in row.crossed})
     return [
-        f"Pairs across processors. In {write_count(len(crossed))} of "
-        f"{count_noun(len(rows), 'comparison')} arm and control ran on different processors in "
-        f"some seeds ({join([str(seed) for seed in seeds])})."
+        f"Pairs across processors. In {write_count(len(crossed))} of the "
+        f"{count_noun(len(rows), 'comparison')} with the encoder `{encoder}`, not those of "
+        f"fine-tuning alone, arm and control ran on different processors at some of the "
+        f"{_name_seeds(seeds)}; the study's `summary.json` has which."
     ]

@@ -45,7 +45,9 @@ def tell_networks(study: Study) -> list[str]:
             for network in (ours, theirs)
         )
         if keys:
-            sentences.append(f"The encoder `{encoder}` has {here} here; its preset has {there}.")
+            sentences.append(
+                f"In the study the encoder `{encoder}` has {here}; in its preset it has {there}."
+            )
     return sentences
 
 

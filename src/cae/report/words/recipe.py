@@ -105,8 +105,8 @@ def find_followed(configs: Sequence[Config]) -> dict[str, bool]:
     }
 
 
-def is_of_preset(run: Run) -> bool:
-    """Return whether a run on CIFAR-10 has the recipe of a preset, seeds aside."""
+def is_of_preset(run: Run, *, named: str | None = None) -> bool:
+    """Return whether a run on CIFAR-10 has the recipe of a preset, or of that one, seeds aside."""
     return run.evaluation["data"] == "cifar10" and any(
         all(
             value == preset[section].get(key)
@@ -114,7 +114,7 @@ def is_of_preset(run: Run) -> bool:
             for key, value in run.config[section].items()
             if key != "seed"
         )
-        for preset in (dump(load_preset(name)) for name in preset_names())
+        for preset in map(dump, map(load_preset, preset_names() if named is None else [named]))
     )
 
 

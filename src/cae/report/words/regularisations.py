@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from statistics import fmean
 from typing import Any
 
+from cae.presets import load_preset
 from cae.report.phrases import count_noun, write_count, write_p, write_percent, write_points
 from cae.report.results.study_results import Difference, Estimate, Study, name_arm
 from cae.report.words.paper_tables import write_estimate
@@ -15,7 +16,7 @@ from cae.wording import join
 _CONTROL, _PRETRAINED = "scratch", "frozen"
 _CHANGES = {
     "no_augmentation": "without augmentation",
-    "head_dropout": "with dropout",
+    "head_dropout": "with dropout in the head",
     "all_layers": "with all its layers trained",
 }
 
@@ -72,6 +73,28 @@ def tell_regularisations(study: Study, *, thinned: Sequence[str]) -> str:
     return " ".join([*sentences, *_tell_changes(study, thinned), *_tell_costs(study)])
 
 
+def tell_epochs(study: Study) -> str:
+    """Say that the autoencoders and classifiers are trained for less than the origin's; or ""."""
+    origin = load_preset("base")
+    autoencoders = {int(each.config["epochs"]) for each in study.pretrainings}
+    classifiers = {each.epochs for each in study.estimates if each.arm == _PRETRAINED}
+    if not autoencoders or not classifiers:
+        return ""
+    if max(autoencoders) >= origin.autoencoder.epochs:
+        return ""
+    return (
+        f"Each autoencoder had {_name_epochs(autoencoders)} and each classifier on it "
+        f"{_name_epochs(classifiers)}, where the origin's had {origin.autoencoder.epochs} and "
+        f"{origin.classifier.epochs}, so that the figures of frozen encoders say most about what "
+        "freezing costs."
+    )
+
+
+def _name_epochs(numbers: Collection[int]) -> str:
+    *fewer, most = sorted(numbers)
+    return " or ".join([*map(write_count, fewer), count_noun(most, "epoch")])
+
+
 def _tell_frozen(rows: Sequence[Difference]) -> list[str]:
     """Say how many of the frozen encoders do better than the control and how many worse."""
     intro = f"Of {count_noun(len(rows), 'frozen encoder')}, each of an autoencoder of its own,"
@@ -90,6 +113,11 @@ def _tell_frozen(rows: Sequence[Difference]) -> list[str]:
             for is_above in (True, False)
         )
         few = count_noun(max(row.gain.count for row in rows), "seed")
+        if below == len(rows):
+            return [
+                f"{intro} all lie below training from scratch in each seed ({span} on average); "
+                f"{few} are too few for a test."
+            ]
         return [
             f"{intro} {_write_number(above)} {'lies' if above < 2 else 'lie'} above training from "
             f"scratch and {_write_number(below)} {'lies' if below < 2 else 'lie'} below in each "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from statistics import fmean
 from typing import Any
 
@@ -14,10 +14,8 @@ from cae.report.phrases import (
     count_noun,
     write_count,
     write_percent,
-    write_points,
     write_range,
     write_share,
-    write_size,
 )
 from cae.report.results.seeds import Accuracy, Group
 from cae.report.results.sources import Run, Training
@@ -57,19 +55,19 @@ def tell_data(run: Run) -> str:
             else ", none validates"
         )
         sentences.append(f"{whole} are trained on{chosen}.")
+    # Only runs on pictures of somebody's own have copies, and few of these.
+    copies = run.evaluation.get("test_copies", 0)
+    blind = "" if copies else "; pretraining does not see them"
     if thinned:
+        if not copies:
+            blind = "; pretraining sees neither them nor the images that were removed"
         sentences.append(
-            f"The {test:,} test images are not thinned. They are read once, at the end; "
-            "pretraining sees neither them nor the images that were removed."
+            f"The {test:,} test images are not thinned. They are read once, at the end{blind}."
         )
     else:
-        sentences.append(
-            f"The {test:,} test images are read once, at the end; pretraining does not see them."
-        )
-    # Only runs on pictures of somebody's own have it, and few.
-    if copies := run.evaluation.get("test_copies"):
-        told = "One of them is" if copies == 1 else f"{capitalise(write_count(copies))} of them are"
-        sentences[-1] = sentences[-1].replace("; pretraining does not see them", "")
+        sentences.append(f"The {test:,} test images are read once, at the end{blind}.")
+    if copies:
+        told = "One test image is" if copies == 1 else f"{copies:,} test images are"
         sentences.append(
             f"{told} among the training images too, pixel by pixel, which makes the scores look "
             "better than they are."
@@ -201,13 +199,13 @@ def tell_cost(group: Group) -> str:
     took = [f"{each.minutes:.1f} minutes{_tell_average(each)}" for each in places]
     if len(places) == 1:
         if len(group.runs) == 1:
-            return f"In all the run took {took[0]}."
-        return f"In all each of the {write_count(len(group.runs))} runs took {took[0]}."
+            return f"The whole run took {took[0]}."
+        return f"Each of the {write_count(len(group.runs))} runs took {took[0]}."
     counted = [
         f"{words} ({count_noun(len(each.runs), 'run')})"
         for words, each in zip(took, places, strict=True)
     ]
-    return f"In all a run took {join(counted)}."
+    return f"A whole run took {join(counted)}."
 
 
 def _tell_average(group: Group) -> str:
@@ -296,7 +294,7 @@ def tell_training(training: Training) -> str:
         sentences.append(f"The {stage}'s validation loss {words}.")
     if not sentences:
         sentences.append(
-            "No images were set aside for validation: what is told here is of training images."
+            "No images were set aside for validation, so these losses are of training images."
         )
     for stage, history in training.histories.items():
         if stage in training.drawn:
@@ -310,31 +308,3 @@ def tell_training(training: Training) -> str:
             )
         sentences.append(f"The {stage}'s loss was {course}.")
     return " ".join(sentences)
-
-
-def tell_peers(group: Group, peers: Sequence[Mapping[str, Any]]) -> str:
-    """Say what range the peers on the same task span, and how many lie below this run."""
-    figures = [peer["figure"]["test_accuracy"] for peer in peers]
-    below = sum(tell_against(group.accuracy, figure) == "above" for figure in figures)
-    count = len(figures)
-    told = {0: "none", count: "all"}.get(below, write_count(below))
-    return (
-        f"Peers on this task report {write_range(min(figures), max(figures))}; {told} of their "
-        f"{write_count(count)} figures {'lies' if below <= 1 else 'lie'} below ours."
-    )
-
-
-def tell_beside(group: Group, others: Sequence[Group]) -> str:
-    """Say how far other runs lie from this one, on the same test images; "" if there are none."""
-    if not others:
-        return ""
-    places = [_tell_place(group, other) for other in others]
-    return f"Against `{group.name}`, {join(places)}."
-
-
-def _tell_place(group: Group, other: Group) -> str:
-    gain = other.accuracy.mean - group.accuracy.mean
-    gap = write_points(gain)
-    if gap == "0.0":
-        return f"`{other.name}` is level"
-    return f"`{other.name}` scores {write_size(gain)} points {'more' if gap[0] == '+' else 'less'}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from cae.report.phrases import (
     capitalise,
@@ -24,6 +24,7 @@ from cae.report.results.study_results import (
     rank_labels,
 )
 from cae.report.words.study_setup import find_confounded
+from cae.report.words.tasks import name_aim
 from cae.wording import join
 
 NO_STUDY = (
@@ -52,40 +53,58 @@ def find_drawn_differences(study: Study) -> list[Difference]:
 
     A linear probe lies so far below its control that beside it the others could not be read.
     """
-    rows = find_key_differences(study)
-    return [row for row in rows if row.treatment == "fine_tuned"] or rows
+    return find_gains(study) or find_key_differences(study)
 
 
 def _key(row: Difference) -> tuple[object, ...]:
     return row.encoder, row.pretraining, row.labels, row.treatment
 
 
+def find_gains(study: Study, encoder: str | None = None) -> list[Difference]:
+    """Return the key differences of fine-tuning, of one encoder or of all."""
+    rows = [row for row in find_key_differences(study) if row.treatment == "fine_tuned"]
+    return [row for row in rows if encoder in (None, row.encoder)]
+
+
 def tell_in_short(study: Study | None) -> str:
     """Say for each pretraining, at which label budgets it helps; intervals are left to tables."""
     if study is None:
         return NO_STUDY
-    rows = [row for row in find_key_differences(study) if row.treatment == "fine_tuned"]
     sentences: list[str] = []
+    before = ""
+    aims: dict[str, str] = {}
+    for each in study.pretrainings:
+        aims.setdefault(each.name, f" ({name_aim(each.config)})")
     for encoder in study.encoders:
-        mine = [row for row in rows if row.encoder == encoder]
-        if not mine:
+        rows = find_gains(study, encoder)
+        if not rows:
             continue
-        controls = join(list(dict.fromkeys(name_control(row.control) for row in mine)))
-        first, *others = _tell_pretrainings(mine)
-        # The control is named once, and a lone encoder need not be told apart.
-        against = f"Against {controls}, " if not sentences else ""
+        controls = name_controls(rows)
+        # The same controls are named once, and a lone encoder need not be told apart.
+        against = f"against {controls}, " if controls != before else ""
         where = f"with the encoder `{encoder}`, " if len(study.encoders) > 1 else ""
+        # What each predicts is told where it is first named.
+        names = dict.fromkeys(row.pretraining for row in rows)
+        told = {name: aims.pop(name, "") for name in names}
+        first, *others = _tell_pretrainings(rows, told)
         sentences += [capitalise(f"{against}{where}{first}."), *(f"{each}." for each in others)]
+        before = controls
     return " ".join(sentences) or NO_COMPARISON
 
 
-def _tell_pretrainings(rows: Sequence[Difference]) -> list[str]:
+def name_controls(rows: Iterable[Difference]) -> str:
+    """Return what differences are against."""
+    return join(list(dict.fromkeys(name_control(row.control) for row in rows)))
+
+
+def _tell_pretrainings(rows: Sequence[Difference], aims: Mapping[str, str]) -> list[str]:
     """Return what is said of each pretraining, the one that gains most first.
 
     Budgets of which the same is said, but for the numbers, share a clause.
 
     Args:
         rows: of one encoder.
+        aims: words behind the name of each pretraining.
     """
     names = dict.fromkeys(row.pretraining for row in rows)
     mine = {name: [row for row in rows if row.pretraining == name] for name in names}
@@ -101,24 +120,26 @@ def _tell_pretrainings(rows: Sequence[Difference]) -> list[str]:
             f"{name_budgets(dict.fromkeys(numbers, ''))}{behind}"
             for (before, behind), numbers in clauses.items()
         ]
-        sentences.append(f"{name_pretraining(name)} {join(told)}")
+        sentences.append(f"{name_pretraining(name)}{aims[name]} {join(told)}")
     return [*sentences[:1], *map(capitalise, sentences[1:])]
 
 
 def _write_effect(row: Difference) -> tuple[str, str, str]:
     """Return the words before the budgets, "{}" for the numbers; the number; the words behind."""
-    size = write_size(row.gain.mean)
+    size, seeds = write_size(row.gain.mean), count_noun(row.gain.count, "seed")
     if row.effect == "none":
         if not row.has_too_few_seeds:
             return "shows no clear difference", size, ""
-        return "is undecided", size, f" ({count_noun(row.gain.count, 'seed')})"
+        return "remains undecided", size, f" ({seeds})"
     if row.effect == "unknown":
+        if size == "0.0":
+            return "is level", size, " (one seed)"
         side = "higher" if row.gain.mean > 0 else "lower"
         return f"lies {{}} points {side}", size, " (one seed)"
     if row.is_significant:
         doubt = ""
     elif row.has_too_few_seeds:
-        doubt = f" ({_name_all(row) if row.is_one_sided else count_noun(row.gain.count, 'seed')})"
+        doubt = f" ({_name_all(row) if row.is_one_sided else seeds}, untested)"
     else:
         doubt = f" (not significant, p = {write_p(row.p_holm)})"
     return f"{'gains' if row.effect == 'gain' else 'loses'} {{}} points", size, doubt
@@ -131,12 +152,15 @@ def _name_all(row: Difference) -> str:
 
 
 def tell_tests(study: Study) -> str:
-    """Say what the intervals and p-values of the key differences are, and how low p can be."""
-    rows = [row for row in find_key_differences(study) if row.treatment == "fine_tuned"]
+    """Say what intervals and p-values of fine-tuning are, how low p can be, and what is confounded.
+
+    That is what cannot be told apart for want of another pretraining.
+    """
+    rows = find_gains(study)
     if not rows:
         return ""
     off_zero = [row for row in rows if row.effect in ("gain", "loss")]
-    told = [tell_correction(rows), tell_least_p(off_zero), *_tell_confounded(study, rows)]
+    told = [tell_correction(rows), tell_least_p(off_zero), *_tell_confounded(study)]
     return " ".join(filter(None, told))
 
 
@@ -161,13 +185,19 @@ def tell_least_p(rows: Sequence[Difference]) -> str:
     for row in rows:
         if row.has_too_few_seeds:
             few[row.gain.count] = min(row.least_p, few.get(row.gain.count, 1.0))
-    told = [f"{write_p(p)} with {count_noun(seeds, 'seed')}" for seeds, p in sorted(few.items())]
+    alike: dict[str, list[str]] = {}
+    for seeds, p in sorted(few.items()):
+        alike.setdefault(write_p(p), []).append(write_count(seeds))
+    told = [
+        f"{p} with {' or '.join(seeds)} seed{'' if seeds == ['one'] else 's'}"
+        for p, seeds in alike.items()
+    ]
     return f"After correction no p can be below {join(told)}." if told else ""
 
 
-def _tell_confounded(study: Study, rows: Sequence[Difference]) -> list[str]:
+def _tell_confounded(study: Study) -> list[str]:
     """Say that mask and target cannot be told apart, where no pretraining parts them."""
-    shown = {row.pretraining for row in rows}
+    shown = {row.pretraining for row in find_gains(study, study.encoders[0])}
     names = [name.replace("_", " ") for name in find_confounded(study) if name in shown]
     if len(names) < 2:
         return []

@@ -29,8 +29,8 @@ def tell_extent(study: Study) -> str:
     encoders = join([f"`{encoder}`" for encoder in study.encoders])
     noun = "encoder" if len(study.encoders) == 1 else "encoders"
     trials = (
-        f"{study.trials:,} classifiers so far: {budgets}, with the {noun} {encoders}, "
-        f"{many} to each point."
+        f"The study has trained {study.trials:,} classifiers so far, with {budgets}, on the {noun} "
+        f"{encoders}, with {many} for each point."
     )
     return " ".join([trials, *tell_networks(study)])
 
@@ -49,7 +49,7 @@ def tell_recipe(study: Study) -> str:
         for each in mine
     ]
     if is_shared:
-        sentences.append(f"Such a part is {masks[0]}.")
+        sentences.append(f"The part that is predicted is {masks[0]}.")
     theirs = find_longer_pretraining(study)
     if theirs is not None:
         sentences.append(f"The origin's autoencoder had {count_noun(theirs, 'epoch')}.")

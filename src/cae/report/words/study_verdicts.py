@@ -23,8 +23,11 @@ from cae.report.results.study_results import (
     rank_labels,
 )
 from cae.report.words.study_sentences import (
+    NO_COMPARISON,
     find_drawn_differences,
+    find_gains,
     find_key_differences,
+    name_controls,
     write_gain,
 )
 from cae.report.words.study_setup import find_kinds
@@ -42,24 +45,23 @@ def make_verdicts_table(study: Study) -> dict[str, Any]:
     p of so few seeds could be below 0.05, and not significant where it could but is not. Of each
     encoder the pretraining that gains most comes first.
     """
-    return _make_table(study, find_key_differences(study), usual=CONTROLS[-1])
+    return _make_table(study, find_gains(study), usual=CONTROLS[-1])
 
 
 def make_equal_epochs_table(study: Study) -> dict[str, Any] | None:
-    """Return the same over as many epochs from scratch; None if that was not tried, or is above.
+    """Return the same over as many epochs from scratch, where the other table has another control.
 
-    What pretraining computes counts for nothing there.
+    What pretraining computes counts for nothing there. None if there is no such difference.
     """
-    shorter, matched = CONTROLS
+    shorter, _ = CONTROLS
+    shown = find_gains(study)
     rows = [row for row in study.differences if row.treatment == "fine_tuned"]
-    above = {row.encoder for row in rows if row.control == matched}
-    told = [row for row in rows if row.control == shorter and row.encoder in above]
+    told = [row for row in rows if row.control == shorter and row not in shown]
     return _make_table(study, told, usual=shorter) if told else None
 
 
-def _make_table(study: Study, differences: Sequence[Difference], *, usual: str) -> dict[str, Any]:
+def _make_table(study: Study, rows: Sequence[Difference], *, usual: str) -> dict[str, Any]:
     """Return gains and verdicts by pretraining and label budget; a control but `usual` is named."""
-    rows = [row for row in differences if row.treatment == "fine_tuned"]
     budgets: set[Labels] = {row.labels for row in rows}
     columns = sorted(budgets, key=rank_labels)
     lines: dict[tuple[str, str, str], dict[Labels, str]] = {}
@@ -97,31 +99,39 @@ def _judge(row: Difference) -> str:
 
 
 def tell_verdict(study: Study) -> str:
-    """Say of the fewest and of the most labels which pretrainings of the first encoder gain."""
-    rows = [row for row in find_key_differences(study) if row.treatment == "fine_tuned"]
-    mine = [row for row in rows if row.encoder == study.encoders[0]]
-    budgets: set[Labels] = {row.labels for row in mine}
+    """Say what the first encoder's pretrainings do with the fewest labels, and with the most."""
+    encoder = study.encoders[0]
+    rows = find_gains(study, encoder)
+    if not rows:
+        return NO_COMPARISON
+    budgets: set[Labels] = {row.labels for row in rows}
     ranked = sorted(budgets, key=rank_labels)
+    ends = dict.fromkeys((ranked[0], ranked[-1]))
+    told = [_tell_outcomes([row for row in rows if row.labels == labels]) for labels in ends]
+    return f"Against {name_controls(rows)} and with the encoder `{encoder}`, {'; '.join(told)}."
+
+
+def _tell_outcomes(rows: Sequence[Difference]) -> str:
+    """Return which pretrainings gain and which do not, at one label budget."""
+    outcomes: dict[tuple[str, str, str], list[str]] = {}
+    for row in sorted(rows, key=lambda row: -row.gain.mean):
+        outcomes.setdefault(_name_outcome(row), []).append(row.pretraining.replace("_", " "))
     told = [
-        _tell_gainers([row for row in mine if row.labels == labels], name_labels(labels))
-        for labels in dict.fromkeys((*ranked[:1], *ranked[-1:]))
+        f"{join(names)} pretraining {one if len(names) == 1 else several}{doubt}"
+        for (one, several, doubt), names in outcomes.items()
     ]
-    return f"{capitalise('; '.join(told))}." if told else ""
+    return f"with {name_labels(rows[0].labels)} {join(told)}"
 
 
-def _tell_gainers(rows: Sequence[Difference], where: str) -> str:
-    gains = [row.pretraining.replace("_", " ") for row in rows if row.effect == "gain"]
-    others = [row.pretraining.replace("_", " ") for row in rows if row.effect != "gain"]
-    if not gains:
-        return f"with {where}, {join(others)} pretraining {_agree('shows', others)} no gain"
-    told = f"with {where}, {join(gains)} pretraining {_agree('gains', gains)}"
-    if others:
-        told += f", and {join(others)} pretraining {_agree('shows', others)} no gain"
-    return told
-
-
-def _agree(verb: str, names: Sequence[str]) -> str:
-    return verb if len(names) == 1 else verb.removesuffix("s")
+def _name_outcome(row: Difference) -> tuple[str, str, str]:
+    """Return what a pretraining does, what several do, and how far that is in doubt."""
+    if row.effect == "unknown":
+        return "has one seed", "have one seed", ""
+    if row.effect == "none":
+        return "shows no clear difference", "show no clear difference", ""
+    _, _, doubt = _judge(row).partition(", ")
+    one, several = ("gains", "gain") if row.effect == "gain" else ("loses", "lose")
+    return one, several, f" ({doubt})" if doubt else ""
 
 
 def tell_shares_of_cost(study: Study | None) -> str:
@@ -132,29 +142,32 @@ def tell_shares_of_cost(study: Study | None) -> str:
     if study is None:
         return ""
     costs = {(e.encoder, e.pretraining, e.arm, e.labels): e.flops for e in study.estimates}
-    shares: dict[str, dict[str, dict[Labels, list[float]]]] = {}
+    shares: dict[str, dict[str, dict[str, dict[Labels, str]]]] = {}
     for row in find_key_differences(study):
         mine = costs.get((row.encoder, row.pretraining, row.treatment, row.labels))
         control = costs.get((row.encoder, NO_PRETRAINING, row.control, row.labels))
         if mine and control and mine < (1 - _EQUAL_COST) * control:
-            budgets = shares.setdefault(row.treatment, {}).setdefault(row.encoder, {})
-            budgets.setdefault(row.labels, []).append(mine / control)
+            encoders = shares.setdefault(row.treatment, {})
+            budgets = encoders.setdefault(row.encoder, {}).setdefault(row.pretraining, {})
+            budgets[row.labels] = write_percent(mine / control, 0)
     return " ".join(
-        f"{capitalise(name_arm(arm))}: of its control's operations it takes "
-        + "; ".join(_tell_shares(encoder, budgets) for encoder, budgets in encoders.items())
+        f"{capitalise(name_arm(arm))}: of its control's operations it takes, "
+        + "; ".join(_tell_shares(encoder, mine) for encoder, mine in encoders.items())
         + "."
         for arm, encoders in shares.items()
     )
 
 
-def _tell_shares(encoder: str, budgets: Mapping[Labels, Sequence[float]]) -> str:
-    """Return "81%, 63% and 52% with …"; pretrainings that cost differently make a range."""
-    told = [
-        " to ".join(dict.fromkeys(write_percent(share, 0) for share in (min(of), max(of))))
-        for _, of in sorted(budgets.items(), key=lambda item: rank_labels(item[0]))
-    ]
-    names = name_budgets(dict.fromkeys(sorted(budgets, key=rank_labels), ""))
-    return f"{join(told)} with {names} and the encoder `{encoder}`"
+def _tell_shares(encoder: str, shares: Mapping[str, Mapping[Labels, str]]) -> str:
+    """Return "with the encoder `origin` 81% and 63% with …"; what costs the same is told once."""
+    alike: dict[str, list[str]] = {}
+    for pretraining, budgets in shares.items():
+        ranked = sorted(budgets, key=rank_labels)
+        told = f"{join([budgets[labels] for labels in ranked])} with "
+        told += name_budgets(dict.fromkeys(ranked, ""))
+        alike.setdefault(told, []).append(pretraining.replace("_", " "))
+    parts = [f"{told} ({join(names)})" for told, names in alike.items()]
+    return f"with the encoder `{encoder}`, {join(parts)}"
 
 
 def tell_stronger(study: Study) -> str:
@@ -184,8 +197,9 @@ def tell_stronger(study: Study) -> str:
                 )
         if budgets:
             sentences.append(
-                f"A stronger network does better without an autoencoder: from scratch, `{encoder}` "
-                f"lies above `{first}` after its best pretraining with {name_budgets(budgets)}."
+                f"A stronger network does better without an autoencoder than `{first}` with its "
+                f"best: `{encoder}` from scratch lies above fine-tuned `{first}` with "
+                f"{name_budgets(budgets)}."
             )
     return " ".join(sentences)
 
@@ -212,8 +226,8 @@ def tell_parted(study: Study) -> str:
                 continue
             if told := _tell_distances(study, name, other):
                 sentences.append(
-                    f"{capitalise(name_pretraining(name))} differs from "
-                    f"{name_pretraining(other)} in the {what} alone, by {told}."
+                    f"{capitalise(name_pretraining(name))}, which differs from "
+                    f"{name_pretraining(other)} in the {what} alone, lies {told} from it."
                 )
     return " ".join(sentences)
 
@@ -234,7 +248,7 @@ def _tell_distances(study: Study, name: str, other: str) -> str:
             gain = Interval(fmean(values), *compute_student_interval(values), len(values))
             told[labels] = write_gain(gain)
     return (
-        f"{join([*told.values()])} points with {name_budgets(dict.fromkeys(told, ''))}"
+        f"{join([*told.values()])} points (with {name_budgets(dict.fromkeys(told, ''))})"
         if told
         else ""
     )
@@ -251,5 +265,5 @@ def tell_best(study: Study) -> str:
             name = name_arm(best.arm, best.pretraining)
             accuracy = f"({write_percent(best.accuracy.mean)})"
             winners.setdefault(name, {})[labels] = accuracy
-    parts = [f"{name} with {name_budgets(budgets)}" for name, budgets in winners.items()]
-    return f"Of the arms with the encoder `{encoder}`, the highest is {'; '.join(parts)}."
+    parts = [f"with {name_budgets(budgets)}, “{name}”" for name, budgets in winners.items()]
+    return f"The best arm with the encoder `{encoder}` is, {'; '.join(parts)}."

@@ -32,7 +32,7 @@ def test_several_machines_are_named(make_run: Make):
     told = tell(*runs, study=None)
     assert (
         "Two machines. The runs were made on two cores of an AMD EPYC, in bfloat16 and two cores "
-        "of an Intel Xeon, in bfloat16: what the machine does"
+        "of an Intel Xeon, in bfloat16: the effect of the machine cannot"
     ) in told
     assert "One machine." not in told
 
@@ -41,10 +41,13 @@ def test_what_chose_in_favour_of_masked_pretraining_is_told_where_it_was_tried(
     make_run: Make, study: Study
 ):
     plain = replace(study, pretrainings=study.pretrainings[:1])
-    told = ["favours masked" in tell(make_run(), study=each) for each in (study, plain, None)]
+    told = [
+        "favours pretraining on gradient" in tell(make_run(), study=each)
+        for each in (study, plain, None)
+    ]
     assert told == [True, False, False]
     digits = tell(make_run(data="digits"), study=study)
-    assert "favours masked" not in digits
+    assert "favours pretraining on gradient" not in digits
     assert "CIFAR-10" not in digits
 
 
@@ -72,7 +75,9 @@ def test_a_mask_of_somebodys_own_choice_was_not_chosen_here(make_run: Make, stud
     own = tuple(
         replace(each, config={**each.config, "mask_ratio": 0.4}) for each in study.pretrainings
     )
-    assert "favours masked" not in tell(make_run(), study=replace(study, pretrainings=own))
+    assert "favours pretraining on gradient" not in tell(
+        make_run(), study=replace(study, pretrainings=own)
+    )
 
 
 def test_a_recipe_of_somebodys_own_has_no_earlier_ones_here(make_run: Make):

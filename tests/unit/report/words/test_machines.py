@@ -126,8 +126,9 @@ def test_pairs_across_processors_are_told(study: Study):
     assert tell_crossings(study) == []
     crossed = change(study, crossed=lambda row: (1, 2) if row.pretraining == "plain" else ())
     assert tell_crossings(crossed) == [
-        "Pairs across processors. In three of six comparisons arm and control ran on different "
-        "processors in some seeds (1 and 2)."
+        "Pairs across processors. In three of the six comparisons with the encoder `origin`, not "
+        "those of fine-tuning alone, arm and control ran on different processors at some of the "
+        "seeds 1 and 2; the study's `summary.json` has which."
     ]
 
 

@@ -42,12 +42,12 @@ def test_an_encoder_that_is_not_as_in_the_preset_of_its_name_is_told(
     folder = make_study()
     small = configure("optimal", filters_per_block=[64, 256, 256])
     assert tell_networks(read(folder, ("origin", configure("base")), ("optimal", small))) == [
-        "The encoder `optimal` has `filters_per_block` 64, 256, 256 here; its preset has "
-        "`filters_per_block` 128, 384, 384."
+        "In the study the encoder `optimal` has `filters_per_block` 64, 256, 256; in its preset it "
+        "has `filters_per_block` 128, 384, 384."
     ]
     wider = configure("optimal", filters_per_block=[64, 64], conv_blocks=2)
     (sentence,) = tell_networks(read(folder, ("optimal", wider)))
-    assert "`filters_per_block` 64, 64 and `conv_blocks` 2 here" in sentence
+    assert "`filters_per_block` 64, 64 and `conv_blocks` 2; in its" in sentence
 
 
 def test_an_encoder_as_in_its_preset_and_one_without_a_preset_are_not_told(

@@ -11,8 +11,12 @@ import pytest
 
 from cae.files import write_json
 from cae.report.phrases import MINUS
-from cae.report.results.study_results import Study, read_study
-from cae.report.words.regularisations import make_regularisations_table, tell_regularisations
+from cae.report.results.study_results import Pretraining, Study, read_study
+from cae.report.words.regularisations import (
+    make_regularisations_table,
+    tell_epochs,
+    tell_regularisations,
+)
 from cae.study.summary import summarise
 
 THINNED = ("bird", "deer")
@@ -131,6 +135,24 @@ def test_encoders_above_and_below_the_control_are_counted(make: Callable[..., St
     ) in words
     words = tell(make(scratch=0.7, plain=0.68, noise=0.71, weights=0.69))
     assert "one lies above training from scratch and one lies below in each seed" in words
+    words = tell(make(scratch=0.7, plain=0.68, noise=0.69, weights=0.69))
+    assert "of its own, all lie below training from scratch in each seed" in words
+
+
+def test_shorter_trainings_than_the_origins_are_told(make: Callable[..., Study]):
+    study = make(scratch=0.7, plain=0.68, noise=0.71, weights=0.69)
+    assert tell_epochs(study) == ""  # It is not known what the autoencoders were.
+    classifiers = tuple(replace(each, epochs=10) for each in study.estimates)
+    study = replace(study, estimates=classifiers)
+    of = [
+        replace(study, pretrainings=(Pretraining("origin", "dropout_0.2", {"epochs": epochs}),))
+        for epochs in (5, 50)
+    ]
+    assert tell_epochs(of[0]).startswith(
+        "Each autoencoder had five epochs and each classifier on it ten epochs, where the origin's "
+        "had 50 and 100, so that"
+    )
+    assert tell_epochs(of[1]) == ""
 
 
 def test_with_enough_seeds_the_intervals_and_the_test_are_told(make: Callable[..., Study]):

@@ -14,13 +14,11 @@ from cae.report.words.run_sentences import (
     name_machine,
     name_seed,
     tell_against,
-    tell_beside,
     tell_classes,
     tell_cost,
     tell_data,
     tell_finetuning,
     tell_headline,
-    tell_peers,
     tell_pretraining,
     tell_reconstruction,
     tell_training,
@@ -110,10 +108,13 @@ def test_test_images_that_are_trained_on_are_told_of(make_run: Make):
     run = make_run()
     assert "among the training images too" not in tell_data(run)
     run.evaluation["test_copies"] = 1
-    assert "One of them is among the training images too" in tell_data(run)
+    told = tell_data(run)
+    assert "at the end. One test image is among the training images too" in told
+    assert "pretraining sees neither" not in told
     run.evaluation.update(test_copies=20, thinned_classes=[])
     told = tell_data(run)
-    assert "read once, at the end. 20 of them are among the training images too" in told
+    assert "at the end. 20 test images are among the training images too" in told
+    assert "pretraining does not see" not in told
 
 
 def set_keys(run: Run, section: str, **values: Any) -> Run:
@@ -142,10 +143,10 @@ def test_noise_and_masks_are_told_of(make_run: Make):
 def test_cost_and_reconstruction_are_means_over_seeds(make_run: Make):
     one = group(make_run())
     assert tell_cost(one) == (
-        "In all the run took 3.1 minutes on two cores of an AMD EPYC, in bfloat16."
+        "The whole run took 3.1 minutes on two cores of an AMD EPYC, in bfloat16."
     )
     assert tell_cost(group(make_run(seed=1), make_run(seed=2))).startswith(
-        "In all each of the two runs took 3.1 minutes on average on two cores"
+        "Each of the two runs took 3.1 minutes on average on two cores"
     )
     assert "26.6 dB and a structural similarity of 0.912" in tell_reconstruction(one)
 
@@ -155,7 +156,7 @@ def test_the_cost_of_each_machine_is_told_by_itself(make_run: Make):
     runs[2].environment["processor"] = "Intel Xeon"
     runs[2].evaluation["seconds"]["total"] *= 2
     assert tell_cost(group(*runs)) == (
-        "In all a run took 3.1 minutes on average on two cores of an AMD EPYC, in bfloat16 (two "
+        "A whole run took 3.1 minutes on average on two cores of an AMD EPYC, in bfloat16 (two "
         "runs) and 6.2 minutes on two cores of an Intel Xeon, in bfloat16 (one run)."
     )
 
@@ -250,35 +251,3 @@ def test_the_best_epoch_is_told_with_the_weights_that_are_used(make_run: Make):
     assert "the weights used are those of the last epoch" in words
     assert "no validation" not in words
     assert "set aside" in tell_training(read_training(make_run(validates=False)))
-
-
-@pytest.mark.parametrize(
-    ("right", "words"),
-    [
-        (40, "none of their five figures lies"),
-        (82, "four of their five figures lie"),
-        (97, "all of their five figures lie"),
-    ],
-)
-def test_peers_below_the_interval_are_counted(make_run: Make, right: int, words: str):
-    peers = [{"figure": {"test_accuracy": figure}} for figure in (0.72, 0.73, 0.78, 0.79, 0.9)]
-    told = tell_peers(group(make_run(right=right)), peers)
-    assert "72.0% to 90.0%" in told
-    assert words in told
-
-
-@pytest.mark.parametrize(
-    ("rights", "words"),
-    [
-        ([], ""),
-        ([76], "Against `a`, `1` scores 3.0 points more."),
-        (
-            [70, 73, 76],
-            "Against `a`, `1` scores 3.0 points less, `2` is level and `3` scores 3.0 points more.",
-        ),
-    ],
-)
-def test_other_runs_are_told_beside_this_one(make_run: Make, rights: list[int], words: str):
-    run = make_run(name="a")
-    others = [make_run(name=str(n), right=right) for n, right in enumerate(rights, start=1)]
-    assert tell_beside(group(run), [group(other) for other in others]) == words

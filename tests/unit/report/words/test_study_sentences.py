@@ -58,7 +58,7 @@ def make_row(
         (make_row(-0.01, 0.02), "shows no clear difference with 400 labels per class."),
         (
             make_row(-0.01, 0.02, seeds=2, least_p=0.5),
-            "is undecided with 400 labels per class (two seeds).",
+            "remains undecided with 400 labels per class (two seeds).",
         ),
         # Significant by the test, not by the interval: no verdict rests on one of them alone.
         (make_row(-0.007, 0.032, p_holm=0.047), "shows no clear difference with 400"),
@@ -68,21 +68,27 @@ def make_row(
         ),
         (
             make_row(0.02, 0.04, p_holm=0.0625, seeds=6, least_p=0.0625),
-            "gains 3.0 points with 400 labels per class (in all six seeds).",
+            "gains 3.0 points with 400 labels per class (in all six seeds, untested).",
         ),
         (
             make_row(-0.04, -0.02, p_holm=0.5, seeds=2, least_p=0.5),
-            "loses 3.0 points with 400 labels per class (in both seeds).",
+            "loses 3.0 points with 400 labels per class (in both seeds, untested).",
         ),
         (
             replace(
                 make_row(-0.04, -0.02, p_holm=1.0, seeds=2, least_p=0.5), gains={0: -0.06, 1: 0.0}
             ),
-            "loses 3.0 points with 400 labels per class (two seeds).",
+            "loses 3.0 points with 400 labels per class (two seeds, untested).",
         ),
         (
             make_row(None, None, seeds=1, least_p=1.0),
             "lies 3.0 points higher with 400 labels per class (one seed).",
+        ),
+        (
+            replace(
+                make_row(None, None, seeds=1, least_p=1.0), gain=Interval(-0.0001, None, None, 1)
+            ),
+            "is level with 400 labels per class (one seed).",
         ),
     ],
     ids=[
@@ -96,6 +102,7 @@ def make_row(
         "as low as two seeds allow",
         "two seeds apart",
         "one seed",
+        "level",
     ],
 )
 def test_an_effect_is_told_as_its_interval_lies(study_folder: Path, row: Difference, words: str):
@@ -105,6 +112,7 @@ def test_an_effect_is_told_as_its_interval_lies(study_folder: Path, row: Differe
 def test_the_answer_is_against_the_control_of_equal_budget(study_folder: Path):
     study = read(study_folder)
     assert {row.control for row in find_key_differences(study)} == {"scratch_whole_budget"}
+    assert tell_in_short(study).count("gainst training from scratch") == 1
 
 
 def test_what_so_few_seeds_allow_is_told_once_for_all(make_study: Callable[..., Path]):
@@ -128,10 +136,11 @@ def test_what_intervals_and_p_values_are_is_told_behind_them(make_study: Callabl
 def test_the_answer_has_a_sentence_for_each_pretraining(study_folder: Path):
     study = read(study_folder)
     assert tell_in_short(study) == (
-        "Against training from scratch with equal computation, masked pretraining gains 3.0 and "
-        "3.0 points with 100 and 400 labels per class and gains 3.0 points with all labels (in all "
-        "three seeds). Plain pretraining loses 2.0 and 2.0 points with 100 and 400 labels per "
-        "class and loses 2.0 points with all labels (in all three seeds)."
+        "Against training from scratch with equal computation, masked pretraining (gradient "
+        "histograms, hidden) gains 3.0 and 3.0 points with 100 and 400 labels per class and gains "
+        "3.0 points with all labels (in all three seeds, untested). Plain pretraining (pixels, in "
+        "sight) loses 2.0 and 2.0 points with 100 and 400 labels per class and loses 2.0 points "
+        "with all labels (in all three seeds, untested)."
     )
 
 
@@ -139,11 +148,18 @@ def test_of_several_encoders_each_is_named(make_study: Callable[..., Path]):
     both = read(
         make_study(gains={"plain": 0.03}, encoders=("origin", "optimal"), budgets=(100, 400))
     )
-    gains = "plain pretraining gains 3.0 and 3.0 points with 100 and 400 labels per class."
+    gains = "gains 3.0 and 3.0 points with 100 and 400 labels per class."
+    # What a pretraining predicts is told once, as is a control that is the same.
     assert tell_in_short(both) == (
-        "Against training from scratch with equal computation, with the encoder `origin`, "
-        f"{gains} With the encoder `optimal`, {gains}"
+        "Against training from scratch with equal computation, with the encoder `origin`, plain "
+        f"pretraining (pixels, in sight) {gains} With the encoder `optimal`, plain pretraining "
+        f"{gains}"
     )
+    shorter = tuple(
+        row for row in both.differences if row.encoder == "origin" or row.control == "scratch"
+    )
+    told = tell_in_short(replace(both, differences=shorter))
+    assert "Against training from scratch, with the encoder `optimal`, plain" in told
     rows = tuple(row for row in both.differences if row.encoder == "origin")
     assert "`optimal`" not in tell_in_short(replace(both, differences=rows))
 
@@ -163,6 +179,10 @@ def test_what_so_few_seeds_allow_is_told_by_their_number():
     rows = [make_row(0, 1, seeds=seeds, least_p=p) for seeds, p in least]
     assert tell_least_p(rows) == (
         "After correction no p can be below 0.50 with two seeds and 0.062 with six seeds."
+    )
+    alike = [make_row(0, 1, seeds=seeds, least_p=0.25) for seeds in (3, 4)]
+    assert tell_least_p(alike) == (
+        "After correction no p can be below 0.25 with three or four seeds."
     )
     assert tell_least_p(rows[2:3]) == ""
 

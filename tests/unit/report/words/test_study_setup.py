@@ -57,8 +57,8 @@ def test_a_mask_that_several_share_is_told_once(make_study: Callable[..., Path])
         tell_recipe(read(make_study(gains=dict.fromkeys(names, 0.03))))
         for names in (("plain", "masked"), ("plain", "masked", "unhidden"))
     )
-    assert "Such a part" not in one
-    assert two.count("Such a part is ") == 1
+    assert "The part that is predicted is" not in one
+    assert two.count("The part that is predicted is ") == 1
     assert one.count(" pixels in an image") == two.count(" pixels in an image") == 1
 
 
@@ -72,8 +72,8 @@ def test_the_recipe_leaves_out_what_was_not_trained(make_study: Callable[..., Pa
 
 def test_the_extent_counts_trials_budgets_and_seeds(study_folder: Path):
     assert tell_extent(read(study_folder)) == (
-        "95 classifiers so far: 100, 400 and all labels per class, with the encoder `origin`, "
-        "three to eight seeds to each point."
+        "The study has trained 95 classifiers so far, with 100, 400 and all labels per class, on "
+        "the encoder `origin`, with three to eight seeds for each point."
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cae.report.phrases import MINUS
 from cae.report.results.study_results import Study, read_study
+from cae.report.words.study_sentences import NO_COMPARISON, find_gains
 from cae.report.words.study_verdicts import (
     make_equal_epochs_table,
     make_verdicts_table,
@@ -95,17 +96,24 @@ def test_the_gain_over_as_many_epochs_has_a_table_of_its_own(study_folder: Path)
 
 
 def test_the_verdict_is_of_the_fewest_and_the_most_labels(make_study: Callable[..., Path]):
-    gains = {"plain": -0.02, "masked": 0.03}
-    study = read(make_study(gains=gains, budgets=(10, 50, "all")))
+    study = read(make_study(gains={"plain": -0.02, "masked": 0.03}, budgets=(10, 50, "all")))
+    against = "Against training from scratch with equal computation and with the encoder `origin`, "
     assert tell_verdict(study) == (
-        "With 10 labels per class, masked pretraining gains, and plain pretraining shows no gain; "
-        "with all labels, masked pretraining gains, and plain pretraining shows no gain."
+        f"{against}with 10 labels per class masked pretraining gains and plain pretraining loses; "
+        "with all labels masked pretraining gains (untested) and plain pretraining loses "
+        "(untested)."
     )
-    lost = read(make_study(gains={"plain": -0.02, "denoising": 0.0}, budgets=(100,)))
-    assert tell_verdict(lost) == (
-        "With 100 labels per class, plain and denoising pretraining show no gain."
+    level = read(make_study(gains={"plain": 0.002, "denoising": 0.0}, budgets=(100,)))
+    assert tell_verdict(level) == (
+        f"{against}with 100 labels per class plain and denoising pretraining show no clear "
+        "difference."
     )
-    assert tell_verdict(replace(study, differences=())) == ""
+    (row,) = [row for row in find_gains(level) if row.pretraining == "plain"]
+    single = replace(row, gain=replace(row.gain, low=None, high=None))
+    assert tell_verdict(replace(level, differences=(single,))).endswith(
+        "plain pretraining has one seed."
+    )
+    assert tell_verdict(replace(study, differences=())) == NO_COMPARISON
 
 
 def test_each_encoder_has_its_own_order(make_study: Callable[..., Path]):
@@ -129,8 +137,8 @@ def test_an_arm_that_costs_less_than_its_control_is_named(study_folder: Path):
         for each in study.estimates
     )
     assert tell_shares_of_cost(replace(study, estimates=cheaper)) == (
-        "Fine-tuned: of its control's operations it takes 60%, 60% and 60% with 100, 400 and all "
-        "labels per class and the encoder `origin`."
+        "Fine-tuned: of its control's operations it takes, with the encoder `origin`, 60%, 60% and "
+        "60% with 100, 400 and all labels per class (plain)."
     )
 
 
@@ -143,18 +151,19 @@ def test_what_an_arm_costs_is_told_of_each_encoder_by_itself(make_study: Callabl
         for each in study.estimates
     )
     assert tell_shares_of_cost(replace(study, estimates=cheaper)) == (
-        "Fine-tuned: of its control's operations it takes 80% with 100 labels per class and the "
-        "encoder `origin`; 50% with 100 labels per class and the encoder `optimal`."
+        "Fine-tuned: of its control's operations it takes, with the encoder `origin`, 80% with 100 "
+        "labels per class (plain); with the encoder `optimal`, 50% with 100 labels per class "
+        "(plain)."
     )
 
 
 def test_the_best_arm_of_each_budget_is_named(make_study: Callable[..., Path]):
     study = read(make_study(gains={"masked": 0.03}))
     assert tell_best(study).startswith(
-        "Of the arms with the encoder `origin`, the highest is fine-tuned, masked with 100 (53.0%)"
+        "The best arm with the encoder `origin` is, with 100 (53.0%)"
     )
     losing = read(make_study(gains={"masked": -0.03}))
-    assert "from scratch, equal computation with 100 (50.0%)" in tell_best(losing)
+    assert tell_best(losing).endswith("labels per class, “from scratch, equal computation”.")
 
 
 def test_an_encoder_that_does_better_from_scratch_for_less_is_named(study_folder: Path):
@@ -175,9 +184,10 @@ def test_an_encoder_that_does_better_from_scratch_for_less_is_named(study_folder
         return replace(study, estimates=(*study.estimates, other))
 
     assert tell_stronger(add(above=0.1, flops=0.5e14)) == (
-        "A stronger network does better without an autoencoder: from scratch, `optimal` lies above "
-        f"`origin` after its best pretraining with 400 ({best + 0.1:.1%} against {best:.1%}, "
-        f"for 50% of the operations; eight seeds) labels per class."
+        "A stronger network does better without an autoencoder than `origin` with its best: "
+        "`optimal` from scratch lies above fine-tuned `origin` with 400 "
+        f"({best + 0.1:.1%} against {best:.1%}, for 50% of the operations; eight seeds) labels per "
+        "class."
     )
     assert tell_stronger(add(above=0.1, flops=2e14)) == ""
     assert tell_stronger(add(above=-0.01, flops=0.5e14)) == ""
@@ -190,16 +200,16 @@ def test_what_differs_in_mask_or_target_alone_is_held_against_the_other(
     study = read(make_study(gains=gains, budgets=(100, 400)))
     # From plain pretraining it differs in its decoder too, so that it is not held against that.
     pixels = (
-        "Masked pixels pretraining differs from masked pretraining in the target alone, by "
-        f"{MINUS}4.0 ({MINUS}4.0 to {MINUS}4.0) and {MINUS}4.0 ({MINUS}4.0 to {MINUS}4.0) points "
-        "with 100 and 400 labels per class."
+        "Masked pixels pretraining, which differs from masked pretraining in the target alone, "
+        f"lies {MINUS}4.0 ({MINUS}4.0 to {MINUS}4.0) and {MINUS}4.0 ({MINUS}4.0 to {MINUS}4.0) "
+        "points (with 100 and 400 labels per class) from it."
     )
     assert tell_parted(study) == pixels
     four = read(make_study(gains={**gains, "unhidden": 0.02}, budgets=(100, 400)))
     assert tell_parted(four) == (
-        f"{pixels} Unhidden pretraining differs from masked pretraining in the mask alone, by "
-        f"{MINUS}1.0 ({MINUS}1.0 to {MINUS}1.0) and {MINUS}1.0 ({MINUS}1.0 to {MINUS}1.0) points "
-        "with 100 and 400 labels per class."
+        f"{pixels} Unhidden pretraining, which differs from masked pretraining in the mask alone, "
+        f"lies {MINUS}1.0 ({MINUS}1.0 to {MINUS}1.0) and {MINUS}1.0 ({MINUS}1.0 to {MINUS}1.0) "
+        "points (with 100 and 400 labels per class) from it."
     )
     # Where a single seed has both, no distance is told.
     single = tuple(replace(row, gains={0: row.gain.mean}) for row in study.differences)
