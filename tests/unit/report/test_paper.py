@@ -107,6 +107,56 @@ def test_a_partial_study_is_set(make_run: Make, make_study: Callable[..., Path],
     assert make_report(make_run().folder.root, tmp_path / "r.pdf", study=study).exists()
 
 
+@pytest.mark.parametrize(
+    ("keeps", "has_verdicts", "has_equal_epochs"),
+    [
+        (lambda row: row["control"] == "scratch", True, False),
+        # Both controls with some labels, one of them with others.
+        (lambda row: row["labels_per_class"] == 100 or row["control"] == "scratch", True, True),
+        (lambda row: row["treatment"] != "fine_tuned", False, False),
+    ],
+    ids=["one control", "two in part", "probes alone"],
+)
+def test_a_study_of_some_comparisons_is_set_with_the_tables_that_it_has(
+    make_run: Make,
+    make_study: Callable[..., Path],
+    tmp_path: Path,
+    keeps: Callable[[dict[str, Any]], bool],
+    has_verdicts: bool,
+    has_equal_epochs: bool,
+):
+    study, run = make_study(), make_run().folder.root
+    content = read_json(study / "summary.json")
+    probes = [
+        row | {"pretraining": "masked", "treatment": "linear_probe"}
+        for row in content["differences"]
+        if row["pretraining"] == "masked"
+    ]
+    kept = list(filter(keeps, content["differences"] + probes))
+    write_json(study / "summary.json", content | {"differences": kept})
+    told = describe(gather(run, study=study))["study"]
+    assert bool(told["verdicts"]["rows"]) is has_verdicts
+    assert (told["equal_epochs"] is not None) is has_equal_epochs
+    if has_equal_epochs:
+        # What stands in one table is not in the other.
+        cells = [cell for row in told["equal_epochs"]["rows"] for cell in row[3:]]
+        assert sum(map(bool, cells)) == 2
+    assert make_report(run, tmp_path / "r.pdf", study=study).exists()
+
+
+def test_a_study_of_one_seed_is_set(
+    make_run: Make, make_study: Callable[..., Path], tmp_path: Path
+):
+    study, run = make_study(), make_run().folder.root
+    content = read_json(study / "summary.json")
+    for row in content["differences"]:
+        row.update(low=None, high=None, count=1, seeds=[0], values=[row["mean"]])
+    write_json(study / "summary.json", content)
+    told = describe(gather(run, study=study))
+    assert "pretraining have one seed" in told["study"]["verdict"]
+    assert make_report(run, tmp_path / "r.pdf", study=study).exists()
+
+
 def test_the_origins_comparison_is_set_alone_or_beside_the_study(
     make_run: Make,
     make_study: Callable[..., Path],
