@@ -122,6 +122,7 @@ def test_a_study_of_some_comparisons_is_set_with_the_tables_that_it_has(
     make_study: Callable[..., Path],
     tmp_path: Path,
     keeps: Callable[[dict[str, Any]], bool],
+    *,
     has_verdicts: bool,
     has_equal_epochs: bool,
 ):
