@@ -163,7 +163,7 @@ def test_a_body_that_trickles_is_given_up(serve, tmp_path):
             time.sleep(0.05)
 
     started = time.monotonic()
-    refuse(serve(send), tmp_path, r"the connection brought \d+ bytes", seconds=0.15)
+    refuse(serve(send), tmp_path, r"the connection delivered \d+ bytes", seconds=0.15)
     assert time.monotonic() - started < 10
 
 

@@ -228,7 +228,7 @@ def load_data(
         )
     if dataset.fallback_reason:
         reason = dataset.fallback_reason
-        for paragraph in ("Tried: ", "To give a copy"):
+        for paragraph in ("Tried: ", "To provide a copy"):
             reason = reason.replace(f". {paragraph}", f".\n\n{paragraph}")
         tell_loudly(
             f"{reason}.\n\nGoing on with the built-in digits instead: real "

@@ -120,7 +120,7 @@ def find_copy(path: Path, *, versions: Sequence[Version] = VERSIONS) -> Copy | N
             if (path / version.archive).is_file():
                 return Copy(path / version.archive, None)
     except OSError as error:
-        raise DataError(f"{path}: cannot be looked into: {error.strerror}") from None
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from None
     return None
 
 
@@ -146,7 +146,7 @@ def read_archive(
                 name = PurePosixPath(member.name)
                 if name.is_absolute() or ".." in name.parts:
                     raise DataError(
-                        f"{path}: {show(member.name)} points out of the archive; it may be an "
+                        f"{path}: {show(member.name)} points outside the archive; it may be an "
                         f"attack, {REMEDY}"
                     )
                 if member.size > _MAX_ARCHIVE_BYTES:

@@ -43,7 +43,7 @@ def decode_python_batch(data: bytes, *, count: int, place: str) -> Batch:
     if pixels is None or labels is None:
         raise DataError(
             f"{place}: expected {count} images of {PIXELS} bytes under 'data' and {count} labels "
-            f"from 0 to {CLASSES - 1} under 'labels', found another content"
+            f"from 0 to {CLASSES - 1} under 'labels', found other content"
         )
     return pixels, labels
 

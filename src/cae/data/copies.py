@@ -26,7 +26,7 @@ def tell_copies(measured: ImageSet, learnt_from: Iterable[ImageSet | None], *, r
     groups = _find_copies(measured, learnt_from)
     if groups:
         logger.warning(
-            "%s; keep one of each alone: %s",
+            "%s; keep only one copy of each: %s",
             describe_copies(_count(groups), of=len(measured), role=role),
             _name_groups([[*files, *originals] for files, originals in groups]),
         )
@@ -60,8 +60,8 @@ def describe_copies(count: int, *, of: int, role: str) -> str:
     """Return what is said of measured images that are learnt from too."""
     are, make = ("is", "makes") if count == 1 else ("are", "make")
     return (
-        f"{count:,} of the {of:,} {role} images {are} among the training images too, pixel by "
-        f"pixel, and {make} the scores look better than they are"
+        f"{count:,} of the {of:,} {role} images {are} also among the training images, pixel "
+        f"for pixel, and {make} the scores look better than they are"
     )
 
 
@@ -88,9 +88,9 @@ def tell_contradictions(*labelled: ImageSet) -> None:
     groups = [files[digest] for digest, names in classes.items() if len(names) > 1]
     if groups:
         logger.warning(
-            "%s in several classes, pixel by pixel, where one label at most is right; keep each in "
-            "one class alone: %s",
-            "1 picture stands" if len(groups) == 1 else f"{len(groups):,} pictures stand",
+            "%s in several classes, pixel for pixel, where at most one label is right; keep each "
+            "in only one class: %s",
+            "1 picture is" if len(groups) == 1 else f"{len(groups):,} pictures are",
             _name_groups(groups),
         )
 
@@ -115,4 +115,4 @@ def _name_files(files: Sequence[str]) -> str:
     told = [show(file) for file in files]
     if len(told) > _MOST_TOLD:
         told[_MOST_TOLD - 1 :] = [f"{len(told) - _MOST_TOLD + 1:,} more"]
-    return f"{join(told)} are one picture"
+    return f"{join(told)} are the same picture"

@@ -69,7 +69,8 @@ def download(
         if found != file.md5:
             part.unlink()
             raise DataError(
-                f"{file.url}: what came has MD5 {found}, expected {file.md5}; it was deleted"
+                f"{file.url}: the downloaded file has MD5 {found}, expected {file.md5}; it was "
+                "deleted"
             )
         part.replace(destination)
     except OSError as error:
@@ -97,7 +98,7 @@ def _complete(
     if _size(part) != file.size_bytes:
         raise DataError(
             f"{file.url}: {reason}, {_ATTEMPTS} times; {_size(part):,} of {file.size_bytes:,} "
-            "bytes are here and the next run goes on from them"
+            "bytes are here and the next run resumes from them"
         )
 
 
@@ -168,7 +169,7 @@ def _read_chunks(response: http.client.HTTPResponse, *, patience_seconds: float)
         done += len(chunk)
         seconds = time.monotonic() - started
         if seconds > patience_seconds and done < _SLOWEST_BYTES_PER_SECOND * seconds:
-            raise _BrokenError(f"the connection brought {done:,} bytes in {seconds:.0f} s")
+            raise _BrokenError(f"the connection delivered {done:,} bytes in {seconds:.0f} s")
         yield chunk
 
 

@@ -138,7 +138,7 @@ def require_same_classes(path: Path, train: Mapping[str, Path], test: Mapping[st
         odd = min(train.keys() ^ test.keys())
         where, missing = (TRAIN, TEST) if odd in train else (TEST, TRAIN)
         raise DataError(
-            f"{path}: class {show(odd)} is in {where} and not in {missing}; give both the same "
+            f"{path}: class {show(odd)} is in {where} but not in {missing}; give both the same "
             "classes"
         )
 
@@ -158,8 +158,8 @@ def _list_classes(folders: Mapping[str, Path], *, name: str, place: Path) -> Lis
             if len(find_folders(folder)) > 1:
                 deeper = f"; if the classes are the folders in it, give {folder}"
         raise TooFewError(
-            f"{place}: expected a folder for each of two classes or more, found {found}; give some "
-            "labelled pictures, a few of each class, folders named after their classes"
+            f"{place}: expected a folder for each of two or more classes, found {found}; give some "
+            "labelled pictures, a few of each class, in folders named after their classes"
             f"{deeper}"
         )
     return list_labelled({name: [folder] for name, folder in folders.items()}, name=name)

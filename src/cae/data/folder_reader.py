@@ -53,7 +53,7 @@ def list_labelled(folders: Mapping[str, Sequence[Path]], *, name: str) -> Listin
             class_name.encode()
         except UnicodeEncodeError:
             raise DataError(
-                f"{name}: a class cannot be called {class_name!a}, which is no UTF-8; rename its "
+                f"{name}: a class cannot be called {class_name!a}, which is not UTF-8; rename its "
                 "folder"
             ) from None
     paths = [[path for each in found for path in list_pictures(each)] for found in folders.values()]
@@ -146,5 +146,5 @@ class FolderReader:
                 self._pictures.tell_refused()  # with the reasons
                 raise DataError(
                     f"{place}: none of its pictures can be used ({len(members):,} in all), such as "
-                    f"{listing.paths[members[0]]}; save them anew, or take the folder away"
+                    f"{listing.paths[members[0]]}; save them again, or remove the folder"
                 )

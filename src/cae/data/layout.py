@@ -62,16 +62,16 @@ class Layout:
             folder = self.root / name
             if part is not None and not part and _find_loose_pictures(folder):
                 raise DataError(
-                    f"{folder}: holds pictures, but no folder of a class; if {name} is a "
-                    f"class, rename its folder ({name}_), else sort the pictures into folders "
+                    f"{folder}: holds pictures, but no class folders; if {name} is a class, "
+                    f"rename its folder ({name}_), otherwise sort the pictures into folders "
                     "named after their classes"
                 )
         if (self.train is None) == (self.test is None):
             return
         there, missing = (TEST, TRAIN) if self.train is None else (TRAIN, TEST)
         raise DataError(
-            f"{self.root}: has a folder {there}, but none called {missing}; give both, or the "
-            "classes' folders alone, to have a fifth set aside for testing"
+            f"{self.root}: has a folder {there}, but none called {missing}; give both, or only "
+            "the classes' folders, to have a fifth set aside for testing"
         )
 
 
@@ -126,12 +126,12 @@ def list_pictures(folder: Path) -> list[Path]:
     paths = list(find_pictures(folder, others=others))
     if others:
         logger.warning(
-            "%s: passing by what is no picture: %s, such as %s",
+            "%s: skipping what is not a picture: %s, such as %s",
             *(folder, _count_files(len(others)), show(others[0].name)[1:-1]),
         )
     if not paths:
         raise DataError(
-            f"{folder}: holds no picture (PNG, JPEG, WebP and the like); add them or remove the "
+            f"{folder}: holds no pictures (PNG, JPEG, WebP and the like); add some or remove the "
             "folder"
         )
     return paths
@@ -200,7 +200,7 @@ def _is_picture(path: Path) -> bool:
 
 
 def _refuse(error: OSError) -> NoReturn:
-    raise DataError(f"{error.filename}: cannot be looked into: {error.strerror}") from None
+    raise DataError(f"{error.filename}: cannot be read: {error.strerror}") from None
 
 
 def _split_words(name: str) -> set[str]:
@@ -240,7 +240,7 @@ def _take(folders: dict[str, Path], names: list[str]) -> Path | None:
     if len(names) > 1:
         paths = {name: folders[name] for name in names}
         raise DataError(
-            f"{paths[names[0]].parent}: {name_folders(paths)} are for the same; move the pictures "
+            f"{paths[names[0]].parent}: {name_folders(paths)} mean the same; move the pictures "
             "into one of them"
         )
     return folders.pop(names[0]) if names else None
@@ -254,7 +254,7 @@ def _look_into(part: Path | None) -> dict[str, Path] | None:
     for name, folder in folders.items():
         if _tell_meaning(name) == UNLABELLED:
             raise DataError(
-                f"{folder}: pictures without a label lie beside the folder {part.name}, not in "
+                f"{folder}: pictures without a label belong beside the folder {part.name}, not in "
                 f"it; move them to {part.parent / UNLABELLED}"
             )
     _warn_of_loose_pictures(part)
@@ -268,14 +268,14 @@ def _is_for_validation(name: str) -> bool:
 
 def _refuse_beside_parts(root: Path, others: Mapping[str, Path], layout: Layout) -> NoReturn:
     found = name_folders(others)
-    remedy = f"move its pictures into one of these, without labels into {UNLABELLED}"
+    remedy = f"move its pictures into one of these, unlabelled ones into {UNLABELLED}"
     if all(map(_is_for_validation, others)):
         if layout.train is None:
-            remedy = f"call it {TRAIN} to have it trained on"
+            remedy = f"rename it {TRAIN} to train on it"
         elif layout.test is None:
-            remedy = f"call it {TEST} to have it tested on"
+            remedy = f"rename it {TEST} to test on it"
     raise DataError(
-        f"{root}: beside {TRAIN} and {TEST} there may be {UNLABELLED} only, found {found}; "
+        f"{root}: beside {TRAIN} and {TEST} there may only be {UNLABELLED}, found {found}; "
         f"{remedy} (validation images are taken from the training images)"
     )
 
@@ -286,7 +286,9 @@ def _pass_by_runs(folders: Mapping[str, Path]) -> dict[str, Path]:
     for name, folder in folders.items():
         runs = [each for each in (folder, *find_folders(folder).values()) if holds_run(each)]
         if runs:
-            logger.warning("%s: passing by what is no class but holds a run of cae", runs[0])
+            logger.warning(
+                "%s: skipping a folder that is not a class but holds a run of cae", runs[0]
+            )
         if not runs or holds_pictures(folder):
             kept[name] = folder
     return kept
@@ -297,9 +299,9 @@ def _warn_of_names(root: Path, folders: Mapping[str, Path]) -> None:
     for name in folders:
         meant = _tell_meaning(name)
         if meant in (TRAIN, TEST, _VALIDATION):
-            remedy = f"call it {meant}" if meant != _VALIDATION else f"move it into {TRAIN}"
+            remedy = f"rename it {meant}" if meant != _VALIDATION else f"move it into {TRAIN}"
             logger.warning(
-                "%s: the folder %s is taken for a class; if it is none, %s",
+                "%s: the folder %s is taken for a class; if it is not one, %s",
                 *(root, show(name), remedy),
             )
 
@@ -313,7 +315,7 @@ def _warn_of_same_folders(root: Path, folders: Mapping[str, Path]) -> None:
         and all(each.keys() == inner[0].keys() for each in inner)
     ):
         logger.warning(
-            "%s: %s are taken for the classes, and each has the same folders within, %s; if these "
+            "%s: %s are taken for the classes, and each has the same folders in it, %s; if those "
             "are the classes, put the pictures of each into one folder",
             *(root, name_folders(folders), name_folders(inner[0])),
         )
@@ -322,7 +324,7 @@ def _warn_of_same_folders(root: Path, folders: Mapping[str, Path]) -> None:
 def _warn_of_loose_pictures(path: Path) -> None:
     if loose := _find_loose_pictures(path):
         logger.warning(
-            "%s: passing by pictures that lie in no class's folder: %d, such as %s",
+            "%s: skipping pictures that are not in a class's folder: %d, such as %s",
             *(path, len(loose), show(min(loose))),
         )
 

@@ -201,7 +201,8 @@ def _load_expected(
     missing = [name for of in names for name in of if name in left_out]
     if missing:
         logger.warning(
-            "leaving out pictures: %s that could not be used when the model was trained, as %s",
+            "leaving out pictures: %s that could not be used when the model was trained, such as "
+            "%s",
             f"{len(missing):,}",
             show(missing[0]),
         )
@@ -225,7 +226,7 @@ def _list_everything(layout: Layout) -> Listing:
             folders.setdefault(name, []).append(folder)
     if not folders:
         raise DataError(
-            f"{layout.root}: holds no folder of a class; give labelled pictures, in folders named "
+            f"{layout.root}: holds no class folders; give labelled pictures, in folders named "
             "after their classes"
         )
     return list_labelled(dict(sorted(folders.items())), name=layout.root.resolve().name)

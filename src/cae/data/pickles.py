@@ -126,7 +126,7 @@ class _Reader:
     def _require_top(self, kind: type) -> object:
         top = self._stack[-1]
         if type(top) is not kind:
-            raise TypeError(f"a {type(top).__name__} stands where a {kind.__name__} must")
+            raise TypeError(f"a {type(top).__name__} is where a {kind.__name__} must be")
         return top
 
     def _push_tuple(self, size: int) -> None:

@@ -144,14 +144,14 @@ class PictureReader:
         if self._dark:
             path, largest = self._dark[0]
             logger.warning(
-                "%s nearly black: of the values of 16 bits, up to 65,535, the lowest alone are "
-                "used, by %s up to %s; where values have 12 bits or so, save the pictures as 8 "
-                "bits, or scaled to 16",
+                "%s nearly black: of the 16-bit values, up to 65,535, only the lowest are used, by "
+                "%s up to %s; if the values have about 12 bits, save the pictures as 8 bits, or "
+                "scaled to 16",
                 *(_count_pictures(len(self._dark)), path, f"{largest:,}"),
             )
         if self._of_many_frames:
             logger.warning(
-                "%s of several frames or pages, of which the first alone is taken, such as %s",
+                "%s of several frames or pages, of which only the first is used, such as %s",
                 *(_count_pictures(len(self._of_many_frames)), self._of_many_frames[0]),
             )
 
@@ -178,11 +178,11 @@ class PictureReader:
         if len(refused) == 1 and not can_be_skipped:
             raise DataError(str(refused[0]))
         if refused:
-            remedy = "save these files anew, or take them away"
+            remedy = "save these files again, or remove them"
             if can_be_skipped:
                 remedy = (
-                    "save these files anew, take them away, or have them left out with "
-                    "--skip-damaged (skip_damaged=True in Python)"
+                    "save these files again, remove them, or leave them out with --skip-damaged "
+                    "(skip_damaged=True in Python)"
                 )
             raise DataError(f"{self._describe_refused()}; {remedy}")
 
@@ -260,7 +260,7 @@ def _read_picture(
     except Image.DecompressionBombError:
         raise _RefusedError(path, f"its pixels are {too_large}", "make it smaller first") from None
     except PermissionError:
-        raise _RefusedError(path, "may not be read", "have its permissions changed") from None
+        raise _RefusedError(path, "permission denied", "change its permissions") from None
     except MemoryError:
         remedy = "make it smaller, or free some memory"
         raise _RefusedError(path, "takes more memory than there is", remedy) from None
@@ -269,7 +269,7 @@ def _read_picture(
         raise _RefusedError(
             path,
             f"cannot be read as an image: {reason or type(error).__name__}",
-            "it may be damaged, get or save it anew",
+            "it may be damaged, get or save it again",
         ) from None
 
 
@@ -302,7 +302,7 @@ def _shrink_photo(picture: Image.Image, size: tuple[int, int], box: _Box) -> Ima
 def _require_known_scale(picture: Image.Image, path: Path) -> None:
     kinds = {"F": "fractions"}
     if picture.format != "PPM":  # Whose largest value Pillow has scaled to that of 16 bits.
-        kinds["I"] = "integers of 32 bits or with a sign"
+        kinds["I"] = "32-bit or signed integers"
     if picture.mode in kinds:
         reason = f"its values are {kinds[picture.mode]} of an unknown scale"
         raise _RefusedError(path, reason, "save it as 8 bits")

@@ -85,7 +85,7 @@ def load_dataset(
         try:
             return load_cifar10(cache)
         except DataError as error:
-            raise DataError(f"{error}; without {cache} it is downloaded again") from None
+            raise DataError(f"{error}; remove {cache} to have it downloaded again") from None
     tried.append(f"the cache ({cache}): none there")
     try:
         return load_cifar10(fetch_cifar10(cache, archive=archive, on_progress=on_download))
@@ -124,7 +124,7 @@ def _load_given(
     if not source or not os.path.lexists(path):
         raise DataError(
             f"{source!r}: no such file or folder; give auto, cifar10, digits, or the path of a "
-            f"{NAME} folder or archive, or of a folder with pictures in a folder for each class"
+            f"{NAME} folder or archive, or of a folder with a folder of pictures for each class"
         )
     if not path.is_dir() or find_copy(path):
         return load_cifar10(path)
@@ -142,8 +142,8 @@ def _load_given(
         )
     raise DataError(
         f"{path}: holds neither {NAME} (the batch files, a folder or an archive of them) nor "
-        "pictures in a folder for each class; give the pictures of each class a folder, and those "
-        f"without a label one called {UNLABELLED}"
+        "a folder of pictures for each class; put the pictures of each class into a folder, and "
+        f"those without a label into one called {UNLABELLED}"
     )
 
 
@@ -160,13 +160,13 @@ def _expand(path: str) -> Path:
     try:
         return Path(path).expanduser()
     except RuntimeError as error:  # ~NAME of a user that there is not
-        raise DataError(f"{path}: {error}; give the whole path") from None
+        raise DataError(f"{path}: {error}; give the full path") from None
 
 
 def _explain(tried: list[str], archive: PublishedFile) -> str:
     archives = " or ".join(version.archive for version in VERSIONS)
     return (
-        f"{NAME} was neither found nor downloaded. Tried: {'; '.join(tried)}. To give a copy, "
+        f"{NAME} was neither found nor downloaded. Tried: {'; '.join(tried)}. To provide a copy, "
         f"download {archive.url} on any machine and set {FOLDER_VARIABLE} to the folder that "
-        f"holds it ({archives}, or unpacked), or name it as the data path"
+        f"holds it ({archives}, or unpacked), or give it as the data path"
     )

@@ -106,7 +106,7 @@ def draw_test_images(
     if few:
         found = "1 image" if counts[few[0]] else "no image"
         raise TooFewError(
-            f"{name}: {_name_few([class_names[place] for place in few])} has {found}, and it takes "
+            f"{name}: {_name_few([class_names[place] for place in few])} has {found}, and needs "
             "three, one each to train, to validate and to test on (two where data.val_size is 0); "
             "give more images of it, or leave it out"
         )
@@ -300,7 +300,7 @@ def _require_enough(
         else:
             few = "1 image to train on"
         raise DataError(
-            f"{_name_few([names[label] for label in alone])} has {few}, and it takes {needed}; "
+            f"{_name_few([names[label] for label in alone])} has {few}, and needs {needed}; "
             f"give more images of it, {'lower data.remove_fraction, ' if dropped else ''}or set "
             "data.val_size to 0, which validates on none"
         )

@@ -393,7 +393,7 @@ def test_test_pictures_that_are_trained_on_are_counted_in_what_is_written(
     options = ("--preset", "digits", "--set", "image_shape=[16,16,3]", "--out", "mine")
     answer = train_tiny("run", *options, data="pets")
     assert answer.code == 0, answer.err
-    told = "3 of the 5 test images are among the training images too"
+    told = "3 of the 5 test images are also among the training images"
     assert answer.err.count(told) == 1
     assert read_sealed_json(Path("mine/evaluation.json"))["test_copies"] == 3
     model = Path("mine/models/classifier_digits.json")

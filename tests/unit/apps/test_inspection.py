@@ -179,7 +179,10 @@ def test_all_of_a_copy_of_cifar10_is_not_for_testing(
 
 @pytest.mark.parametrize(
     ("source", "words"),
-    [("nowhere", "'nowhere': no such file or folder"), ("new/3", "in a folder for each class")],
+    [
+        ("nowhere", "'nowhere': no such file or folder"),
+        ("new/3", "a folder of pictures for each class"),
+    ],
 )
 def test_all_of_what_is_no_data_set_is_refused_for_what_it_is(
     call_cae, finished_run: Path, tmp_path: Path, source: str, words: str
@@ -300,9 +303,9 @@ def test_bad_pictures_are_named_after_the_good_ones_are_answered(
     assert json.loads(answer.out) == expected
     *_, last = answer.err.splitlines()
     assert last == (
-        "error: empty: holds no picture (PNG, JPEG, WebP and the like); add them or remove the "
+        "error: empty: holds no pictures (PNG, JPEG, WebP and the like); add some or remove the "
         "folder | 2 of 5 pictures cannot be used: no.png: not an image of a known format | "
-        "gone.png: no such file; save these files anew, or take them away"
+        "gone.png: no such file; save these files again, or remove them"
     )
 
 

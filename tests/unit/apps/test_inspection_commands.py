@@ -27,7 +27,7 @@ def test_data_lists_the_damaged_pictures_that_it_leaves_out(call_cae, tmp_path: 
     assert refused.code == 3
     assert "6 of 18 pictures cannot be used" in refused.err
     assert refused.err.rstrip().endswith(
-        "left out with --skip-damaged (skip_damaged=True in Python)"
+        "leave them out with --skip-damaged (skip_damaged=True in Python)"
     )
     answer = call_cae("data", "--data", "pets", "--json", "--skip-damaged")
     assert answer.code == 0, answer.err

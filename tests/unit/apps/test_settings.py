@@ -204,7 +204,7 @@ def test_a_stand_in_for_cifar10_is_announced_loudly(
     err = " ".join(capsys.readouterr().err.replace("│", " ").split())
     assert "This is not CIFAR-10" in err
     assert "Tried: CAE_DATA_DIR: not set" in err
-    assert "To give a copy" in err
+    assert "To provide a copy" in err
     assert "built-in digits" in err
 
 

@@ -152,7 +152,7 @@ def test_pickle_of_another_number_of_images_is_refused(tiny):
 def test_pickled_array_of_another_layout_is_refused(tiny, found, written):
     content = tiny.contents["data_batch_1"]
     assert found in content[:200]
-    with pytest.raises(DataError, match="found another content"):
+    with pytest.raises(DataError, match="found other content"):
         decode_python_batch(content.replace(found, written, 1), count=7, place="here")
 
 

@@ -36,11 +36,11 @@ def test_copies_of_what_is_learnt_from_are_counted_and_a_few_named(caplog):
     tell_copies(test, learnt_from, role="test")
     assert count_copies(test, learnt_from) == 6
     (told,) = [record.getMessage() for record in caplog.records]
-    assert told.startswith("6 of the 7 test images are among the training images too")
+    assert told.startswith("6 of the 7 test images are also among the training images")
     assert told.endswith(
-        ": 'test/0', 'test/5' and 'train/1' are one picture; "
-        "'test/1', 'train/2', 'train/3' and 2 more are one picture; "
-        "'test/2' and 'train/4' are one picture; and 2 more"
+        ": 'test/0', 'test/5' and 'train/1' are the same picture; "
+        "'test/1', 'train/2', 'train/3' and 2 more are the same picture; "
+        "'test/2' and 'train/4' are the same picture; and 2 more"
     )
 
 
@@ -49,7 +49,7 @@ def test_what_was_not_selected_is_no_copy(caplog):
     tell_copies(make_set("test", [3, 5]), [train.select(np.array([0, 1]))], role="test")
     assert not caplog.records
     tell_copies(make_set("test", [3, 5]), [train.select(np.array([3, 1]))], role="test")
-    assert "'test/0' and 'train/3' are one picture" in caplog.text
+    assert "'test/0' and 'train/3' are the same picture" in caplog.text
 
 
 def test_of_images_without_files_nothing_is_said(caplog):
@@ -88,9 +88,9 @@ def test_pictures_in_several_classes_are_counted_once_each_and_a_few_named(caplo
     tell_contradictions(train, test)
     (told,) = [record.getMessage() for record in caplog.records]
     assert told == (
-        "3 pictures stand in several classes, pixel by pixel, where one label at most is right; "
-        "keep each in one class alone: 'train/0', 'train/4' and 'test/0' are one picture; "
-        "'train/1' and 'train/5' are one picture; 'train/3' and 'test/1' are one picture"
+        "3 pictures are in several classes, pixel for pixel, where at most one label is right; "
+        "keep each in only one class: 'train/0', 'train/4' and 'test/0' are the same picture; "
+        "'train/1' and 'train/5' are the same picture; 'train/3' and 'test/1' are the same picture"
     )
     caplog.clear()
     # The same picture twice in its class contradicts nothing.

@@ -63,7 +63,7 @@ def test_folders_in_a_class_are_looked_through_and_what_is_no_picture_is_passed_
     assert dataset.train.class_names == ("a", "b")
     assert len(dataset.train) + len(dataset.test) == 12
     (message,) = [record.getMessage() for record in caplog.records]
-    assert "passing by what is no picture: 1 file, such as notes.txt" in message
+    assert "skipping what is not a picture: 1 file, such as notes.txt" in message
 
 
 def test_the_suffix_is_read_in_either_case(tmp_path):
@@ -93,8 +93,8 @@ def test_pictures_that_are_tested_on_and_learnt_from_are_warned_of(tmp_path, cap
     write(root / "test" / "a" / "again.png", 0)
     write(root / "unlabelled" / "again.png", 6)  # the first of the test pictures
     load(root)
-    assert "2 of the 5 test images are among the training images" in caplog.text
-    assert "'test/a/000.png' and 'unlabelled/again.png' are one picture" in caplog.text
+    assert "2 of the 5 test images are also among the training images" in caplog.text
+    assert "'test/a/000.png' and 'unlabelled/again.png' are the same picture" in caplog.text
 
 
 def test_where_none_are_set_apart_copies_are_named_as_well(tmp_path, caplog):
@@ -103,18 +103,18 @@ def test_where_none_are_set_apart_copies_are_named_as_well(tmp_path, caplog):
         write(root / "a" / f"{place}.png", 1)
         write(root / "b" / f"{place}.png", 2 + place)
     load(root)
-    assert "1 of the 2 test images is among the training images" in caplog.text
+    assert "1 of the 2 test images is also among the training images" in caplog.text
     # The test picture first.
-    assert "'a/4.png', 'a/0.png', 'a/1.png' and 2 more are one picture" in caplog.text
+    assert "'a/4.png', 'a/0.png', 'a/1.png' and 2 more are the same picture" in caplog.text
 
 
 def test_pictures_in_two_classes_are_warned_of_where_they_are_learnt_and_measured(tmp_path, caplog):
     root = fill(tmp_path / "pets", {"a": 10, "b": 10})
     write(root / "b" / "again.png", 3)
     load(root)
-    words = "1 picture stands in several classes, pixel by pixel"
+    words = "1 picture is in several classes, pixel for pixel"
     assert caplog.text.count(words) == 1
-    assert "'a/003.png' and 'b/again.png' are one picture" in caplog.text
+    assert "'a/003.png' and 'b/again.png' are the same picture" in caplog.text
     caplog.clear()
     load_test_pictures(root, image_shape=SHAPE, everything=True)
     assert caplog.text.count(words) == 1
@@ -141,12 +141,12 @@ def test_the_autoencoder_alone_learns_from_what_has_no_label(tmp_path):
 @pytest.mark.parametrize(
     ("counts", "words"),
     [
-        ({"a": 9}, "expected a folder for each of two classes or more, found only 'a'"),
+        ({"a": 9}, "expected a folder for each of two or more classes, found only 'a'"),
         (
             {"unlabelled": 9},
-            "expected a folder for each of two classes or more, found none; give some labelled",
+            "expected a folder for each of two or more classes, found none; give some labelled",
         ),
-        ({"a": 9, "b": 1}, "class 'b' has 1 image, and it takes three"),
+        ({"a": 9, "b": 1}, "class 'b' has 1 image, and needs three"),
         (
             {"train": 3, "bus": 3, "car": 3},
             r"/train: holds .*; if train is a class, rename its .*_",
@@ -155,16 +155,16 @@ def test_the_autoencoder_alone_learns_from_what_has_no_label(tmp_path):
             {"test": 3, "bus": 3},
             r"/test: holds .*; if test is a class, rename its folder \(test_\)",
         ),
-        ({"train": 3, "test": 3}, r"/train: holds pictures, but no folder of a class; if train is"),
-        ({"train/a": 3, "train/b": 3, "test": 3}, r"/test: holds pictures, but no folder of a cla"),
+        ({"train": 3, "test": 3}, r"/train: holds pictures, but no class folders; if train is"),
+        ({"train/a": 3, "train/b": 3, "test": 3}, r"/test: holds pictures, but no class folders;"),
         ({"train/a": 2, "train/b": 2}, "has a folder train, but none called test; give both"),
         ({"test/a": 2, "b": 2}, "has a folder test, but none called train; give both"),
         (
             {"train/a": 2, "train/b": 2, "test/a": 2, "test/b": 2, "val/a": 2},
-            "there may be unlabelled only, found 'val'; move its pictures",
+            "there may only be unlabelled, found 'val'; move its pictures",
         ),
-        ({"train/a": 2, "train/b": 2, "test/a": 2, "test/c": 2}, "class 'b' is in train and not"),
-        ({"train/a": 2, "train/b": 2, "test/a": 2}, "class 'b' is in train and not in test; give"),
+        ({"train/a": 2, "train/b": 2, "test/a": 2, "test/c": 2}, "class 'b' is in train but not"),
+        ({"train/a": 2, "train/b": 2, "test/a": 2}, "class 'b' is in train but not in test; give"),
         ({"Training/a": 2, "Test/a": 2}, "/Training: expected .* found only 'a'"),
         ({"train/a": 2, "test/a": 2}, "/train: expected .* found only 'a'"),
         ({"pets/a": 2, "pets/b": 2}, r"found only 'pets'.*in it, give .*pets$"),
@@ -180,11 +180,11 @@ def test_another_layout_is_refused_with_what_to_do(tmp_path, counts, words):
     [
         (
             {"a": 2, "b": 30},
-            "class 'a' has 2 images, one of them set aside for testing, and it takes three, one",
+            "class 'a' has 2 images, one of them set aside for testing, and needs three, one",
         ),
         (
             {"train/a": 1, "train/b": 30, "test/a": 1, "test/b": 1},
-            "class 'a' has 1 image to train on, and it takes two, one each to train and to vali",
+            "class 'a' has 1 image to train on, and needs two, one each to train and to vali",
         ),
     ],
 )
@@ -203,10 +203,10 @@ def test_a_class_called_train_is_one_under_the_name_that_is_proposed(tmp_path):
 def test_a_class_without_pictures_is_refused(tmp_path):
     fill(tmp_path, {"a": 5, "b": 5})
     (tmp_path / "c").mkdir()
-    with pytest.raises(DataError, match=r"c: holds no picture .* add them or remove the folder"):
+    with pytest.raises(DataError, match=r"c: holds no pictures .* add some or remove the folder"):
         load(tmp_path)
     (tmp_path / "c").rename(tmp_path / "unlabelled")
-    with pytest.raises(DataError, match="unlabelled: holds no picture"):
+    with pytest.raises(DataError, match="unlabelled: holds no pictures"):
         load(tmp_path)
 
 
@@ -217,14 +217,14 @@ def test_pictures_in_no_class_are_told_of(tmp_path, caplog, parts: tuple[str, ..
     write(tmp_path / parts[0] / ".hidden.png", 98)
     load(tmp_path)
     (record,) = caplog.records
-    words = "passing by pictures that lie in no class's folder: 1, such as 'loose.png'"
+    words = "skipping pictures that are not in a class's folder: 1, such as 'loose.png'"
     assert words in record.getMessage()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names of any bytes are Linux's")
 def test_a_class_whose_name_no_file_can_hold_is_refused(tmp_path):
     fill(tmp_path, {"a": 5, os.fsdecode(b"b\xff"): 5})
-    with pytest.raises(DataError, match=r"cannot be called 'b\\udcff', which is no UTF-8; rename"):
+    with pytest.raises(DataError, match=r"cannot be called 'b\\udcff', which is not UTF-8; rename"):
         load(tmp_path)
 
 
@@ -277,9 +277,7 @@ def test_a_damaged_picture_is_named(tmp_path):
 def test_a_damaged_picture_can_be_left_out_as_the_message_says(tmp_path):
     fill(tmp_path, {"a": 5, "b": 5})
     damage(tmp_path / "b" / "002.png")
-    words = (
-        r"1 of 10 pictures cannot be used: .*b/002\.png: .*; .* left out with --skip-damaged \(sk"
-    )
+    words = r"1 of 10 pictures cannot be used: .*b/002\.png: .*; .* out with --skip-damaged \(skip"
     with pytest.raises(DataError, match=words):
         load(tmp_path)
     assert load_dataset(tmp_path, image_shape=SHAPE, skip_damaged=True).left_out == ("b/002.png",)
@@ -347,7 +345,7 @@ def test_a_class_of_which_too_little_is_left_is_refused_after_the_damaged_were_n
     fill(tmp_path, {"a": 5, "b": 3})
     damage(tmp_path / "b" / "000.png")
     damage(tmp_path / "b" / "001.png")
-    with pytest.raises(DataError, match="class 'b' has 1 image, and it takes three"):
+    with pytest.raises(DataError, match="class 'b' has 1 image, and needs three"):
         load_folder(tmp_path, image_shape=SHAPE, skip_damaged=True)
     assert "2 of 8 pictures cannot be used" in caplog.text
 
@@ -355,7 +353,7 @@ def test_a_class_of_which_too_little_is_left_is_refused_after_the_damaged_were_n
 def test_pictures_that_are_too_few_are_refused_before_any_is_read(tmp_path):
     fill(tmp_path, {"a": 9, "b": 1})
     damage(tmp_path / "a" / "000.png")
-    with pytest.raises(DataError, match="class 'b' has 1 image, and it takes three"):
+    with pytest.raises(DataError, match="class 'b' has 1 image, and needs three"):
         load(tmp_path)
 
 
@@ -368,6 +366,6 @@ def test_a_path_is_taken_for_what_it_holds(tmp_path):
     (tmp_path / "empty" / "a").mkdir(parents=True)
     assert not is_picture_folder(tmp_path / "empty")
     with pytest.raises(
-        DataError, match=r"empty: holds neither CIFAR-10 .* nor pictures .*unlabelled"
+        DataError, match=r"empty: holds neither CIFAR-10 .* nor a folder of pictures .*unlabelled"
     ):
         load_dataset(str(tmp_path / "empty"))

@@ -82,7 +82,7 @@ def test_vehicles_are_no_parts(tmp_path, caplog):
     assert layout.classes is not None
     assert list(layout.classes) == ["Car", "Test bench", "Train"]
     (record,) = caplog.records
-    words = "the folder 'Train' is taken for a class; if it is none, call it train"
+    words = "the folder 'Train' is taken for a class; if it is not one, rename it train"
     assert words in record.getMessage()
 
 
@@ -91,11 +91,11 @@ def test_vehicles_are_no_parts(tmp_path, caplog):
     [
         (["train/a", "train/unlabelled", "test/a"], r"train/unlabelled: .* move them to .*/unlab"),
         (["Train/a", "Test/a", "Test/unlabeled"], r"Test/unlabeled: .* move them to .*/unlabelled"),
-        (["train/a", "training_set/a", "test/a"], "'train' and 'training_set' are for the same"),
-        (["a", "unlabelled", "unlabeled"], "'unlabeled' and 'unlabelled' are for the same"),
-        (["train/a", "val/a"], "found 'val'; call it test to have it tested on"),
-        (["test/a", "val/a"], "found 'val'; call it train to have it trained on"),
-        (["Train/a", "Valid/a"], "found 'Valid'; call it test to have it tested on"),
+        (["train/a", "training_set/a", "test/a"], "'train' and 'training_set' mean the same"),
+        (["a", "unlabelled", "unlabeled"], "'unlabeled' and 'unlabelled' mean the same"),
+        (["train/a", "val/a"], "found 'val'; rename it test to test on it"),
+        (["test/a", "val/a"], "found 'val'; rename it train to train on it"),
+        (["Train/a", "Valid/a"], "found 'Valid'; rename it test to test on it"),
         (["train/a", "test/a", "val/a"], "found 'val'; move its pictures into one of these"),
         (["train/a", "test/a", "b", "c", "d", "e"], "found 'b', 'c', 'd' and 1 more; move"),
         (["test/a", "b"], "has a folder test, but none called train; give both"),
@@ -119,7 +119,7 @@ def test_classes_that_all_hold_the_same_folders_are_warned_of(tmp_path, caplog):
     find_layout(lay(tmp_path, *(f"{year}/{kind}" for year in years for kind in kinds)))
     (record,) = caplog.records
     assert "'2019' and '2020' are taken for the classes" in record.getMessage()
-    assert "the same folders within, 'cat' and 'dog'; if these are" in record.getMessage()
+    assert "the same folders in it, 'cat' and 'dog'; if those are" in record.getMessage()
 
 
 def test_a_folder_of_images_in_each_class_is_no_reason_to_warn(tmp_path, caplog):
@@ -139,7 +139,7 @@ def test_runs_among_the_pictures_are_passed_by_with_a_word(tmp_path, caplog):
     assert list_pictures(tmp_path / "dog") == [tmp_path / "dog" / "0.png"]
     told = [record.getMessage().partition(": ") for record in caplog.records]
     assert [(Path(path).name, words) for path, _, words in told] == [
-        (name, "passing by what is no class but holds a run of cae")
+        (name, "skipping a folder that is not a class but holds a run of cae")
         for name in ("mine", "mine", "study")
     ]
 

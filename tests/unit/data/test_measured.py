@@ -48,7 +48,7 @@ def test_everything_that_has_a_label_can_be_measured(tmp_path):
     assert found.images.class_names == ("a", "b")
     assert found.images.class_counts().tolist() == [2, 4]
     rest = fill(tmp_path / "rest", {"unlabelled": 4})
-    with pytest.raises(DataError, match="holds no folder of a class; give labelled pictures"):
+    with pytest.raises(DataError, match="holds no class folders; give labelled pictures"):
         load_test_pictures(rest, image_shape=SHAPE, everything=True)
 
 
@@ -224,7 +224,7 @@ def test_test_pictures_of_the_expected_data_set_in_two_classes_are_warned_of(tmp
     trained_on = expect(load(root))
     caplog.clear()
     load_test_pictures(root, image_shape=SHAPE, trained_on=trained_on)
-    assert "'test/a/twin.png' and 'test/b/twin.png' are one picture" in caplog.text
+    assert "'test/a/twin.png' and 'test/b/twin.png' are the same picture" in caplog.text
 
 
 def test_test_pictures_that_the_expected_data_set_trains_on_are_warned_of_again(tmp_path, caplog):
@@ -233,7 +233,7 @@ def test_test_pictures_that_the_expected_data_set_trains_on_are_warned_of_again(
         write(root / part / "a" / "twin.png", 77)
     trained_on = expect(load(root))
     assert trained_on.test_copies == 1
-    told = "1 of the 5 test images is among the training images too"
+    told = "1 of the 5 test images is also among the training images"
     for expected in (trained_on, None):
         caplog.clear()
         found = load_test_pictures(root, image_shape=SHAPE, trained_on=expected)
@@ -283,7 +283,7 @@ def test_what_was_left_out_of_the_expected_data_set_is_left_out_again(
     (told,) = [record.getMessage() for record in caplog.records]
     assert told == (
         f"leaving out pictures: {len(labelled)} that could not be used when the model was trained, "
-        f"as {labelled[0]!r}"
+        f"such as {labelled[0]!r}"
     )
     # Unasked, nothing is left out.
     with pytest.raises(DataError, match=f"{len(names)} of {sum(counts.values())} pictures cannot"):

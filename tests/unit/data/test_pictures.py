@@ -148,8 +148,8 @@ def test_pictures_of_16_bits_that_use_few_of_them_are_warned_of(
     path, other = (write(tmp_path / f"{name}.{suffix}", 2**bits - 1) for name in "ab")
     load(path, other, write(tmp_path / f"c.{suffix}", 65535))
     (record,) = caplog.records
-    assert record.getMessage().startswith("2 pictures are nearly black: of the values of 16 bits")
-    assert f"by {path} up to {2**bits - 1:,}; where" in record.getMessage()
+    assert record.getMessage().startswith("2 pictures are nearly black: of the 16-bit values")
+    assert f"by {path} up to {2**bits - 1:,}; if" in record.getMessage()
 
 
 def test_a_whole_range_and_a_black_frame_are_not_warned_of(tmp_path: Path, caplog):
@@ -243,7 +243,7 @@ def test_frames_that_are_passed_by_are_told_of_once(tmp_path: Path, caplog, suff
     load(*paths, save(tmp_path / f"one.{suffix}", frames[0]))
     (record,) = caplog.records
     assert record.getMessage() == (
-        "3 pictures are of several frames or pages, of which the first alone is taken, such as "
+        "3 pictures are of several frames or pages, of which only the first is used, such as "
         f"{paths[0]}"
     )
 
@@ -264,8 +264,8 @@ def test_many_unusable_files_are_told_of_with_one_remedy(tmp_path: Path):
         load(good, *bad)
     told = " | ".join(f"{path}: not an image of a known format" for path in bad[:5])
     assert str(caught.value) == (
-        f"8 of 9 pictures cannot be used: {told} | and 3 more; save these files anew, or take "
-        "them away"
+        f"8 of 9 pictures cannot be used: {told} | and 3 more; save these files again, or "
+        "remove them"
     )
 
 
@@ -411,7 +411,7 @@ def test_channels_that_pictures_do_not_have_are_refused(tmp_path: Path):
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (PermissionError(13, "Permission denied"), "may not be read; have its permissions changed"),
+        (PermissionError(13, "Permission denied"), "permission denied; change its permissions"),
         (MemoryError(), "takes more memory than there is; make it smaller, or free some memory"),
     ],
 )

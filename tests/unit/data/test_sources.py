@@ -44,7 +44,7 @@ def test_cifar10_that_is_nowhere_is_one_error_with_all_that_was_tried(unreachabl
     assert "CAE_DATA_DIR: not set" in message
     assert f"the cache ({tmp_path}): none there" in message
     assert f"{unreachable.url}: cannot be reached: " in message
-    assert "To give a copy, download" in message
+    assert "To provide a copy, download" in message
     assert "\n" not in message
     assert list(tmp_path.iterdir()) == []
 
@@ -55,7 +55,7 @@ def test_automatic_choice_falls_back_to_the_digits_and_says_why(unreachable, tmp
     assert dataset.source == "digits"
     assert dataset.fallback_reason is not None
     assert dataset.fallback_reason.startswith("CIFAR-10 was neither found nor downloaded. Tried: ")
-    assert "To give a copy, download" in dataset.fallback_reason
+    assert "To provide a copy, download" in dataset.fallback_reason
 
 
 def test_digits_asked_for_are_no_fallback():
@@ -85,7 +85,7 @@ def test_damaged_copy_is_an_error_and_never_passed_over(
 @pytest.mark.usefixtures("nothing_given")
 def test_damaged_copy_in_the_cache_is_an_error(tiny, unreachable, tmp_path):
     tiny.write_folder(tmp_path / PYTHON.folder, tiny.python)
-    with pytest.raises(DataError, match=r"data_batch_1: .*; without .* it is downloaded again"):
+    with pytest.raises(DataError, match=r"data_batch_1: .*; remove .* to have it downloaded again"):
         load_dataset("auto", cache=tmp_path, archive=unreachable)
 
 
@@ -119,7 +119,7 @@ def test_path_that_does_not_exist_is_an_error_that_lists_what_can_be_given(tmp_p
 
 
 def test_path_without_cifar10_is_an_error_and_no_fallback(tmp_path):
-    with pytest.raises(DataError, match=r"holds neither CIFAR-10 .* nor pictures"):
+    with pytest.raises(DataError, match=r"holds neither CIFAR-10 .* nor a folder of pictures"):
         load_dataset(str(tmp_path))
 
 
@@ -149,7 +149,7 @@ def test_what_is_no_folder_of_pictures_is_none(source, tmp_path, monkeypatch):
         (tmp_path / name / "a").mkdir(parents=True)
         Image.new("RGB", (4, 4)).save(tmp_path / name / "a" / "0.png")
     if source.startswith("~"):
-        with pytest.raises(DataError, match="give the whole path"):
+        with pytest.raises(DataError, match="give the full path"):
             find_picture_folder(source)
     else:
         assert find_picture_folder(source) is None

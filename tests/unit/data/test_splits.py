@@ -209,15 +209,15 @@ def test_unknown_class_is_an_error_with_the_nearest_name():
         (
             (40, 40, 1),
             {},
-            r"class 'frog' has 1 image to train on, and it takes two, one each to train and to "
+            r"class 'frog' has 1 image to train on, and needs two, one each to train and to "
             r"validate on; give more images of it, or set data\.val_size to 0",
         ),
-        ((1, 9, 1), {}, r"class 'cat' \(and 1 other class\) has 1 image to train on, and it tak"),
-        ((1, 1, 1), {}, r"class 'cat' \(and 2 other classes\) has 1 image to train on, and it t"),
+        ((1, 9, 1), {}, r"class 'cat' \(and 1 other class\) has 1 image to train on, and needs"),
+        ((1, 1, 1), {}, r"class 'cat' \(and 2 other classes\) has 1 image to train on, and nee"),
         (
             (40, 40, 40),
             {"remove_fraction": 0.975},
-            r"class 'frog' has 1 image left, data\.remove_fraction 0\.975 dropped 39, and it takes "
+            r"class 'frog' has 1 image left, data\.remove_fraction 0\.975 dropped 39, and needs "
             r"two, .* give more images of it, lower data\.remove_fraction, or set data\.val_size",
         ),
     ],
@@ -273,7 +273,7 @@ def test_three_images_of_a_class_are_enough_to_train_validate_and_test(classes, 
 def test_one_image_of_a_class_cannot_be_tested_on():
     labels = np.array([0, 0, 0, 1])
     images = ImageSet(np.zeros((4, 1, 2, 2), np.uint8), labels, ("cat", "dog"), "pets")
-    words = "pets: class 'dog' has 1 image, and it takes three, one each to train, to validate and"
+    words = "pets: class 'dog' has 1 image, and needs three, one each to train, to validate and"
     with pytest.raises(DataError, match=words):
         set_test_aside(images)
 
@@ -286,7 +286,7 @@ def test_what_is_set_aside_is_known_from_the_labels_alone():
     assert (test.images == pixels[drawn]).all()
     # A fifth of 27, by largest remainder: 12 / 5 and 15 / 5.
     assert np.bincount(labels[drawn]).tolist() == [2, 3]
-    with pytest.raises(DataError, match="pets: class 'dog' has no image, and it takes three"):
+    with pytest.raises(DataError, match="pets: class 'dog' has no image, and needs three"):
         draw_test_images(labels * 0, ("cat", "dog"), name="pets")
 
 
