@@ -20,7 +20,7 @@ def suggest(name: str, known: Iterable[str]) -> str:
     names = sorted(known)
     # Comparing takes the product of the lengths.
     matches = difflib.get_close_matches(name[:_MOST_SHOWN], names, n=1)
-    return f"; did you mean {matches[0]!r}?" if matches else f"; there are: {', '.join(names)}"
+    return f"; did you mean {matches[0]!r}?" if matches else f"; available: {', '.join(names)}"
 
 
 def join(words: Sequence[str]) -> str:

@@ -125,7 +125,7 @@ def test_the_presets_are_found():
 def test_an_unknown_preset_is_an_error_that_suggests_or_lists():
     with pytest.raises(ConfigError, match=r"no preset 'quik'; did you mean 'quick'\?"):
         load_preset("quik")
-    with pytest.raises(ConfigError, match=r"no preset '\.\./x'; there are: base, "):
+    with pytest.raises(ConfigError, match=r"no preset '\.\./x'; available: base, "):
         load_preset("../x")
 
 
@@ -158,7 +158,7 @@ def test_the_last_of_equal_settings_counts():
         ("epocs=3", r"unknown key 'epocs'; did you mean 'epochs'\?"),
         ("classifier.conv_blocks=3", "unknown key 'conv_blocks'"),
         ("clasifier.epochs=3", r"no section 'clasifier'; did you mean 'classifier'\?"),
-        (".epochs=3", "no section ''; there are: autoencoder, classifier, data"),
+        (".epochs=3", "no section ''; available: autoencoder, classifier, data"),
         ("classifier=3", "unknown key 'classifier'"),
         ("autoencoder.epochs=three", "autoencoder.epochs = 'three': should be a valid integer"),
         ("epochs=", "autoencoder.epochs and classifier.epochs = ''"),

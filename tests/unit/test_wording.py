@@ -43,11 +43,11 @@ def test_the_nearest_name_is_suggested():
 
 
 def test_without_a_near_name_all_are_told():
-    assert suggest("xyzzy", ["seed", "lr"]) == "; there are: lr, seed"
+    assert suggest("xyzzy", ["seed", "lr"]) == "; available: lr, seed"
 
 
 def test_a_huge_name_is_compared_by_its_beginning():
-    assert suggest("epochs" + "s" * 10**7, ["epochs"]) == "; there are: epochs"
+    assert suggest("epochs" + "s" * 10**7, ["epochs"]) == "; available: epochs"
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,7 @@ def tell_study(folder: StudyFolder, *, tested: int) -> list[str]:
     if tested < _FEW_TEST_IMAGES:
         told.append(
             f"There are {tested:,} test images: each is worth {100 / tested:.1f} points. The "
-            "intervals are over seeds, and do not tell of other pictures."
+            "intervals are over seeds, and say nothing about other pictures."
         )
     return told
 
@@ -151,7 +151,7 @@ def parse_seeds(text: str) -> tuple[int, ...]:
         seeds = range(int(first), int(last) + 1) if dash else range(int(first))
         if seeds:
             return tuple(seeds)
-    raise ConfigError(f"--seeds {text}: expected how many, such as 6, or from one to another: 3-5")
+    raise ConfigError(f"--seeds {text}: expected a number, such as 6, or a range, such as 3-5")
 
 
 def plan_times(
@@ -193,7 +193,7 @@ def _require_all(outcomes: Sequence[Outcome], cells: Sequence[Cell]) -> None:
     elsewhere = [outcome for outcome in outcomes if outcome.state == "elsewhere"]
     if elsewhere:
         tell(
-            "another process is at work in the same folder; once it is done, the same command "
+            "another process is working in the same folder; once it is done, the same command "
             f"completes the results: {len(elsewhere)} of {len(outcomes)} trials wait for it"
         )
     failed = [outcome for outcome in outcomes if outcome.state == "failed"]
@@ -202,5 +202,5 @@ def _require_all(outcomes: Sequence[Outcome], cells: Sequence[Cell]) -> None:
         for outcome in failed:
             tell(f"failed: {names[outcome.key]}: {outcome.error}", style="bold red")
         raise CaeError(
-            f"{len(failed)} of {len(outcomes)} trials failed; the same command tries them again"
+            f"{len(failed)} of {len(outcomes)} trials failed; the same command retries them"
         )

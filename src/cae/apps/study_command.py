@@ -25,14 +25,14 @@ def study(
         ),
     ] = "labels",
     encoder: Annotated[
-        str, typer.Option("--encoder", metavar="NAME", help="Whose encoder: origin or optimal.")
+        str, typer.Option("--encoder", metavar="NAME", help="Which encoder: origin or optimal.")
     ] = "origin",
     labels: Annotated[
         list[str] | None,
         typer.Option(
             "--labels",
             metavar="N",
-            help="Labels of each class that the classifier may use, or all; as often as needed.  "
+            help="Labels of each class that the classifier may use, or all; may be repeated.  "
             "[default: 100, 400 and all, as far as there are labels; else more and smaller ones]",
         ),
     ] = None,
@@ -41,10 +41,10 @@ def study(
         typer.Option(
             "--arm",
             metavar="NAME",
-            help="What is done with the encoder, as often as needed: scratch, "
+            help="What is done with the encoder; may be repeated: scratch, "
             "scratch_whole_budget, linear_probe, frozen, fine_tuned (plan origin: scratch, frozen, "
             "no_augmentation, head_dropout, all_layers, class_weights, balanced_sampling, "
-            "logit_adjustment).  [default: what two cores can do in some hours; --dry-run shows "
+            "logit_adjustment).  [default: what two cores can do in a few hours; --dry-run shows "
             "it]",
         ),
     ] = None,
@@ -53,7 +53,7 @@ def study(
         typer.Option(
             "--pretraining",
             metavar="NAME",
-            help="After which pretraining, as often as needed: plain, denoising, masked, "
+            help="After which pretraining; may be repeated: plain, denoising, masked, "
             "masked_pixels, unhidden (plan origin: unregularised, dropout_0.2, dropout_0.4, "
             "input_noise, hidden_noise, both_noises, activity_l1).  [default: as with --arm]",
         ),
@@ -64,7 +64,7 @@ def study(
     seeds: Annotated[
         str,
         typer.Option(
-            "--seeds", metavar="N", help="How many seeds, or which: 7 is 0-6, 3-5 the middle three."
+            "--seeds", metavar="N", help="How many seeds, or which: 7 is 0 to 6, 3-5 is 3 to 5."
         ),
     ] = "7",
     seeds_at_all: Annotated[
@@ -73,7 +73,7 @@ def study(
             "--seeds-at-all",
             metavar="N",
             min=0,
-            help="At all labels, where a trial takes longest, only the seeds below this number.",
+            help="With all labels, where a trial takes longest, only the seeds below this number.",
         ),
     ] = 3,
     schedule: Annotated[
@@ -116,7 +116,7 @@ def study(
         typer.Option(
             "--backend",
             metavar="NAME",
-            help="What carries out more than one: loky, or another that joblib knows and that has "
+            help="What runs several trials at once: loky, or another backend of joblib that has "
             "processes of its own, such as dask.",
         ),
     ] = "loky",
@@ -130,9 +130,9 @@ def study(
 ) -> None:
     """Find out whether an autoencoder first helps, with controls and seeds.
 
-    Trains every trial of a grid, each in a folder of its own under OUT/trials. What is finished
-    is not repeated, what was interrupted goes on, and a trial that fails does not end the study.
-    Several calls with one --out, of several machines too, add up to one study.
+    Trains every trial of a grid, each in its own folder under OUT/trials. Finished trials are not
+    repeated, interrupted ones resume, and a trial that fails does not end the study. Several calls
+    with the same --out, on several machines too, add up to one study.
 
     \b
     Examples:

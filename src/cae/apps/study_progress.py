@@ -177,7 +177,7 @@ class StudyScreen:
     def stage_skipped(self, stage: str) -> None:
         """Count the training as done before: what was left is to measure it."""
         self._ledger.resume(1.0)
-        self._bars.update(self._trial, words=f"{stage} is trained already")
+        self._bars.update(self._trial, words=f"{stage} is already trained")
 
     def trial_ended(self, trial: Trial, outcome: Outcome) -> None:
         """Write a line on the trial."""
@@ -207,7 +207,7 @@ def _describe(outcome: Outcome) -> str | tuple[str, str]:
     if outcome.state == "failed":
         return f"failed: {outcome.error}", "bold red"
     if outcome.state == "elsewhere":
-        return "another process is at work on it"
+        return "another process is working on it"
     if outcome.val_accuracy is None:
         return "done"
     return f"{outcome.val_accuracy:.1%} of the validation images"

@@ -97,7 +97,7 @@ def make_grid_table(planned: Sequence[Planned], *, jobs: int) -> RenderableType:
         words += f": about {write_duration(sum(each.seconds for each in left))}"
     told = "estimated from a few training steps on this machine"
     if jobs > 1:
-        told += f"; --jobs {jobs} is faster by what one trial leaves idle of it"
+        told += f"; --jobs {jobs} is faster where one trial leaves cores idle"
     return Group(table, Text(words, style="bold"), Text(f"  ({told})\n", style="dim"))
 
 

@@ -130,7 +130,7 @@ class AutoencoderConfig(StageConfig):
             if min(self.encoding_shape) < 1:
                 raise ValueError(
                     f"image_shape {list(self.image_shape)}: with conv_blocks {self.conv_blocks} "
-                    "nothing is left of the image behind the whitened encoder's pools; each side "
+                    "nothing is left of the image after the whitened encoder's pools; each side "
                     f"must be at least {step + 1}"
                 )
         elif height % step or width % step:
@@ -165,23 +165,23 @@ class AutoencoderConfig(StageConfig):
         if self.mask_ratio == 0:
             if self.target != "pixels":
                 raise ValueError(
-                    f"target {self.target!r}: is predicted of hidden patches; set mask_ratio above "
-                    "0, or target to 'pixels'"
+                    f"target {self.target!r}: is predicted only for hidden patches; set mask_ratio "
+                    "above 0, or target to 'pixels'"
                 )
         elif self.encoder == "residual":
             raise ValueError(
-                f"mask_ratio {self.mask_ratio}: the residual encoder is for whole images; take "
+                f"mask_ratio {self.mask_ratio}: the residual encoder is for whole images; use "
                 "encoder 'origin' or 'whitened', or set mask_ratio to 0"
             )
         if self.mask_ratio > 0 and self.encoder == "whitened" and self.mask_patch_size == 1:
             raise ValueError(
-                "mask_patch_size 1: the whitened encoder looks at 2x2 pixels together, of which "
-                "none need be seen; set it to at least 2"
+                "mask_patch_size 1: the whitened encoder looks at 2x2 pixels together, which may "
+                "all be hidden; set it to at least 2"
             )
         if self.loss == "binary_crossentropy" and (self.uses_patches or self.encoder != "origin"):
             raise ValueError(
-                "loss 'binary_crossentropy': takes predictions between 0 and 1, which only the "
-                "origin's decoder gives; take another loss, or encoder 'origin' without a mask"
+                "loss 'binary_crossentropy': needs predictions between 0 and 1, which only the "
+                "origin's decoder gives; use another loss, or encoder 'origin' without a mask"
             )
         if self.uses_patches:
             self._require_patches(self.image_shape[:2], key="image_shape")
@@ -280,8 +280,8 @@ def require_normed_filters(config: AutoencoderConfig, optimizer: str) -> None:
     if config.encoder == "residual" or not config.batch_norm:
         without = "encoder 'residual'" if config.encoder == "residual" else "batch_norm false"
         raise ConfigError(
-            "optimizer 'muon': keeps every filter at one norm, which only batch norm behind it "
-            f"makes up for, and with {without} there is none; take 'adamw'"
+            "optimizer 'muon': keeps every filter at one norm, which only batch norm after it "
+            f"makes up for, and with {without} there is none; use 'adamw'"
         )
 
 

@@ -75,7 +75,7 @@ class ClassifierConfig(StageConfig):
         if self.class_weights and self.class_balance != "none":
             raise ValueError(
                 f"class_balance {self.class_balance!r}: class_weights make up for the same "
-                "imbalance; set one of them"
+                "imbalance; set only one of them"
             )
         return self
 

@@ -53,8 +53,8 @@ class RunConfig(Section):
         for name, section in (("autoencoder", self.autoencoder), ("classifier", self.classifier)):
             if self.data.val_size == 0 and section.callbacks:
                 raise ValueError(
-                    f"{name}.callbacks: watch the loss on validation images, of which data.val_size"
-                    " 0 leaves none; set one of them"
+                    f"{name}.callbacks: watch the loss on validation images, and data.val_size 0"
+                    " leaves none; change one of them"
                 )
         return self
 

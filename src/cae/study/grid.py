@@ -84,7 +84,7 @@ def make_grid(choice: Choice, dataset: Dataset) -> list[Cell]:
     ]
     if not cells:
         raise ConfigError(
-            "nothing of the plan is chosen: --seeds and --seeds-at-all leave no seed; raise them"
+            "no trial is chosen: --seeds and --seeds-at-all leave no seed; raise them"
         )
     return cells
 
@@ -95,7 +95,7 @@ def _choose_pairs(choice: Choice) -> list[tuple[str, str]]:
     _require_known("--encoder", [choice.encoder], ENCODERS)
     plan = PLANS[choice.plan]
     if choice.plan == "origin" and choice.encoder != "origin":
-        raise ConfigError(f"--encoder {choice.encoder}: the plan 'origin' is of the origin's alone")
+        raise ConfigError(f"--encoder {choice.encoder}: the plan 'origin' uses only the origin's")
     _require_known("--arm", choice.arms, plan.arms)
     _require_known("--pretraining", choice.pretrainings, plan.pretrainings)
     chosen = bool(choice.arms or choice.pretrainings)
@@ -107,7 +107,7 @@ def _choose_pairs(choice: Choice) -> list[tuple[str, str]]:
     ]
     if not pairs:
         raise ConfigError(
-            f"nothing of the plan is chosen: {', '.join(choice.arms)} is never made after "
+            f"no trial is chosen: {', '.join(choice.arms)} is never made after "
             f"{', '.join(choice.pretrainings)}; choose another --arm or --pretraining"
         )
     return pairs
@@ -182,8 +182,8 @@ class _Maker:
         ratio = flops / self._pretraining_flops
         if not 1 / _MOST_UNEQUAL < ratio < _MOST_UNEQUAL:
             logger.warning(
-                "pretraining %s costs %.2f times what the plain one does, for it has whole epochs; "
-                "more --pretrain-epochs make them more equal",
+                "pretraining %s costs %.2f times what the plain one does, because epochs are "
+                "whole; more --pretrain-epochs bring them closer",
                 name,
                 ratio,
             )

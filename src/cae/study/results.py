@@ -57,7 +57,7 @@ def enter_grid(folder: StudyFolder, cells: Sequence[Cell], *, command: str) -> N
     """
     for path in require_room(folder, cells):
         logger.warning(
-            "%s: nothing of it is finished, and it is of another recipe: removed to make room", path
+            "%s: removed to make room: nothing of it is finished, and it is of another recipe", path
         )
         remove(path)
     grid = {"data": cells[0].trial.source, "cells": [cell.describe() for cell in cells]}
@@ -100,8 +100,8 @@ def require_room(folder: StudyFolder, cells: Sequence[Cell]) -> list[Path]:
             what = f"other trials in {len(others)} of this grid's {len(cells)} cells, "
             what += f"{_name_cell(others[0])} first"
         raise ConfigError(
-            f"{folder.root}: holds {what}; a study has one recipe, for its differences to be those "
-            "of its arms: give another --out"
+            f"{folder.root}: holds {what}; a study has one recipe, so that its differences are "
+            "those of its arms: give another --out"
         )
     return in_the_way
 
@@ -159,14 +159,14 @@ def read_rows(folder: StudyFolder) -> list[Row]:
             if differences := tell_other_recipe(before.get("recipe", {}), grid.get("recipe", {})):
                 raise ConfigError(
                     f"{folder.root}: holds grids of two recipes ({differences}); a study has one: "
-                    "take the trials of one of them out"
+                    "remove the trials of one of them"
                 )
         for cell in grid["cells"]:
             name = _name_cell(cell)
             if cells.setdefault(name, cell)["key"] != cell["key"]:
                 raise ConfigError(
                     f"{folder.root}: its grids have two trials for {name}, {cells[name]['key']} "
-                    f"and {cell['key']}; a study has one recipe: take the trials of one of them out"
+                    f"and {cell['key']}; a study has one recipe: remove the trials of one of them"
                 )
     rows = (_read_row(folder, cell) for cell in cells.values())
     return sorted((row for row in rows if row is not None), key=_order)

@@ -82,7 +82,7 @@ class Workers:
     def __post_init__(self) -> None:
         if self.jobs > 1 and self.backend in _UNFIT_BACKENDS:
             raise ConfigError(
-                f"--backend {self.backend}: {_UNFIT_BACKENDS[self.backend]}; take one with "
+                f"--backend {self.backend}: {_UNFIT_BACKENDS[self.backend]}; use one with "
                 "processes of its own, such as loky"
             )
 
@@ -218,8 +218,8 @@ def _run_wave(
                 yield trials[outcome.key], outcome
         except BrokenExecutor as error:
             raise CaeError(
-                f"a worker ended before its trial did, perhaps for want of memory ({error}); ask "
-                "for fewer --jobs: the same command goes on from there"
+                f"a worker ended before its trial did, perhaps for lack of memory ({error}); use "
+                "fewer --jobs: the same command resumes from there"
             ) from error
 
 

@@ -87,7 +87,7 @@ def test_a_failed_trial_is_told_and_decides_the_exit_code(train_tiny, tmp_path: 
     assert (
         "fine_tuned after plain, 10 labels per class, seed 0: its pretraining failed" in answer.err
     )
-    assert answer.err.endswith("error: 4 of 6 trials failed; the same command tries them again\n")
+    assert answer.err.endswith("error: 4 of 6 trials failed; the same command retries them\n")
     states = {row["arm"]: row["state"] for row in read_table(tmp_path / "out")}
     assert states == {"scratch": "finished", "fine_tuned": "failed"}
 
@@ -125,7 +125,7 @@ def test_without_out_a_study_of_the_digits_has_a_folder_of_its_own(train_tiny, t
     [
         (("--labels", "some"), "--labels some: expected a number of labels per class, or all"),
         (("--labels", "0"), "--labels 0"),
-        (("--seeds", "x"), "--seeds x: expected how many, such as 6"),
+        (("--seeds", "x"), "--seeds x: expected a number, such as 6"),
         (("--seeds", "0"), "--seeds 0"),
         (("--seeds", "5-3"), "--seeds 5-3"),
         (("--arm", "finetuned"), "did you mean 'fine_tuned'?"),

@@ -63,7 +63,7 @@ def test_without_a_terminal_each_trial_is_a_line():
     assert first.endswith(" left")
     assert second.startswith("[10/12] scratch, seed 1: done; about ")
     assert third.startswith("[11/12] scratch, seed 2: failed: it broke")
-    assert fourth == "[12/12] scratch, seed 3: another process is at work on it"
+    assert fourth == "[12/12] scratch, seed 3: another process is working on it"
 
 
 def test_on_a_terminal_there_are_bars_of_the_study_and_of_the_trial():

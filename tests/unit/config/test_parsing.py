@@ -149,10 +149,10 @@ def test_a_misspelt_key_within_a_section_is_named_with_it():
 
 def test_a_key_like_no_other_is_an_error_that_lists_the_known_ones():
     with pytest.raises(
-        ConfigError, match=r"unknown key 'zzz'; there are: labelled_seed, .*, val_s"
+        ConfigError, match=r"unknown key 'zzz'; available: labelled_seed, .*, val_s"
     ):
         parse_section(DataConfig, {"zzz": 1}, place="mine.json")
-    with pytest.raises(ConfigError, match=r"there are: activity_regularizer, .*batch_norm"):
+    with pytest.raises(ConfigError, match=r"available: activity_regularizer, .*batch_norm"):
         parse_autoencoder_config({"model_config": {}})
 
 
@@ -160,7 +160,7 @@ def test_the_known_keys_are_listed_once():
     with pytest.raises(ConfigError) as caught:
         parse_section(DataConfig, {"zzz": 1, "yyy": 1, "val_siz": 0.1}, place="mine.json")
     message = str(caught.value)
-    assert message.count("there are: ") == 1
+    assert message.count("available: ") == 1
     for part in ("unknown key 'zzz'", "unknown key 'yyy'", "did you mean 'val_size'?"):
         assert part in message
 

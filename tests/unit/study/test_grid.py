@@ -242,7 +242,7 @@ def test_unequal_pretrainings_are_told(digits, caplog: pytest.LogCaptureFixture)
     [
         ({"plan": "label"}, "--plan label: unknown; did you mean 'labels'"),
         ({"encoder": "best"}, "--encoder best: unknown"),
-        ({"plan": "origin", "encoder": "optimal"}, "is of the origin's alone"),
+        ({"plan": "origin", "encoder": "optimal"}, "uses only the origin's"),
         ({"arms": ("finetuned",)}, "--arm finetuned: unknown; did you mean 'fine_tuned'"),
         ({"pretrainings": ("mask",)}, "--pretraining mask: unknown; did you mean 'masked'"),
         ({"schedule": "cluster"}, "--schedule cluster: unknown"),
