@@ -53,7 +53,7 @@ def replace_whole(path: Path) -> Generator[Path]:
                     temporary.unlink(missing_ok=True)
     except OSError as error:
         raise CheckpointError(
-            f"{path}: cannot be written: {error.strerror or error}; make room for it, or mend the "
+            f"{path}: cannot be written: {error.strerror or error}; make room for it, or fix the "
             "permissions of its folder, and try again"
         ) from error
 
@@ -68,7 +68,7 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
     except OSError as error:
         raise CheckpointError(
-            f"{path}: cannot be removed: {error.strerror}; remove it, or mend the permissions of "
+            f"{path}: cannot be removed: {error.strerror}; remove it, or fix the permissions of "
             "its folder, and try again"
         ) from error
 
@@ -185,12 +185,12 @@ def break_seal(path: Path, value: Any) -> dict[str, Any]:
         CheckpointError: there is no seal, or it is that of another object.
     """
     if not isinstance(value, dict) or _SEAL not in value:
-        raise CheckpointError(f"{path}: not as it was written: it has no {_SEAL!r} of itself")
+        raise CheckpointError(f"{path}: not as it was written: its {_SEAL!r} is missing")
     content = dict(cast("dict[str, Any]", value))
     if content.pop(_SEAL) != _compute_seal(content):
         raise CheckpointError(
-            f"{path}: changed or damaged since it was written: its {_SEAL!r} is that of other "
-            "content; put back a copy, or make it again"
+            f"{path}: changed or damaged since it was written: its {_SEAL!r} does not match its "
+            "content; restore a copy, or make it again"
         )
     return content
 

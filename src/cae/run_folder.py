@@ -88,7 +88,7 @@ class RunFolder:
             lock.acquire()
         except Timeout:
             raise OccupiedError(
-                f"{self.root}: another process is at work in this folder; wait for its end, or "
+                f"{self.root}: another process is working in this folder; wait for it to end, or "
                 "give another folder (--out)"
             ) from None
         except OSError as error:
@@ -300,8 +300,8 @@ def _make_folder(folder: Path) -> None:
             pass
     except OSError as error:
         raise ConfigError(
-            f"{folder}: cannot be written: {error.strerror}; give another folder (--out), or make "
-            "way for this one"
+            f"{folder}: cannot be written: {error.strerror}; give another folder (--out), or "
+            "remove what is in its way"
         ) from None
 
 
@@ -324,8 +324,8 @@ def require_model_name(name: str) -> None:
     require_plain_name(name)
     if name.endswith(("_best", "_last")):
         raise ConfigError(
-            f"{name!r} cannot name a run or a model: files that end like that hold the weights of "
-            "another epoch; choose another name"
+            f"{name!r} cannot name a run or a model: names with this ending are for the weights "
+            "of another epoch; choose another name"
         )
 
 

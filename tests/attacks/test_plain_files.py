@@ -124,7 +124,7 @@ def test_among_the_models_that_are_looked_through(make, call_cae, tiny_model, tm
     answer = call_cae("predict", "none.png")
     assert answer.code == 3
     assert "model: models/classifier_tiny.json" in answer.err
-    assert "warning: passing by a model that cannot be used: models/a.json" in answer.err
+    assert "warning: skipping a model that cannot be used: models/a.json" in answer.err
 
 
 @wrong
@@ -171,7 +171,7 @@ def test_the_parser_of_arguments_leaves_it_to_the_reader_what_can_be_read(
 def test_weights_in_a_models_place_are_told_where_the_model_lies(call_cae, tiny_model):
     answer = call_cae("predict", "a.png", "--model", tiny_model.weights)
     assert answer.code == 4
-    assert "holds weights alone" in answer.err
+    assert "holds only weights" in answer.err
     assert "classifier_tiny.json" in answer.err
 
 

@@ -65,7 +65,7 @@ def test_a_header_that_lies_is_refused_at_once(name, tmp_path):
     path = tmp_path / "w.safetensors"
     path.write_bytes(LIES[name])
     started = time.process_time()
-    with pytest.raises(CheckpointError, match=r"w\.safetensors: not a whole safetensors file"):
+    with pytest.raises(CheckpointError, match=r"w\.safetensors: not a complete safetensors file"):
         read_weights(path)
     assert time.process_time() - started < 5
 
@@ -110,5 +110,5 @@ def test_a_name_of_a_tensor_reaches_no_message_as_it_is(tiny_model, forge):
 def test_a_pickle_is_no_weights_whatever_it_is_called(tmp_path, tiny_model):
     """What torch.save writes is a zip of pickles; nothing here opens one."""
     torch.save({"a": torch.zeros(1)}, tiny_model.weights)
-    with pytest.raises(CheckpointError, match="not a whole safetensors file"):
+    with pytest.raises(CheckpointError, match="not a complete safetensors file"):
         read_weights(tiny_model.weights)

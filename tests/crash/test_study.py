@@ -96,7 +96,7 @@ def test_a_signal_saves_the_trial_and_the_same_command_goes_on(
     _, err = process.communicate()
     assert process.returncode == code
     assert "Traceback" not in err
-    assert "and saved; the same command goes on from there" in err or "stopped by" in err
+    assert "and saved; the same command resumes from there" in err or "stopped by" in err
     finish(tmp_path)
     assert read_figures(tmp_path) == undisturbed
 

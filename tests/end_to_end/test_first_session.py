@@ -16,7 +16,7 @@ def test_a_run_without_cifar10_goes_on_loudly_with_the_digits_and_its_model_is_u
     assert "This is not CIFAR-10" in run.stderr
     assert "CAE_DATA_DIR" in run.stderr
     assert "digits test set" in run.stdout
-    assert "CIFAR-10 was not to be had" in run.stdout
+    assert "CIFAR-10 was not available" in run.stdout
     folder = cae.folder / "runs" / "digits-digits"
     evaluation = json.loads((folder / "evaluation.json").read_text())
     assert evaluation["data"] == "digits"

@@ -78,12 +78,12 @@ def test_a_run_that_is_ended_in_training_goes_on_to_the_same_bytes(
     assert not (forked_cae.folder / "out" / "evaluation.json").exists()
     if number != signal.SIGKILL:
         assert err.startswith("autoencoder: stopped in epoch ")
-        assert err.endswith("and saved; the same command goes on from there\n")
+        assert err.endswith("and saved; the same command resumes from there\n")
         assert not list(forked_cae.folder.rglob("*.cae-tmp*"))
 
     again = forked_cae(*RUN)
     assert again.returncode == 0, again.stderr
-    assert number == signal.SIGKILL or "goes on in epoch" in again.stderr
+    assert number == signal.SIGKILL or "resumes in epoch" in again.stderr
     assert hash_models(forked_cae.folder / "out") == hash_models(undisturbed)
     assert not list(forked_cae.folder.rglob("*.cae-tmp*"))
     assert not (forked_cae.folder / "out" / "checkpoints").exists()
@@ -109,7 +109,7 @@ def test_a_second_run_in_the_same_folder_is_refused_while_the_first_lives(forked
     list(read_until_training(first))
     second = forked_cae(*RUN)
     assert second.returncode == 2
-    assert "out: another process is at work in this folder" in second.stderr
+    assert "out: another process is working in this folder" in second.stderr
     assert first.poll() is None
     first.kill()
     first.communicate()

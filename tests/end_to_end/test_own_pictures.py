@@ -93,7 +93,7 @@ def test_each_stage_names_the_next_one_and_a_folder_that_grew_is_told_of(
 
     paint(cae.folder / "my pictures" / "red", {"more": (210, 50, 50)}, count=5)
     measured = cae(*evaluate)
-    assert "it may have learnt from those that it is tested on" in measured.stderr
+    assert "it may be tested on some that it was trained on" in measured.stderr
     again = cae("finetune", "--encoder", encoder, *small, "--set", "epochs=1", "--out", "more")
     assert "it may have seen validation and test images" in again.stderr
 
@@ -111,7 +111,7 @@ def test_a_run_among_the_pictures_is_refused_before_anything_is_written(cae):
     paint(cae.folder, {"cat": (9, 9, 9), "dog": (200, 9, 9)}, count=6)
     result = cae("run", "--data", ".")
     assert result.returncode == 2
-    assert "runs: lies in the folder of the pictures" in result.stderr
+    assert "runs: is inside the folder of the pictures" in result.stderr
     assert f"--out {cae.folder.parent}/runs/NAME" in result.stderr
     assert sorted(path.name for path in cae.folder.iterdir()) == ["cat", "dog"]
 

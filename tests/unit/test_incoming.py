@@ -74,10 +74,10 @@ def test_what_python_writes_as_json_is_read_as_python_reads_it(value: object):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ('{"a": 1, "a": 2}', r"the key 'a' stands there 2 times"),
-        ('[{"b": {"a": 1, "c": 0, "a": 1, "a": 3}}]', r"'a' stands there 3 times"),
-        ("NaN", "NaN is no number of JSON"),
-        ("[-Infinity]", "-Infinity is no number"),
+        ('{"a": 1, "a": 2}', r"the key 'a' occurs 2 times"),
+        ('[{"b": {"a": 1, "c": 0, "a": 1, "a": 3}}]', r"'a' occurs 3 times"),
+        ("NaN", "NaN is not a JSON number"),
+        ("[-Infinity]", "-Infinity is not a JSON number"),
         ("1e999999", "the number '1e999999' is too large"),
         ("-1e400", "too large"),
         ("1" + "0" * 5000, "integer string conversion"),

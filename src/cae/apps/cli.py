@@ -78,8 +78,8 @@ def run(
     """Run the whole experiment and show its results.
 
     Trains the autoencoder, trains the classifier on its encoder, measures both on the test
-    images, and writes models, histories, plots and figures. A run that was interrupted goes on
-    where it stopped; one that is there already, complete, is shown, not repeated.
+    images, and writes models, histories, plots and figures. An interrupted run resumes where it
+    stopped; a complete one is shown, not repeated.
 
     \b
     Examples:
@@ -126,9 +126,9 @@ def pretrain(
     save_every: options.SaveEvery = 30.0,
     debug: options.Debug = False,
 ) -> None:
-    """Train an autoencoder alone.
+    """Train only the autoencoder.
 
-    Writes the autoencoder, its encoder in a file of its own, the history and the loss curve.
+    Writes the autoencoder, its encoder in a separate file, the history and the loss curve.
 
     \b
     Example:
@@ -181,8 +181,8 @@ def finetune(
 ) -> None:
     """Train a classifier on a pretrained encoder.
 
-    Writes the classifier, the history and the curves. Where --data is auto, the images are those
-    that the encoder learnt from. The test images stay unseen: cae evaluate is for them.
+    Writes the classifier, the history and the curves. With --data auto, the images are those that
+    the encoder was trained on. The test images are not used; cae evaluate measures on them.
 
     \b
     Examples:
@@ -228,6 +228,6 @@ def main() -> None:
     try:
         code = app(standalone_mode=False)
     except typer.TyperException as error:  # The arguments make no sense.
-        tell_error(f"{error.format_message().rstrip('.')}; --help tells what there is")
+        tell_error(f"{error.format_message().rstrip('.')}; see --help")
         code = error.exit_code
     sys.exit(code)

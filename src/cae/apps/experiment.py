@@ -31,7 +31,7 @@ def run(request: Request, *, as_json: bool) -> None:
     folder = plan.folder
     evaluation = None if request.fresh else read_finished_run(plan)
     if evaluation is not None:
-        tell(f"{folder.root} holds this run already, complete; --fresh runs it again")
+        tell(f"{folder.root}: this run is already complete; --fresh runs it again")
     else:
         _tell_plan(plan)
         with folder.lock(), _training(request) as (progress, keeping):
@@ -140,7 +140,7 @@ def _training(request: Request) -> Generator[tuple[TrainingProgress, cae.Keeping
             yield progress, cae.Keeping(request.save_every, stop)
     except StoppedError as error:
         if request.fresh:
-            error.args = (f"{error} if it is given without --fresh",)
+            error.args = (f"{error} if given without --fresh",)
         raise
 
 
@@ -167,8 +167,7 @@ def _read_encoder(path: Path) -> cae.SavedModel:
     saved = cae.read_model(path)
     if saved.kind == "classifier":
         raise CheckpointError(
-            f"{path}: is a classifier; give the encoder_*.json or autoencoder_*.json of a "
-            "pretraining"
+            f"{path}: is a classifier; give an encoder_*.json or autoencoder_*.json file instead"
         )
     return saved
 
@@ -186,7 +185,7 @@ def _compare_data(saved: cae.SavedModel, splits: cae.Splits) -> None:
     if saved.about.get("data") != about["data"]:
         tell_warning(
             f"{saved.path} was pretrained on {saved.about.get('data')}, not on {about['data']}; "
-            "where the two share pictures, it may have seen validation and test images"
+            "if the two share pictures, it may have seen validation and test images"
         )
     elif drop_labelled(saved.about).get("split") != about["split"]:
         tell_warning(

@@ -43,6 +43,6 @@ def missing_glyphs_told(names: Sequence[str] = ()) -> Generator[None]:
     if more := len(unreadable) - len(told):
         told.append(f"and {more:,} more")
     tell_warning(
-        f"the plots show boxes for signs that no font here has: in {', '.join(told)}; figures and "
-        f"files have them all the same; {REMEDY}"
+        f"the plots show boxes for characters that no font here has: in {', '.join(told)}; results "
+        f"and files still contain them; {REMEDY}"
     )

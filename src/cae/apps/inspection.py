@@ -186,7 +186,7 @@ def _load_test_images(
                 on_pictures=loading.count_pictures,
             )
     except TooFewError as error:
-        raise DataError(f"{error}; to measure all pictures that there are, add --all") from None
+        raise DataError(f"{error}; to measure all pictures, add --all") from None
     _tell_test_pictures(saved, found)
     title = _title_test(found.source, len(found.images))
     if everything:
@@ -201,8 +201,8 @@ def _title_test(data: str, count: int) -> str:
 
 def _refuse_all_of(source: str) -> NoReturn:
     raise ConfigError(
-        f"--all: {source} has test images of its own; it is for folders of your pictures, leave it "
-        "out"
+        f"--all: {source} has test images of its own; --all is for folders of your own pictures, "
+        "leave it out"
     )
 
 
@@ -217,19 +217,19 @@ def _tell_test_pictures(saved: cae.SavedModel, found: MeasuredPictures) -> None:
             tell_warning(
                 f"{learnt_from:,} of the {labelled:,} pictures measured are training or validation "
                 f"pictures of {saved.path}, and make the scores look better than they are; without "
-                f"--all, the {test:,} for testing alone are measured"
+                f"--all, only the {test:,} for testing are measured"
             )
     else:
         tell_warning(
-            f"{saved.path} was trained on {trained_on}, not on {name}; where the two "
-            "share pictures, it may have learnt from those that it is tested on"
+            f"{saved.path} was trained on {trained_on}, not on {name}; if the two share "
+            "pictures, it may be tested on some that it was trained on"
         )
 
 
 def _require_class_names(saved: cae.SavedModel) -> tuple[str, ...]:
     if saved.class_names is None:
         raise CheckpointError(
-            f"{saved.path}: {saved.kind} models know no classes; give a classifier_NAME.json"
+            f"{saved.path}: {saved.kind} models have no classes; give a classifier_NAME.json"
         )
     return saved.class_names
 
@@ -247,7 +247,7 @@ def _find_newest_classifier() -> cae.SavedModel:
         try:
             saved = cae.read_model(path)
         except CheckpointError as error:
-            logger.warning("passing by a model that cannot be used: %s", error)
+            logger.warning("skipping a model that cannot be used: %s", error)
             continue
         if saved.kind == "classifier":
             tell(f"model: {path}")

@@ -20,7 +20,7 @@ def data(
         typer.Option(
             "--set",
             metavar="KEY=VALUE",
-            help="Change how the images are split, as often as needed: val_size=0.3, "
+            help="Change how the images are split; may be repeated: val_size=0.3, "
             "remove_fraction=0, remove_classes='[\"cat\"]'.",
         ),
     ] = None,
@@ -62,9 +62,9 @@ def evaluate(
             "--data",
             metavar="SOURCE",
             help="Whose test images: auto, cifar10, digits, or the path of a CIFAR-10 folder or "
-            "archive, or of your own pictures, of which all in their folder test are measured, or "
-            "else the fifth that is set aside.  [default: CIFAR-10 or the digits, whichever the "
-            "model was trained on]",
+            "archive, or of your own pictures: all in their folder test are measured, or else the "
+            "fifth that is set aside for testing.  [default: CIFAR-10 or the digits, whichever "
+            "the model was trained on]",
         ),
     ] = None,
     skip_damaged: options.SkipDamaged = False,
@@ -72,8 +72,8 @@ def evaluate(
         bool,
         typer.Option(
             "--all",
-            help="Measure all of your own pictures that lie in a class's folder: for pictures "
-            "that the model was not trained on. They may be of some of its classes alone.",
+            help="Measure all of your own pictures that are in a class's folder: for pictures "
+            "that the model was not trained on. They may cover only some of its classes.",
         ),
     ] = False,
     device: options.Device = "auto",
@@ -108,8 +108,7 @@ def predict(
         typer.Argument(
             metavar="PICTURE",
             readable=False,
-            help="Image files of any common format and size, or folders that are searched for "
-            "such.",
+            help="Image files of any common format and size, or folders of such files.",
         ),
     ],
     model: Annotated[
@@ -127,10 +126,10 @@ def predict(
     as_json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
-    """Tell what is in pictures of your own.
+    """Classify your own pictures.
 
-    Files that cannot be used are named at the end, and make the exit code 3; the others are
-    answered.
+    Files that cannot be used are listed at the end, and make the exit code 3; the others are
+    classified.
 
     \b
     Examples:

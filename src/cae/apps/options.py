@@ -50,15 +50,16 @@ Data = Annotated[
         metavar="SOURCE",
         help="Where the images come from: auto (CIFAR-10 where it is found or can be downloaded, "
         "else the built-in digits), cifar10 (never anything else), digits, or the path of a "
-        "CIFAR-10 folder or archive, or of your own pictures, in a folder for each class.",
+        "CIFAR-10 folder or archive, or of a folder with a folder of your own pictures for each "
+        "class.",
     ),
 ]
 SkipDamaged = Annotated[
     bool,
     typer.Option(
         "--skip-damaged",
-        help="Leave out those of your own pictures that cannot be used, and go on with the others: "
-        "how many they are is warned of, and the JSON that is written lists them as left_out.",
+        help="Leave out those of your own pictures that cannot be used, and continue with the "
+        "others: a warning says how many, and the JSON that is written lists them as left_out.",
     ),
 ]
 Preset = Annotated[
@@ -77,7 +78,7 @@ Settings = Annotated[
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        help="Change a key of the preset, as often as needed: epochs=3 in every stage, "
+        help="Change a key of the preset; may be repeated: epochs=3 in every stage, "
         "classifier.epochs=3 in one.",
     ),
 ]
@@ -86,7 +87,7 @@ StudySettings = Annotated[
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        help="Change a key of the recipe, as often as needed: batch_size=32 in every stage, "
+        help="Change a key of the recipe; may be repeated: batch_size=32 in every stage, "
         "classifier.lr=0.001 in one.",
     ),
 ]
@@ -145,8 +146,8 @@ Fresh = Annotated[
     bool,
     typer.Option(
         "--fresh",
-        help="Start over, and replace what lies in the folder under this name already. To go on "
-        "after an interruption, give the command without it.",
+        help="Start over, and replace what the folder already holds under this name. To resume "
+        "after an interruption, leave it out.",
     ),
 ]
 SaveEvery = Annotated[
@@ -155,7 +156,7 @@ SaveEvery = Annotated[
         "--save-every",
         metavar="SECONDS",
         min=0,
-        help="How often the state of the training is saved, for the same command to go on from.",
+        help="How often the state of the training is saved, for the same command to resume from.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Write the answer to stdout as one JSON value.")]

@@ -78,7 +78,7 @@ class TrainingProgress:
         self._epoch = self._epochs_before = images_done // images_per_epoch
         self._started = time.perf_counter()
         if 0 < images_done < epochs * images_per_epoch:
-            words = f"goes on in epoch {min(self._epoch + 1, epochs)}"
+            words = f"resumes in epoch {min(self._epoch + 1, epochs)}"
             tell(Text.assemble((f"{stage:<13}", "bold"), words), console=self._console)
         if self._console.is_terminal:
             self._bar = _StageBar(
@@ -108,11 +108,11 @@ class TrainingProgress:
         figures = _write_figures(self._record)
         now = self._epoch - self._epochs_before
         if now == 0:  # It was stopped after its last epoch.
-            words = "is trained already"
+            words = "is already trained"
             tell(Text.assemble((f"{self._stage:<13}", "bold"), words), console=self._console)
             self._wait("saving and measuring")
             return
-        share = f", {now} of them now," if self._epochs_before else ""
+        share = f", {now} of them in this session," if self._epochs_before else ""
         words = f"{_count_epochs(self._epoch)}{share} in {duration}  {figures}"
         tell(Text.assemble((f"{self._stage:<13}", "bold"), words), console=self._console)
         self._wait("saving and measuring")

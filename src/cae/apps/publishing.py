@@ -32,8 +32,8 @@ def report(
             "--beside",
             metavar="FOLDER",
             readable=False,
-            help="Another finished run to compare it with, as often as needed. Runs that differ in "
-            "their seed alone are told of together.",
+            help="Another finished run to compare it with; may be repeated. Runs that differ only "
+            "in their seed are reported together.",
         ),
     ] = None,
     study: Annotated[

@@ -114,7 +114,7 @@ def make_plan(request: Request) -> Plan:
     if not find_thinned_classes(dataset, config.data):
         config = read_config(request, preset, is_thinned=False)
         if config != configs[preset]:
-            tell("no class is thinned: what the preset has to make up for that is left out")
+            tell("no class is thinned: what the preset does to make up for thinning is left out")
     out = request.out or RUNS / f"{dataset.source}-{preset}{request.out_ending}"
     return Plan(
         config=config,
@@ -140,8 +140,8 @@ def require_outside(out: Path, source: str) -> None:
         return
     where = pictures.resolve()
     raise ConfigError(
-        f"{out}: lies in the folder of the pictures, {where}, where plots would be taken for "
-        f"pictures of a class; give a folder outside of it: --out {where.parent / RUNS / 'NAME'}"
+        f"{out}: is inside the folder of the pictures, {where}, where plots would be taken for "
+        f"pictures of a class; give a folder outside it: --out {where.parent / RUNS / 'NAME'}"
     )
 
 
@@ -170,8 +170,8 @@ def read_config(request: Request, preset: str, *, is_thinned: bool = True) -> ca
         config = parse_section(cae.RunConfig, dump(base), place=place)
     if cae.override(config, request.fixed) != config:
         raise ConfigError(
-            f"--set: cae {request.command} as asked for needs {', '.join(request.fixed)}; leave "
-            "that key out"
+            f"--set: cae {request.command} with these options needs {', '.join(request.fixed)}; "
+            "leave that key out"
         )
     values = cast("dict[str, dict[str, Any]]", dump(config))
     for setting in request.settings:
@@ -196,7 +196,7 @@ def find_source(saved: cae.SavedModel, *, purpose: str) -> str:
     source = saved.about.get("data")
     if source not in BUILT_IN:
         raise ConfigError(
-            f"{saved.path}: was trained on {source!r}, which is no built-in data set; say which "
+            f"{saved.path}: was trained on {source!r}, which is not a built-in data set; say which "
             f"images to {purpose}: --data cifar10, digits, or the path of their folder"
         )
     return source
@@ -231,7 +231,7 @@ def load_data(
         for paragraph in ("Tried: ", "To provide a copy"):
             reason = reason.replace(f". {paragraph}", f".\n\n{paragraph}")
         tell_loudly(
-            f"{reason}.\n\nGoing on with the built-in digits instead: real "
+            f"{reason}.\n\nContinuing with the built-in digits instead: real "
             "images, but small and easy. No figure below says anything about CIFAR-10.",
             title="This is not CIFAR-10",
         )

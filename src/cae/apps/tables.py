@@ -75,7 +75,7 @@ def make_results_table(evaluation: Mapping[str, Any]) -> RenderableType:
     ):
         add(label, write_duration(seconds[stage]))
     title = f"Results on the {name_data(data)} test set, {scores['count']:,} images"
-    warning = "These figures are of the built-in digits: CIFAR-10 was not to be had.\n"
+    warning = "These figures are of the built-in digits: CIFAR-10 was not available.\n"
     stand_in = evaluation["fallback_reason"] is not None
     notices = [Text(f"  {warning}", style="bold yellow")] if stand_in else []
     return Group(_make_title(title), table, *notices)
@@ -140,7 +140,7 @@ def describe_pictures(
     named = [f"{name} {count:,}" for name, count in counts.items()]
     if len(named) > most:
         others = [*counts.values()][most - 1 :]
-        named[most - 1 :] = [f"{len(others):,} more of {min(others):,} to {max(others):,}"]
+        named[most - 1 :] = [f"{len(others):,} more with {min(others):,} to {max(others):,} each"]
     rest = f", and {unlabelled:,} without a label" if unlabelled else ""
     return (
         f"{len(counts):,} classes: {', '.join(named)}; {tested:,} of the {sum(counts.values()):,} "

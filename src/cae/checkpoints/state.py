@@ -91,13 +91,13 @@ class StateFiles:
                 continue
             self._require_same(about["identity"], path)
             for problem in problems:
-                logger.warning("%s; going on from the state before it", problem)
+                logger.warning("%s; resuming from the state before it", problem)
             self._compare(about["conditions"], path)
             return state
         if problems:
             raise CheckpointError(
-                f"{'; '.join(problems)}; no state is left to go on from: remove them, and the same "
-                f"command trains {self.model} anew"
+                f"{'; '.join(problems)}; no state is left to resume from: remove them, and the "
+                f"same command trains {self.model} from the start"
             )
         return None
 
@@ -124,15 +124,15 @@ class StateFiles:
         differences = describe_differences(identity, dict(self.identity))
         if differences:
             raise ConfigError(
-                f"{path}: another training of {self.model} stopped there: {differences}; give "
-                "another --out to keep it, or --fresh to replace it"
+                f"{path}: holds another, unfinished training of {self.model}: {differences}; "
+                "give another --out to keep it, or --fresh to replace it"
             )
 
     def _compare(self, conditions: object, path: Path) -> None:
         differences = describe_differences(conditions, dict(self.conditions))
         if differences:
             logger.warning(
-                "%s: going on under other conditions, which may change the last digits: %s",
+                "%s: resuming under other conditions, which may change the last digits: %s",
                 path,
                 differences,
             )
@@ -166,7 +166,7 @@ def _unpack(path: Path) -> tuple[Mapping[str, Any], TrainingState]:
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from error
     if head != _MAGIC + _compute_digest(length, facts, tensors) + b"\n":
-        raise CheckpointError(f"{path}: not a whole training state (its checksum differs)")
+        raise CheckpointError(f"{path}: incomplete or damaged (its checksum differs)")
     try:
         stored = cast("dict[str, Any]", parse_json(facts))
         about = {key: dict(stored[key]) for key in ("identity", "conditions")}

@@ -146,7 +146,7 @@ def read_model(path: str | Path) -> SavedModel:
     path = Path(path)
     if path.suffix == ".safetensors":
         raise CheckpointError(
-            f"{path}: holds weights alone; give the model's description, a .json file beside it: "
+            f"{path}: holds only weights; give the model's description, the .json file beside it: "
             f"{path.with_suffix('.json').name}"
         )
     value = read_json(path)
@@ -210,7 +210,8 @@ def load_model(saved: SavedModel | str | Path) -> Autoencoder | Encoder | Classi
     if hashlib.sha256(data).hexdigest() != saved.weights_sha256:
         raise CheckpointError(
             f"{saved.weights_path}: not the weights that {saved.path.name} was written with "
-            "(their SHA-256 differs); the pair is torn or was changed, write or copy both again"
+            "(their SHA-256 differs); they do not belong together or one was changed, write or "
+            "copy both again"
         )
     weights = _parse_weights(data, saved.weights_path)
     model = _lay_out(saved)
@@ -268,7 +269,7 @@ def _parse_weights(data: bytes, path: Path) -> dict[str, Tensor]:
         return load(data)
     except Exception as error:  # noqa: BLE001 - safetensors and torch raise almost any on damage
         raise CheckpointError(
-            f"{path}: not a whole safetensors file: {type(error).__name__}: {error}"
+            f"{path}: not a complete safetensors file: {type(error).__name__}: {error}"
         ) from None
 
 

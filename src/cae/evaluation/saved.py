@@ -44,7 +44,7 @@ def evaluate_model(
         return evaluate_autoencoder(model, images, reconstructions, runtime=runtime)
     if not isinstance(model, Classifier):
         raise CheckpointError(
-            f"{saved.path}: an encoder has no answer to evaluate; name its autoencoder or a "
+            f"{saved.path}: an encoder alone cannot be evaluated; give its autoencoder or a "
             "classifier"
         )
     if images.labels is None:
@@ -53,7 +53,7 @@ def evaluate_model(
     unknown = [name for name in images.class_names if name not in names]
     if unknown:
         raise DataError(
-            f"{images.name}: {saved.path.name} knows no class {show(unknown[0])}, but "
+            f"{images.name}: {saved.path.name} does not know class {show(unknown[0])}, only "
             f"{show(list(names))}; evaluate it on pictures of these classes, in folders of these "
             "names"
         )
@@ -111,8 +111,9 @@ def _read(saved: object) -> SavedModel:
         return saved
     if not isinstance(saved, str | Path):
         raise TypeError(
-            f"a {type(saved).__name__} is no saved model: give the path of a model's JSON file, or "
-            "what read_model returned of it; what was trained is saved by run or save_classifier"
+            f"a {type(saved).__name__} is not a saved model: give the path of a model's JSON file, "
+            "or what read_model returned for it; to save a trained model, use run or "
+            "save_classifier"
         )
     return read_model(saved)
 

@@ -228,7 +228,7 @@ def _require_no_classifier(folder: RunFolder) -> None:
     for path in there:
         if path.exists():
             raise ConfigError(
-                f"{path}: there is a classifier already, whose autoencoder is not; give another "
+                f"{path}: there is already a classifier, but not its autoencoder; give another "
                 "--out to keep it, remove it, or give --fresh to start over"
             )
 
@@ -297,5 +297,5 @@ def _read_first_environment(folder: RunFolder) -> dict[str, Any] | None:
     try:
         return read_sealed_json(folder.environment)
     except CheckpointError as error:  # No reason to keep a training from going on.
-        logger.warning("%s; writing the conditions of today alone", error)
+        logger.warning("%s; recording only the conditions of today", error)
         return None

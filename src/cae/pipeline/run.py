@@ -199,7 +199,7 @@ def _require_same_name(folder: RunFolder) -> None:
         return
     if name != folder.name:
         raise ConfigError(
-            f"{folder.root}: holds the run {name!r}, and --fresh replaces only a run of the same "
+            f"{folder.root}: holds the run {name!r}, but --fresh replaces only a run of the same "
             "name; give another --out"
         )
 

@@ -106,7 +106,7 @@ def _read_same(files: ModelFiles, identity: Mapping[str, Any]) -> SavedModel:
     differences = describe_differences(found, identity)
     if differences:
         raise ConfigError(
-            f"{files.json}: there is another model already: {differences}; give another --out or "
+            f"{files.json}: there is already another model: {differences}; give another --out or "
             "--name to keep it, or --fresh to replace it"
         )
     return saved
@@ -133,6 +133,6 @@ def _remedy_told(files: ModelFiles) -> Generator[None]:
         yield
     except CheckpointError as error:
         raise CheckpointError(
-            f"{files.name} is there, but not all of its files are whole: {error}; put them back, "
+            f"{files.name} is there, but not all of its files are intact: {error}; restore them, "
             f"or remove {files.json} to train {files.name} again (--fresh: the whole command)"
         ) from None

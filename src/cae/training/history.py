@@ -76,8 +76,8 @@ def read_history(path: Path) -> dict[str, Any]:
     columns = list(cast("dict[str, object]", content["metrics"]).values())
     if not all(map(_is_column, columns)) or len({len(cast("list[Any]", c)) for c in columns}) > 1:
         raise CheckpointError(
-            f"{path}: not a training history: expected under 'metrics' lists of numbers, as long "
-            "as one another"
+            f"{path}: not a training history: expected lists of numbers of the same length "
+            "under 'metrics'"
         )
     return content
 

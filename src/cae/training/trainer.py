@@ -249,7 +249,7 @@ class _Training(Generic[Model]):
             try:
                 self._save(self._checkpoints)
             except CheckpointError as error:  # What is in memory is worth more than the file.
-                logger.warning("training goes on, but its state is not saved: %s", error)
+                logger.warning("training continues, but its state is not saved: %s", error)
             self._saved_at = time.perf_counter()
 
     def _stop_if_asked(self) -> None:
@@ -261,9 +261,9 @@ class _Training(Generic[Model]):
             except CheckpointError as error:
                 before = "the state before it" if self._is_saved else "the beginning"
                 raise StoppedError(
-                    f"{stopped}, but not saved: {error}; the same command goes on from {before}"
+                    f"{stopped}, but not saved: {error}; the same command resumes from {before}"
                 ) from error
-            raise StoppedError(f"{stopped}, and saved; the same command goes on from there")
+            raise StoppedError(f"{stopped}, and saved; the same command resumes from there")
 
     def _save(self, checkpoints: Checkpoints) -> None:
         model, sums = copy_weights(self._model), self._sums.copy()
@@ -304,7 +304,7 @@ class _Training(Generic[Model]):
                 torch.cuda.set_rng_state(tensors["random.cuda"], self._runtime.device)
         except (LookupError, TypeError, ValueError, RuntimeError, CheckpointError) as error:
             raise CheckpointError(
-                f"{self._objective.stage}: the saved state is not one of this version of the "
+                f"{self._objective.stage}: the saved state is not from this version of the "
                 f"program ({error}); --fresh starts over"
             ) from error
 

@@ -161,7 +161,7 @@ def test_a_model_is_replaced_only_when_asked(train_tiny, snapshot, finished_run:
     before = snapshot(finished_run)
     refused = train_tiny("pretrain", "--out", finished_run, "--set", "autoencoder.lr=0.5")
     assert refused.code == 2
-    assert "autoencoder_digits.json: there is another model already: autoencoder.lr" in refused.err
+    assert "autoencoder_digits.json: there is already another model: autoencoder.lr" in refused.err
     assert snapshot(finished_run) == before
 
     complete = train_tiny("pretrain", "--out", finished_run)
@@ -183,7 +183,7 @@ def test_a_classifier_is_replaced_only_when_asked(call_cae, snapshot, finished_r
     given = (*FINETUNE, "--encoder", encoder, "--out", finished_run)
     refused = call_cae(*given, "--set", "classifier.lr=0.5")
     assert refused.code == 2
-    assert "classifier_digits.json: there is another model already: classifier.lr" in refused.err
+    assert "classifier_digits.json: there is already another model: classifier.lr" in refused.err
     assert snapshot(finished_run) == before
 
     complete = call_cae(*given)

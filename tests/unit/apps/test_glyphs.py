@@ -25,8 +25,8 @@ def test_names_that_the_font_lacks_are_told_of_in_one_warning(capsys: pytest.Cap
         draw(*names)
         draw(*names)
     assert capsys.readouterr().err == (
-        "warning: the plots show boxes for signs that no font here has: in '猫', '狗 (dog)'; "
-        "figures and files have them all the same; install a font that has them: those of Noto "
+        "warning: the plots show boxes for characters that no font here has: in '猫', '狗 "
+        "(dog)'; results and files still contain them; install a font that has them: those of Noto "
         "do, such as Noto Sans CJK\n"
     )
 
@@ -35,7 +35,7 @@ def test_of_many_names_some_are_told(capsys: pytest.CaptureFixture[str]):
     names = [f"{number}猫" for number in range(9)]
     with missing_glyphs_told(names):
         draw(*names)
-    assert "in '0猫', '1猫', '2猫', '3猫', '4猫', and 4 more; f" in capsys.readouterr().err
+    assert "in '0猫', '1猫', '2猫', '3猫', '4猫', and 4 more; r" in capsys.readouterr().err
 
 
 def test_signs_of_nobodys_name_are_told_themselves(capsys: pytest.CaptureFixture[str]):

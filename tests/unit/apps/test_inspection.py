@@ -131,7 +131,7 @@ def test_a_new_batch_is_measured_whole_even_if_it_lacks_classes(
     assert {name for name, images in support.items() if images} == set("357")
     assert len(support) == 10
     assert f"all {count} labelled pictures are for testing" in answer.err
-    assert "it may have learnt from those" in answer.err
+    assert "it may be tested on some" in answer.err
     table = call_cae("evaluate", model, *ON_CPU, *options).out
     assert "no images" in table
 
@@ -152,7 +152,7 @@ def test_all_of_what_a_model_was_trained_on_is_told_apart_from_its_test_pictures
     test = len(data.test)
     assert f"{data.source}: {test} of the {count} labelled pictures are for testing" in told
     assert f"{len(data.train)} of the {count} pictures measured are training or validation" in told
-    assert f"without --all, the {test} for testing alone are measured" in told
+    assert f"without --all, only the {test} for testing are measured" in told
     assert "not on" not in told
     assert f"{data.source}, all {count} labelled pictures" in answer.out
     assert "test set" not in answer.out
@@ -205,7 +205,7 @@ def test_too_few_pictures_to_set_some_aside_can_all_be_measured(
     words = ("evaluate", classifier_of(finished_run), *ON_CPU, "--data", "new")
     answer = call_cae(*words)
     assert answer.code == 3
-    assert answer.err.endswith("; to measure all pictures that there are, add --all\n")
+    assert answer.err.endswith("; to measure all pictures, add --all\n")
     assert call_cae(*words, "--all").code == 0
 
 
@@ -215,7 +215,7 @@ def test_pictures_of_other_classes_cannot_be_measured(call_cae, finished_run: Pa
     model = classifier_of(finished_run)
     answer = call_cae("evaluate", model, *ON_CPU, "--data", "new", "--all")
     assert answer.code == 3
-    assert "knows no class 'five'" in answer.err
+    assert "does not know class 'five'" in answer.err
 
 
 def test_a_model_of_unknown_data_wants_to_be_told_which(call_cae, finished_run: Path):
@@ -269,7 +269,7 @@ def test_without_a_model_the_newest_classifier_is_taken_and_named(
 
     (models / "classifier_older.json").write_text("{")
     answer = call_cae("predict", picture.name, *ON_CPU)
-    assert "warning: passing by a model that cannot be used: models/classifier_older" in answer.err
+    assert "warning: skipping a model that cannot be used: models/classifier_older" in answer.err
     assert "model: runs/digits-digits" in answer.err
 
 
@@ -286,7 +286,7 @@ def test_an_encoder_cannot_predict(call_cae, finished_run: Path, tmp_path: Path)
     model = finished_run / "models" / "encoder_digits.json"
     answer = call_cae("predict", picture, "--model", model, *ON_CPU)
     assert answer.code == 4
-    assert "know no classes" in answer.err
+    assert "have no classes" in answer.err
 
 
 def test_bad_pictures_are_named_after_the_good_ones_are_answered(

@@ -17,9 +17,7 @@ def test_a_finished_run_is_shown_and_not_repeated(train_tiny, snapshot, finished
     before = snapshot(finished_run)
     answer = train_tiny("run")
     assert answer.code == 0
-    assert (
-        answer.err == "runs/digits-digits holds this run already, complete; --fresh runs it again\n"
-    )
+    assert answer.err == "runs/digits-digits: this run is already complete; --fresh runs it again\n"
     assert "Results on the digits test set" in answer.out
     assert snapshot(finished_run) == before
 
@@ -64,7 +62,7 @@ def test_a_finished_run_without_its_configuration_is_known_by_its_models(
     (finished_run / "run.json").unlink()
     refused = train_tiny("run", "--seed", "3")
     assert refused.code == 2
-    assert "there is another model already" in refused.err
+    assert "there is already another model" in refused.err
     assert not (finished_run / "run.json").exists()
     assert train_tiny("run").code == 0
     assert (finished_run / "run.json").exists()
@@ -142,7 +140,7 @@ def test_fresh_replaces_no_run_of_another_name(train_tiny, snapshot, finished_ru
     before = snapshot(finished_run)
     answer = train_tiny("run", "--out", finished_run, "--name", "other", "--fresh")
     assert answer.code == 2
-    assert "holds the run 'digits', and --fresh replaces only" in answer.err
+    assert "holds the run 'digits', but --fresh replaces only" in answer.err
     assert snapshot(finished_run) == before
 
 
@@ -153,10 +151,8 @@ def test_a_stopped_fresh_run_says_that_it_goes_on_without_fresh(
         patch.setattr("cae.apps.stopping.StopRequest.__call__", lambda _: True)
         stopped = train_tiny("run", "--fresh")
     assert stopped.code == 130
-    assert stopped.err.endswith(
-        "the same command goes on from there if it is given without --fresh\n"
-    )
-    assert "goes on in epoch 1" in train_tiny("run").err
+    assert stopped.err.endswith("the same command resumes from there if given without --fresh\n")
+    assert "resumes in epoch 1" in train_tiny("run").err
 
 
 def test_a_refused_run_leaves_nothing_behind(train_tiny, monkeypatch: pytest.MonkeyPatch):
@@ -181,7 +177,7 @@ def test_a_classifier_of_another_command_is_told_before_the_autoencoder_is_train
     assert code == (0 if finished else 130)
     answer = train_tiny("run", "--out", "mine", "--set", "classifier.freeze_encoder=false")
     assert answer.code == 2
-    assert "there is a classifier already, whose autoencoder is not" in answer.err
+    assert "there is already a classifier, but not its autoencoder" in answer.err
     assert "epoch" not in answer.err.replace("epochs", "")
 
 
@@ -219,7 +215,7 @@ def test_models_that_another_command_wrote_are_not_replaced_unasked(train_tiny, 
     before = snapshot(Path("mine"))
     answer = train_tiny("run", "--out", "mine", "--seed", "9")
     assert answer.code == 2
-    assert "mine/models/autoencoder_digits.json: there is another model already: " in answer.err
+    assert "mine/models/autoencoder_digits.json: there is already another model: " in answer.err
     assert snapshot(Path("mine")) == before
     assert train_tiny("run", "--out", "mine", "--seed", "9", "--fresh").code == 0
 

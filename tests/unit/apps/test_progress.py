@@ -57,7 +57,7 @@ def test_a_stage_that_was_stopped_after_its_last_epoch_is_told_of_there_too(caps
     with TrainingProgress(console) as progress:
         progress.stage_started("classifier", epochs=2, images_per_epoch=10, images_done=20)
         progress.stage_ended()
-    assert written.getvalue().splitlines()[-1] == "classifier   is trained already"
+    assert written.getvalue().splitlines()[-1] == "classifier   is already trained"
     assert capsys.readouterr() == ("", "")
 
 

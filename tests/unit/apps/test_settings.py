@@ -156,7 +156,7 @@ def test_nothing_is_written_among_the_pictures(pictures: Path, monkeypatch, out:
     monkeypatch.chdir(pictures)
     (pictures.parent / "link").symlink_to(pictures)
     request = replace(REQUEST, source=".", out=None if out is None else Path(out))
-    words = rf"lies in the folder of the pictures, {pictures}, .*: --out {pictures.parent}/runs/"
+    words = rf"is inside the folder of the pictures, {pictures}, .*: --out {pictures.parent}/runs/"
     with pytest.raises(ConfigError, match=words):
         make_plan(request)
     assert sorted(path.name for path in pictures.iterdir()) == ["a", "b"]

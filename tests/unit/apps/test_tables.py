@@ -85,7 +85,7 @@ def test_figures_of_other_data_stand_without_the_origins():
 
 def test_results_of_a_stand_in_say_so_once_more():
     evaluation = {**EVALUATION, "data": "digits", "fallback_reason": "the network is down"}
-    notice = "These figures are of the built-in digits: CIFAR-10 was not to be had."
+    notice = "These figures are of the built-in digits: CIFAR-10 was not available."
     assert read(make_results_table(evaluation))[-1] == notice
     assert notice not in read(make_results_table(EVALUATION))
 
@@ -157,7 +157,9 @@ def test_pictures_are_told_by_class_in_one_line():
 def test_of_many_classes_a_few_are_named():
     counts = {f"c{number}": number for number in range(1, 101)}
     told = describe_pictures(counts, tested=1010, unlabelled=0, most=3)
-    assert told.startswith("100 classes: c1 1, c2 2, 98 more of 3 to 100; 1,010 of the 5,050 ")
+    assert told.startswith(
+        "100 classes: c1 1, c2 2, 98 more with 3 to 100 each; 1,010 of the 5,050 "
+    )
     assert "more" not in describe_pictures({"a": 1, "b": 2}, tested=1, unlabelled=0, most=2)
 
 

@@ -85,8 +85,8 @@ def test_a_state_cut_anywhere_gives_way_to_the_one_before(tmp_path, caplog):
         path.write_bytes(whole[:length])
         with caplog.at_level(logging.WARNING):
             assert_same(files.read(), make_state(1))
-    assert "not a whole training state" in caplog.text
-    assert "going on from the state before it" in caplog.text
+    assert "incomplete or damaged" in caplog.text
+    assert "resuming from the state before it" in caplog.text
 
 
 def test_a_state_with_any_bit_flipped_gives_way_to_the_one_before(tmp_path):
@@ -117,7 +117,7 @@ def test_where_no_state_is_whole_that_is_said(tmp_path):
     files = make_files(tmp_path)
     files.write(make_state(1))
     (tmp_path / "checkpoints" / "autoencoder_t-000000001.state").write_bytes(b"")
-    with pytest.raises(CheckpointError, match="no state is left to go on from: remove them"):
+    with pytest.raises(CheckpointError, match="no state is left to resume from: remove them"):
         files.read()
 
 

@@ -207,7 +207,7 @@ def test_weights_with_any_bit_flipped_are_refused(tmp_path):
 def test_a_file_that_is_no_weights_is_refused(tmp_path, content):
     path = tmp_path / "w.safetensors"
     path.write_bytes(content)
-    with pytest.raises(CheckpointError, match=r"w\.safetensors: not a whole safetensors file"):
+    with pytest.raises(CheckpointError, match=r"w\.safetensors: not a complete safetensors file"):
         read_weights(path)
 
 

@@ -147,13 +147,15 @@ def test_only_a_classifier_classifies(save, make_images, float32, kind):
 
 def test_a_model_in_memory_is_no_saved_one(save, make_images, float32):
     model, _ = save("classifier")
-    with pytest.raises(TypeError, match=r"a Classifier is no saved model: give the path of a"):
+    with pytest.raises(TypeError, match=r"a Classifier is not a saved model: give the path of a"):
         classify(model, make_images(2), runtime=float32)  # pyright: ignore[reportArgumentType]
 
 
 def test_an_encoder_alone_has_nothing_to_evaluate(save, make_images, float32):
     _, saved = save("encoder")
-    with pytest.raises(CheckpointError, match=r"encoder\.json: an encoder has no answer"):
+    with pytest.raises(
+        CheckpointError, match=r"encoder\.json: an encoder alone cannot be evaluated"
+    ):
         evaluate_model(saved, make_images(2), runtime=float32)
 
 
@@ -170,7 +172,7 @@ def test_images_without_labels_or_of_other_classes_cannot_be_scored(save, make_i
         evaluate_model(saved, unlabel(make_images(4)), runtime=float32)
     images = make_images(4, classes=4)
     with pytest.raises(
-        DataError, match=r"noise: classifier\.json knows no class 'dog', but \['bir"
+        DataError, match=r"noise: classifier\.json does not know class 'dog', only \['bir"
     ):
         evaluate_model(saved, images, runtime=float32)
 

@@ -227,7 +227,7 @@ def test_damaged_conditions_keep_no_training_from_going_on(bench: Bench, caplog)
     bench.pretrain()
     bench.folder.environment.write_text("{", encoding="utf-8")
     bench.finetune()
-    assert "writing the conditions of today alone" in caplog.text
+    assert "recording only the conditions of today" in caplog.text
     assert read_sealed_json(bench.folder.environment)["precision"] == "float32"
 
 
@@ -248,7 +248,7 @@ with RunFolder(Path({str(bench.folder.root)!r}), "other").lock():
     ) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == "locked\n"
-        with pytest.raises(OccupiedError, match="another process is at work in this folder"):
+        with pytest.raises(OccupiedError, match="another process is working in this folder"):
             bench.pretrain()
         other.kill()
     # It was killed; what it held is free.

@@ -96,7 +96,7 @@ def test_every_file_that_is_missing_cut_or_changed_is_noticed(trained):
             path.unlink()
             if damaged is not None:
                 path.write_bytes(damaged)
-            with pytest.raises(CheckpointError, match="put them back, or remove "):
+            with pytest.raises(CheckpointError, match="restore them, or remove "):
                 require_whole_run(folder)
             path.write_bytes(whole)
     require_whole_run(folder)

@@ -333,14 +333,16 @@ def test_a_state_that_cannot_be_saved_is_told_and_training_goes_on(laboratory, t
     (tmp_path / "checkpoints").touch()  # where the folder would be
     _, result = laboratory.pretrain(checkpoints=keep_states(tmp_path), epochs=1)
     assert result.history.epochs == 1
-    assert "training goes on, but its state is not saved: " in caplog.text
+    assert "training continues, but its state is not saved: " in caplog.text
 
 
 def test_a_state_of_another_network_is_refused_with_what_to_do(laboratory, tmp_path):
     checkpoints = keep_states(tmp_path)
     laboratory.pretrain(checkpoints=checkpoints, epochs=1)
     state = checkpoints.files.read()
-    with pytest.raises(CheckpointError, match=r"of this version .*and \d+ more.*--fresh") as caught:
+    with pytest.raises(
+        CheckpointError, match=r"from this version .*and \d+ more.*--fresh"
+    ) as caught:
         laboratory.pretrain(
             checkpoints=keep_states(tmp_path, latest=state), epochs=1, init_num_filters=3
         )
