@@ -143,7 +143,7 @@ def describe_flaws(left_out: Sequence[str], test_copies: int) -> dict[str, Any]:
     Args:
         left_out: the files that could not be used. They are no part of what a data set is, which
             is the same once they are taken away.
-        test_copies: how many test images are among those to learn from too.
+        test_copies: how many test images are also among those to learn from.
     """
     files = {"left_out": list(left_out)} if left_out else {}
     return {**files, "test_copies": test_copies} if test_copies else files

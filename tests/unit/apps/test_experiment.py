@@ -340,7 +340,7 @@ def test_every_command_that_splits_tells_once_of_validation_pictures_that_are_tr
     for answer in answers.values():
         assert answer.code == 0, answer.err
         for role in ("validation", "test"):
-            assert len(re.findall(rf" {role} images (is|are) among the", answer.err)) == 1
+            assert len(re.findall(rf" {role} images (is|are) also among the", answer.err)) == 1
         assert " and 'a/again 0" in answer.err
 
 

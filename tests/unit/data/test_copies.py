@@ -72,7 +72,8 @@ def test_validation_images_that_are_trained_on_are_counted(caplog):
     count = sum(value in learnt for value in validated)
     assert count > 1
     assert (
-        f"{count} of the {len(validated)} validation images are among the training" in caplog.text
+        f"{count} of the {len(validated)} validation images are also among the training"
+        in caplog.text
     )
 
     caplog.clear()

@@ -69,7 +69,7 @@ def tell_data(run: Run) -> str:
     if copies:
         told = "One test image is" if copies == 1 else f"{copies:,} test images are"
         sentences.append(
-            f"{told} among the training images too, pixel by pixel, which makes the scores look "
+            f"{told} also among the training images, pixel for pixel, which makes the scores look "
             "better than they are."
         )
     if "unlabelled" in split:

@@ -106,14 +106,14 @@ def test_files_that_were_left_out_are_told_of(make_run: Make):
 
 def test_test_images_that_are_trained_on_are_told_of(make_run: Make):
     run = make_run()
-    assert "among the training images too" not in tell_data(run)
+    assert "also among the training images" not in tell_data(run)
     run.evaluation["test_copies"] = 1
     told = tell_data(run)
-    assert "at the end. One test image is among the training images too" in told
+    assert "at the end. One test image is also among the training images" in told
     assert "pretraining sees neither" not in told
     run.evaluation.update(test_copies=20, thinned_classes=[])
     told = tell_data(run)
-    assert "at the end. 20 test images are among the training images too" in told
+    assert "at the end. 20 test images are also among the training images" in told
     assert "pretraining does not see" not in told
 
 
