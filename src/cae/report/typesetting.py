@@ -96,7 +96,7 @@ def _provide_fonts(folder: Path) -> list[Path]:
         if more := len(lacking) - len(told):
             told.append(f"{more:,} more")
         logger.warning(
-            "the report shows boxes for signs that no font here has: %s; %s, and make the report "
+            "the report shows boxes for characters that no font here has: %s; %s, and make the report "
             "again",
             join(told),
             REMEDY,

@@ -224,7 +224,7 @@ def _choose_epoch_ticks(last: int) -> list[float]:
 
 def _require_curve(metrics: Mapping[str, Sequence[float]], name: str) -> NDArray[np.float64]:
     if name not in metrics:
-        raise DataError(f"no metric {name!r} to plot; there are: {', '.join(sorted(metrics))}")
+        raise DataError(f"no metric {name!r} to plot; available: {', '.join(sorted(metrics))}")
     curve = np.asarray(metrics[name], dtype=np.float64)
     if curve.ndim != 1 or not len(curve) or not np.isfinite(curve).all():
         raise DataError(f"metric {name!r} is {list(metrics[name])}: expected finite numbers")

@@ -76,7 +76,7 @@ def crop_to_pictures(picture: Path, path: Path) -> Path:
             page = image.convert("RGB")
     except (OSError, SyntaxError, ValueError) as error:
         raise CheckpointError(
-            f"{picture}: damaged: {error}; put back a copy, or draw it again with cae run"
+            f"{picture}: damaged: {error}; restore a copy, or draw it again with cae run"
         ) from None
     pixels: NDArray[np.uint8] = np.asarray(page)
     inked: NDArray[np.bool_] = np.any(pixels < _WHITE, axis=2)

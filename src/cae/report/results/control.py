@@ -121,7 +121,7 @@ def _parse(result: Mapping[str, Any], path: Path) -> Control:
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise CheckpointError(
             f"{path}: is no result of python -m benchmarks.control ({type(error).__name__}: "
-            f"{error}); put back a copy of it, or measure it again"
+            f"{error}); restore a copy of it, or measure it again"
         ) from None
 
 

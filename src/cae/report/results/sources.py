@@ -143,7 +143,7 @@ def read_training(run: Run) -> Training:
     if not reconstructions.is_file():
         raise CheckpointError(
             f"{reconstructions}: no such file; "
-            f"put back a copy of {reconstructions.name}, or make it again with cae run"
+            f"restore a copy of {reconstructions.name}, or make it again with cae run"
         )
     return Training(
         {
@@ -215,7 +215,7 @@ def read_object(path: Path) -> dict[str, Any]:
     """
     value = read_json(path)
     if not isinstance(value, dict):
-        raise CheckpointError(f"{path}: expected a JSON object; put back a copy, or make it again")
+        raise CheckpointError(f"{path}: expected a JSON object; restore a copy, or make it again")
     content = cast("dict[str, Any]", value)
     return break_seal(path, content) if "sha256" in content else content
 
@@ -227,7 +227,7 @@ def _read(
     *,
     again: str = "make it again with cae run",
 ) -> dict[str, Any]:
-    lost = f"put back a copy of {path.name}, or {again}"
+    lost = f"restore a copy of {path.name}, or {again}"
     try:
         content = read(path)
     except CheckpointError as error:

@@ -59,7 +59,7 @@ def test_a_control_of_other_images_is_none(
 @pytest.mark.parametrize(
     ("key", "value", "error", "told"),
     [
-        ("pairs", None, CheckpointError, "has no 'pairs'; put back a copy of control_a.json, or"),
+        ("pairs", None, CheckpointError, "has no 'pairs'; restore a copy of control_a.json, or"),
         ("pairs", [], CheckpointError, "control_a.json: is no result of .* measure it again"),
         ("pairs", [{"seed": 1}], CheckpointError, "is no result of .*'autoencoder_first'"),
         ("computation", 3, CheckpointError, "is no result of .*TypeError"),
