@@ -96,8 +96,8 @@ def _provide_fonts(folder: Path) -> list[Path]:
         if more := len(lacking) - len(told):
             told.append(f"{more:,} more")
         logger.warning(
-            "the report shows boxes for characters that no font here has: %s; %s, and make the report "
-            "again",
+            "the report shows boxes for characters that no font here has: %s; %s, and make the "
+            "report again",
             join(told),
             REMEDY,
         )

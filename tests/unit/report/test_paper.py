@@ -67,8 +67,8 @@ def test_signs_that_no_font_has_are_told_once_and_those_of_another_font_are_set_
     make_report(make_run(data="猫ᐁ狗").folder.root, tmp_path / "r.pdf")
     (record,) = caplog.records
     assert record.getMessage() == (
-        "the report shows boxes for characters that no font here has: '狗' and '猫'; install a font "
-        "that has them: those of Noto do, such as Noto Sans CJK, and make the report again"
+        "the report shows boxes for characters that no font here has: '狗' and '猫'; install a "
+        "font that has them: those of Noto do, such as Noto Sans CJK, and make the report again"
     )
     # What Typst's fonts lack and Matplotlib's has is no box.
     assert b"DejaVuSans" in find_font_names((tmp_path / "r.pdf").read_bytes())
