@@ -1,4 +1,4 @@
-"""What differs between two nested JSON values, told in words."""
+"""The differences between two nested JSON values, in words."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ def describe_differences(there: object, now: object) -> str:
     """Return "a.b is 1 there and 2 now, ..." for the leaves that differ; "" if none does.
 
     Args:
-        there: what a file holds.
-        now: what was asked for.
+        there: the value in a file.
+        now: the value that was asked for.
     """
     old, new = _flatten(there), _flatten(now)
     differences = [

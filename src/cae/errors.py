@@ -1,4 +1,4 @@
-"""The errors a user can meet, each with the exit code that the command line gives it."""
+"""The errors that a user can meet, each with the exit code of the command line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class ConfigError(CaeError, ValueError):
 
 
 class OccupiedError(ConfigError):
-    """Another process is at work in the folder of a run."""
+    """Another process is already working in the same folder."""
 
 
 class DataError(CaeError, ValueError):
@@ -26,7 +26,7 @@ class DataError(CaeError, ValueError):
 
 
 class TooFewError(DataError):
-    """There are too few classes, or images of a class, to set some of them apart for testing."""
+    """There are too few classes, or too few images of a class, to set some aside for testing."""
 
 
 class CheckpointError(CaeError, RuntimeError):
@@ -42,12 +42,12 @@ class DivergedError(CaeError, ArithmeticError):
 
 
 class StoppedError(CaeError, RuntimeError):
-    """Training was asked to stop, and has saved where it stands."""
+    """Training was asked to stop; its state is saved, unless the message says otherwise."""
 
     exit_code = 130
 
 
 class MissingExtraError(CaeError, ImportError):
-    """An optional dependency is needed; the message names the extra that brings it."""
+    """An optional dependency is missing; the message names the extra that installs it."""
 
     exit_code = 6

@@ -21,7 +21,7 @@ if sys.platform != "win32":
 
 _CHUNK_BYTES = 1 << 20
 _TEMPORARY = ".cae-tmp"
-# Where files cannot be locked: when one that nobody has written to is one that was left behind.
+# Without file locks: a temporary file not written to for this long counts as left behind.
 _LEFT_BEHIND_SECONDS = 600.0
 _SEAL = "sha256"
 
@@ -48,7 +48,7 @@ def replace_whole(path: Path) -> Generator[Path]:
                 temporary.replace(path)
                 _fsync_folder(path.parent)
             finally:
-                # Where it cannot be removed either, the next run in its folder sweeps it away.
+                # If it cannot be removed either, the next run in its folder sweeps it away.
                 with suppress(OSError):
                     temporary.unlink(missing_ok=True)
     except OSError as error:
@@ -76,7 +76,7 @@ def remove(path: Path) -> None:
 def sweep(folder: Path) -> None:
     """Remove the temporary files that killed processes left in `folder`.
 
-    Those that somebody is writing stay: a report may be made while a run starts in its folder.
+    Those that are still being written stay: a report may be made while a run starts in its folder.
     """
     for path in folder.glob(f".*{_TEMPORARY}*"):
         with suppress(OSError):  # It is in nobody's way.
@@ -88,7 +88,7 @@ def _hold_temporary(path: Path) -> Generator[Path]:
     """Make a file beside `path`, locked for the block; the lock ends with the process too."""
     temporary, file = _open_temporary(path)
     try:
-        if sys.platform == "win32":  # It renames no open file.
+        if sys.platform == "win32":  # Windows cannot rename an open file.
             file.close()
         yield temporary
     finally:
@@ -112,21 +112,21 @@ def _open_temporary(path: Path) -> tuple[Path, BinaryIO]:
 
 
 def _remove_if_left_behind(path: Path) -> None:
-    """Remove the temporary file at `path` if nobody writes it any more."""
+    """Remove the temporary file at `path` if nobody is writing it any more."""
     if sys.platform != "win32":
         with suppress(OSError), path.open("r+b") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return
-            path.unlink()  # While it is locked: nobody has begun to write it meanwhile.
+            path.unlink()  # While it is locked, so that nobody can have begun to write it.
             return
     if time.time() - path.stat().st_mtime > _LEFT_BEHIND_SECONDS:
         path.unlink()
 
 
 def write_bytes(path: Path, *parts: bytes) -> None:
-    """Write `parts`, one behind the other, to `path` atomically, making folders as needed."""
+    """Write `parts`, one after the other, to `path` atomically, making folders as needed."""
     with replace_whole(path) as temporary, temporary.open("wb") as file:
         file.writelines(parts)
 
@@ -134,8 +134,8 @@ def write_bytes(path: Path, *parts: bytes) -> None:
 def write_text(path: Path, text: str) -> None:
     r"""Write `text` to `path` as UTF-8, atomically.
 
-    A byte of a file's name that is no UTF-8, in Python a lone surrogate, has no UTF-8 either: it is
-    written as `\udcff`, which is JSON's way to write it too and is read back as what it was.
+    A byte of a file name that is not UTF-8, which Python shows as a lone surrogate, cannot be
+    encoded: it is written as `\udcff`, as JSON would write it, and is read back unchanged.
     """
     write_bytes(path, text.encode(errors="backslashreplace"))
 
@@ -148,7 +148,7 @@ def write_json(path: Path, value: Any) -> None:
 def write_sealed_json(path: Path, value: Mapping[str, Any]) -> None:
     """Write the object `value` as `write_json` does, with its own checksum as its last key.
 
-    A file with a changed digit would still be JSON; the seal makes readers notice.
+    A file with a changed digit would still be JSON; with the seal, readers notice.
     """
     write_json(path, {**value, _SEAL: _compute_seal(value)})
 
@@ -173,16 +173,16 @@ def read_sealed_json(path: Path) -> dict[str, Any]:
     """Return the JSON object in `path`, which `write_sealed_json` wrote, without its seal.
 
     Raises:
-        CheckpointError: the file is missing, unreadable or not JSON, or is not what was sealed.
+        CheckpointError: the file is missing, unreadable or not JSON, or does not match its seal.
     """
     return break_seal(path, read_json(path))
 
 
 def break_seal(path: Path, value: Any) -> dict[str, Any]:
-    """Return the object `value`, read from `path`, without its seal, if that is intact.
+    """Return the object `value`, read from `path`, without its seal, which must match.
 
     Raises:
-        CheckpointError: there is no seal, or it is that of another object.
+        CheckpointError: there is no seal, or it belongs to another object.
     """
     if not isinstance(value, dict) or _SEAL not in value:
         raise CheckpointError(f"{path}: not as it was written: its {_SEAL!r} is missing")

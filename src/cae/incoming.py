@@ -1,4 +1,4 @@
-"""What others hand in: plain files of bounded size, and JSON that means one thing only."""
+"""Input from outside: plain files of bounded size, and JSON with only one meaning."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, cast
 
 from cae.wording import show
 
-# Beyond every configuration, model description, history or evaluation that is written here.
+# More than any configuration, model description, history or evaluation that is written here.
 MOST_JSON_BYTES = 16 * 2**20
 
 _MOST_LEVELS = 64
@@ -24,10 +24,10 @@ _MOST_LEVELS = 64
 def open_plain(path: Path, *, most_bytes: int) -> Generator[BinaryIO]:
     """Yield the plain file at `path`, open for reading.
 
-    A pipe may be waited for without end and a device may never stop: neither is read.
+    Pipes and devices are refused: waiting for a pipe may never end, and neither may a device.
 
     Raises:
-        OSError: the file cannot be opened, is no plain file, or is larger than `most_bytes`.
+        OSError: the file cannot be opened, is not a plain file, or is larger than `most_bytes`.
     """
     with open(path, "rb", opener=_open_at_once) as file:
         _require_plain(file, path, most_bytes)
@@ -41,12 +41,12 @@ def read_plain(path: Path, *, most_bytes: int) -> bytes:
 
 
 def parse_json(data: bytes) -> Any:
-    """Return the value of JSON in UTF-8 that means one thing only.
+    """Return the value of JSON in UTF-8, which must have only one meaning.
 
     Raises:
-        ValueError: the bytes are no JSON, a key stands twice in an object, a number is not finite,
+        ValueError: the bytes are not JSON, a key occurs twice in an object, a number is not finite,
             or values are nested more than 64 deep.
-        RecursionError: they are nested so deep that they cannot even be read.
+        RecursionError: values are nested so deep that they cannot even be read.
     """
     value = json.loads(
         data.decode(),

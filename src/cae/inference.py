@@ -1,4 +1,4 @@
-"""What means over seeds allow to conclude: the interval of one, p-values of many."""
+"""What may be concluded from means over seeds: a mean's interval, and corrected p-values."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ CONFIDENCE = 0.95
 def compute_student_interval(
     values: Sequence[float], *, within: tuple[float, float] = (-math.inf, math.inf)
 ) -> tuple[float, float]:
-    """Return Student's interval (1908) of 95% for the mean of normal `values`, two or more.
+    """Return Student's 95% interval (1908) for the mean of normally distributed `values`.
 
     Args:
-        values: one a seed.
-        within: the smallest and the largest mean that there can be; the interval ends there.
+        values: one for each seed, at least two.
+        within: the smallest and the largest possible mean; the interval is cut off there.
     """
-    from scipy import stats  # Half a second that only means over seeds need.
+    from scipy import stats  # It takes half a second, which only means over seeds need.
 
     data = np.asarray(values, dtype=np.float64)
     mean, count = float(data.mean()), len(data)
@@ -29,7 +29,7 @@ def compute_student_interval(
 
 
 def correct_holm(p_values: Sequence[float]) -> list[float]:
-    """Return the p-values corrected for their number by Holm's step-down method (Holm, 1979)."""
+    """Return the p-values, corrected for their number by Holm's step-down method (Holm, 1979)."""
     corrected = [1.0] * len(p_values)
     largest = 0.0
     for rank, place in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):

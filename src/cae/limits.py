@@ -20,11 +20,11 @@ def require_possible_autoencoder(
     layers_per_block: int,
     pools: int,
 ) -> None:
-    """Refuse an autoencoder that no machine would hold.
+    """Refuse an autoencoder that is too large for any machine.
 
     Args:
         image_shape: [height, width, channels].
-        filters: of each block of the encoder.
+        filters: number of filters of each block of the encoder.
         layers_per_block: convolutions in each block.
         pools: how many of the blocks halve height and width.
 
@@ -32,7 +32,7 @@ def require_possible_autoencoder(
         ConfigError: naming the keys to lower.
     """
     height, width, channels = image_shape
-    # The kernels of the encoder; the decoder mirrors them, with one more where it begins.
+    # The kernels of the encoder; the decoder mirrors them, with one more at its beginning.
     between = sum(before * after for before, after in pairwise((channels, *filters)))
     within = sum((layers_per_block - 1) * each**2 for each in filters)
     weights = _KERNEL * (2 * (between + within) + filters[-1] ** 2)
@@ -53,11 +53,11 @@ def require_possible_autoencoder(
 
 
 def require_possible_head(encoding_shape: tuple[int, int, int], *, flattens: bool) -> None:
-    """Refuse a classifier's head that no machine would hold.
+    """Refuse a classifier's head that is too large for any machine.
 
     Args:
-        encoding_shape: [height, width, filters] of what the encoder gives.
-        flattens: whether a dense layer sees every pooled feature.
+        encoding_shape: [height, width, filters] of the encoder's output.
+        flattens: whether a dense layer takes every pooled feature.
 
     Raises:
         ConfigError: naming the keys to change.

@@ -1,4 +1,4 @@
-"""Every path of a run, in the origin's layout: nobody else joins paths."""
+"""All paths of a run, in the origin's layout: they are put together here and nowhere else."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from cae.files import remove, sweep
 _FOLDERS = ("models", "history", "plots")
 _CHECKPOINTS = "checkpoints"
 _LONGEST_RUN_NAME = 100  # bytes; less than a model's, so that "autoencoder_" fits before it
-# The curves that are drawn of a model's history, and the pictures that show what was measured.
+# The curves that are drawn of a model's history, and the plots that show the evaluation.
 CURVES = {"autoencoder": ("loss",), "classifier": ("loss", "accuracy")}
 PICTURES = ("reconstructions", "confusion_matrix", "per_class_recall", "confident_mistakes")
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFiles:
-    """Where one model of a run lies."""
+    """The files of one model of a run."""
 
     folder: Path
     name: str
@@ -38,7 +38,7 @@ class ModelFiles:
         return self.folder / f"{self.name}.safetensors"
 
     def other_weights(self, which: str) -> Path:
-        """The weights, "best" or "last", that were not chosen; none where nothing was validated."""
+        """The weights, "best" or "last", that were not chosen; only if there was validation."""
         return self.folder / f"{self.name}_{which}.safetensors"
 
 
@@ -55,11 +55,11 @@ class RunFolder:
         object.__setattr__(self, "name", name)
 
     def make(self) -> None:
-        """Make the run's folders, and see that they can be written, before hours are spent.
+        """Make the run's folders, and check that they can be written, before hours are spent.
 
         Raises:
-            ConfigError: naming the folder that cannot be made or written; or the run's name is
-                none for a new one.
+            ConfigError: a folder, which the message names, cannot be made or written; or a new run
+                cannot have this name.
         """
         require_run_name(self.name)
         for folder in (self.root, *(self.root / name for name in _FOLDERS)):
@@ -67,21 +67,21 @@ class RunFolder:
 
     @contextmanager
     def lock(self) -> Generator[None]:
-        """Make the folder, and keep other processes from working in it for the block.
+        """Make the folder, and keep other processes from working in it during the block.
 
-        The lock ends with its process, however that ends. What temporary files a killed process
-        left are removed. Within one process the lock may be taken again.
+        The lock ends with its process, however that ends. Temporary files that killed processes
+        left are removed. The same process may take the lock again.
 
         Raises:
-            OccupiedError: another process is at work there.
+            OccupiedError: another process is working there.
             ConfigError: the folder cannot be written.
         """
-        from filelock import FileLock, Timeout  # Not needed by who only reads.
+        from filelock import FileLock, Timeout  # Not needed by callers that only read.
 
         self.make()
         path = self.root.resolve() / ".lock"
         lock = FileLock(path, timeout=0, is_singleton=True)
-        if lock.is_locked:  # By this very process, further out.
+        if lock.is_locked:  # By this very process, in an outer block.
             yield
             return
         try:
@@ -104,27 +104,27 @@ class RunFolder:
             lock.release()
 
     def state(self, model: str, *, step: int) -> Path:
-        """The state of the training of a model after so many optimizer steps."""
+        """The state of a model's training after `step` optimizer steps."""
         require_plain_name(model)
         return self.root / _CHECKPOINTS / f"{model}-{step:09}.state"
 
     def find_states(self, model: str) -> list[Path]:
-        """The states of the training of a model that there are, the latest first."""
+        """The states of a model's training that exist, the latest first."""
         require_plain_name(model)
         pattern = re.compile(re.escape(model) + r"-[0-9]{9,}\.state")
         paths = (self.root / _CHECKPOINTS).glob("*.state")
         return sorted((path for path in paths if pattern.fullmatch(path.name)), reverse=True)
 
     def drop_states(self, model: str, *, keep: int = 0) -> None:
-        """Remove the states of the training of a model, but for the latest `keep`."""
+        """Remove the states of a model's training, except the latest `keep`."""
         for path in self.find_states(model)[keep:]:
             remove(path)
-        # Where something else is in the folder, or it is not there, it stays as it is.
+        # If the folder holds something else, or does not exist, nothing happens.
         with suppress(OSError):
             (self.root / _CHECKPOINTS).rmdir()
 
     def drop_model(self, model: str) -> None:
-        """Remove all that tells of a model but its weights: states, JSON, history, curves."""
+        """Remove a model's states, JSON, other weights, history and curves, not its own weights."""
         self.drop_states(model)
         files = self.model(model)
         for path in (
@@ -137,7 +137,7 @@ class RunFolder:
             remove(path)
 
     def drop_weights(self, model: str) -> None:
-        """Remove a model and all weights of it; its history stays."""
+        """Remove a model's JSON and all its weights; its history stays."""
         files = self.model(model)
         for path in (
             files.json,
@@ -148,7 +148,7 @@ class RunFolder:
             remove(path)
 
     def drop_evaluation(self) -> None:
-        """Remove what was measured of the run, and the pictures that show it."""
+        """Remove the run's evaluation and the plots that show it."""
         remove(self.evaluation)
         for picture in PICTURES:
             remove(self.plot(f"{picture}_{self.name}"))
@@ -164,13 +164,13 @@ class RunFolder:
         return self.root / "history" / f"{name}.json"
 
     def plot(self, name: str) -> Path:
-        """A picture of the run."""
+        """A plot of the run."""
         require_plain_name(name)
         return self.root / "plots" / f"{name}.png"
 
     @property
     def plots(self) -> list[Path]:
-        """The pictures of a whole run, in the order of their names."""
+        """All plots of a complete run, in the order of their names."""
         return sorted(
             self.plot(name)
             for name in (
@@ -206,25 +206,25 @@ class RunFolder:
 
     @property
     def study(self) -> Path:
-        """The folder of a study's results, where the run is published with one."""
+        """The folder of a study's results, if the run is published with a study."""
         return self.root / "history" / "study"
 
     @property
     def benchmarks(self) -> Path:
-        """The folder of measured speeds, where the run is published with them."""
+        """The folder of measured speeds, if the run is published with them."""
         return self.root / "benchmarks" / "results"
 
 
 def find_configuration(root: Path) -> Path:
-    """Return where a folder that holds a run has its configuration, which names the run."""
+    """Return the path of the configuration in a run's folder, which also names the run."""
     return root / "run.json"
 
 
 def holds_run(folder: Path) -> bool:
     """Return whether `folder` looks like that of a run, a single stage or a study."""
-    with suppress(OSError):  # Where nobody may look into it.
+    with suppress(OSError):  # Raised if the folder may not be read.
         there = {name for name in (*_FOLDERS, "trials") if (folder / name).is_dir()}
-        # A class may have such folders too, but pictures in them.
+        # A class may have folders of these names too, but with pictures in them.
         endings = {path.suffix for path in (folder / "history").glob("*.*")}
         is_laid_out = {"history", "plots"} < there and endings <= {".json", ".csv"}
         return find_configuration(folder).is_file() or is_laid_out
@@ -233,18 +233,18 @@ def holds_run(folder: Path) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class StudyFolder:
-    """The layout of a study under `root`: a folder for each trial, and what all of them say.
+    """The layout of a study under `root`: a folder for each trial, and the results of all.
 
-    `trials/` is all that a study is made of: copied into that of another one, it joins it.
+    `trials/` is all that a study consists of: copied into another study's, its trials join those.
     """
 
     root: Path
 
     def make(self) -> None:
-        """Make the folder, and see that it can be written; remove what killed processes left.
+        """Make the folders, check that they can be written, and remove what killed processes left.
 
         Raises:
-            ConfigError: it cannot be.
+            ConfigError: a folder cannot be made or written.
         """
         for folder in (self.root, self.root / "trials", self.results, self.root / "plots"):
             _make_folder(folder)
@@ -256,7 +256,7 @@ class StudyFolder:
         return RunFolder(self.root / "trials" / key, "trial")
 
     def result(self, key: str) -> Path:
-        """What a finished trial found; it is there once the trial is over."""
+        """The result of a trial; it exists once the trial is finished."""
         return self.trial(key).root / "result.json"
 
     def failure(self, key: str) -> Path:
@@ -269,12 +269,12 @@ class StudyFolder:
         return self.root / "trials" / f"grid-{key}.json"
 
     def find_grids(self) -> list[Path]:
-        """All grids that were asked for, in an order that stays."""
+        """All grids that were asked for, always in the same order."""
         return sorted((self.root / "trials").glob("grid-*.json"))
 
     @property
     def results(self) -> Path:
-        """What all trials say together, where a run that is published has it too."""
+        """The folder of the results of all trials, in the same place as in a published run."""
         return RunFolder(self.root, "study").study
 
     @property
@@ -288,7 +288,7 @@ class StudyFolder:
         return self.results / "summary.json"
 
     def plot(self, name: str) -> Path:
-        """A picture of the study."""
+        """A plot of the study."""
         require_plain_name(name)
         return self.root / "plots" / f"study_{name}.png"
 
@@ -316,7 +316,7 @@ def require_run_name(name: str) -> None:
 
 
 def require_model_name(name: str) -> None:
-    """Refuse a name under which another model has its other weights; see `require_plain_name`.
+    """Refuse a name that is for the other weights of a model; see `require_plain_name`.
 
     Raises:
         ConfigError: it cannot name a file, or would name another model's weights.
@@ -333,9 +333,9 @@ def require_plain_name(name: str, *, most_bytes: int = 150) -> None:
     """Refuse a name that could leave its folder or that a file system could not hold.
 
     Args:
-        name: to be a part of a file's name.
-        most_bytes: how long it may be in UTF-8. File systems hold 255 bytes, and the ends of the
-            names of weights and of temporary files come on top.
+        name: what is to become part of a file's name.
+        most_bytes: how long it may be in UTF-8. File systems allow 255 bytes, which also have to
+            hold the endings of the names of weights and of temporary files.
 
     Raises:
         ConfigError: `name` is empty, too long, hidden, or has a character other than letters,

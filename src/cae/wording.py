@@ -1,4 +1,4 @@
-"""Values and names in messages: told in a few words, however large or many they are."""
+"""Values and names in messages: kept short, however large or many they are."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _MOST_SHOWN = 100
 
 
 def show(value: object) -> str:
-    """Return what `repr` says of `value`, cut where it is long or deep."""
+    """Return the `repr` of `value`, shortened if it is long or deep."""
     text = _SHORT.repr(value)
     return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN - 3]}..."
 
@@ -18,7 +18,7 @@ def show(value: object) -> str:
 def suggest(name: str, known: Iterable[str]) -> str:
     """Return the end of an error message: the known name nearest to `name`, or all of them."""
     names = sorted(known)
-    # Comparing takes the product of the lengths.
+    # Comparing takes time in proportion to the product of the lengths.
     matches = difflib.get_close_matches(name[:_MOST_SHOWN], names, n=1)
     return f"; did you mean {matches[0]!r}?" if matches else f"; available: {', '.join(names)}"
 
@@ -30,7 +30,7 @@ def join(words: Sequence[str]) -> str:
 
 
 class _ShortRepr(reprlib.Repr):
-    """`repr` of bounded length and depth, which also bears integers that Python will not write."""
+    """`repr` of bounded length and depth, which also takes integers too large for Python's own."""
 
     def __init__(self) -> None:
         super().__init__()

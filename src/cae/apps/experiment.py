@@ -178,7 +178,7 @@ def _load_encoder_weights(saved: cae.SavedModel) -> Any:
 
 
 def _compare_data(saved: cae.SavedModel, splits: cae.Splits) -> None:
-    """Warn where the encoder was pretrained on other images than the classifier is trained on."""
+    """Warn if the encoder was pretrained on other images than the classifier is trained on."""
     from cae.data.splits import describe_splits, drop_labelled
 
     about = drop_labelled(describe_splits(splits))
@@ -201,7 +201,7 @@ def _show_places(folder: cae.RunFolder, plots: Sequence[Path], *, following: str
 
 
 def _repeat_options(request: Request) -> str:
-    """Return those of the options given that the next stage has to be given too."""
+    """Return those of the given options that the next stage needs too."""
     given = [(split_setting(setting), setting) for setting in request.settings]
     # How long and at which rate a stage trains is its own; how small images may be is not.
     shared = ("low_resolution_epochs", "low_resolution_side")

@@ -1,4 +1,4 @@
-"""Signs that no font of the plots has: told once, in place of Matplotlib's warnings."""
+"""Characters that no font of the plots has: reported once, instead of Matplotlib's warnings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands that look at what is there: the data, a model's scores, a model's answers."""
+"""The commands that only look: at the data, a model's scores, and a model's predictions."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def _rank(path: Path, names: Sequence[str], row: Sequence[float]) -> dict[str, A
 def _load_test_images(
     source: str, saved: cae.SavedModel, *, skip_damaged: bool, everything: bool
 ) -> tuple[cae.ImageSet, dict[str, Any], str]:
-    """Return the images to measure a model on, what is said of them, and the scores' title."""
+    """Return the images to measure a model on, facts about them, and the title of the scores."""
     from cae.data.splits import describe_flaws
 
     folder = find_picture_folder(source)

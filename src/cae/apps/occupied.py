@@ -1,4 +1,4 @@
-"""A finished run in the folder of the one asked for: shown if it is the same and whole."""
+"""A finished run in the folder that was asked for: shown if it is the same run and whole."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from cae.files import read_sealed_json
 
 
 def read_finished_run(plan: Plan) -> Mapping[str, Any] | None:
-    """Return the evaluation of the very run that is planned, if the folder holds it whole.
+    """Return the evaluation of the run that is planned, if the folder holds that run whole.
 
-    Where the figures or plots are missing or damaged, or are of other models, it counts as not yet
-    evaluated: measuring again costs seconds.
+    If its scores or plots are missing or damaged, or belong to other models, it counts as not yet
+    evaluated: measuring again takes seconds.
 
     Raises:
         ConfigError: the folder holds a run of another configuration.

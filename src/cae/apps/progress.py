@@ -1,4 +1,4 @@
-"""How far a download or a training is: a bar on a terminal, a line at start and end elsewhere."""
+"""The progress of a download or a training: a bar on a terminal, else lines at start and end."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _PICTURES_AT_ONCE = 16  # between two counts
 
 
 class TrainingProgress:
-    """Shows training as it goes: a `cae.training.progress.Progress` for a `with` block.
+    """Shows the progress of training: a `cae.training.progress.Progress` for a `with` block.
 
     On a terminal there is a bar with the epoch, images per second, the time left for the whole
     stage, and the last epoch's figures. Elsewhere each stage writes a line when it starts and one
@@ -193,7 +193,7 @@ class Loading:
 
 
 class _StageBar(Progress):
-    """The bar of one stage, and under it the figures of the last epoch."""
+    """The bar of one stage, and below it the metrics of the last epoch."""
 
     def __init__(
         self, console: Console, stage: str, *, epochs: int, images: int, done: int

@@ -1,4 +1,4 @@
-"""What reaches the user: answers on stdout, everything else on stderr, both fit for a pipe."""
+"""Output to the user: answers on stdout, everything else on stderr, both fit for a pipe."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def set_up_streams() -> None:
 
 
 def tell(text: str | Text, *, style: str = "", console: Console = notes) -> None:
-    """Write a remark to stderr, or to another console."""
+    """Write a message to stderr, or to another console."""
     # Without a terminal nothing is broken into lines: whoever reads it may search it.
     console.print(text, style=style, soft_wrap=not console.is_terminal)
 
@@ -81,7 +81,7 @@ def tell_error(message: str) -> None:
 
 
 def tell_loudly(message: str, *, title: str) -> None:
-    """Write what must not be overlooked to stderr, in a frame."""
+    """Write a message that must not be overlooked to stderr, in a frame."""
     notes.print(
         Panel(Text(message), title=Text(title), style="bold yellow", padding=(1, 2)), width=100
     )

@@ -1,4 +1,4 @@
-"""From what a user gives on the command line to the configuration and the folder of a run."""
+"""The configuration and the folder of a run, made from what a user gives on the command line."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ class Request:
 
     Attributes:
         command: its name, for messages.
-        sections: those of the configuration that the command uses.
-        source, skip_damaged: of the data, for `load_dataset`.
+        sections: the sections of the configuration that the command uses.
+        source, skip_damaged: which data, for `load_dataset`.
         preset: None for the one that suits the data.
         settings: `key=value` each, applied to the preset after `fixed` and `seed`.
         fixed: settings that the command itself makes.
-        autoencoder: the configuration of the encoder to stand on; None for the preset's.
-        seed: of every section; None leaves them.
+        autoencoder: the configuration of the encoder to build on; None for the preset's.
+        seed: the seed of every section; None leaves the seeds unchanged.
         device, precision: for `choose_runtime`.
         out: folder of the run; None for one under runs/, whose name ends with `out_ending`.
         name: of the models; None for the preset's.
-        fresh: start over, and replace what lies there.
+        fresh: start over, and replace what is there.
         save_every: seconds between two saved states of a training.
     """
 
@@ -82,7 +82,7 @@ def make_plan(request: Request) -> Plan:
 
     Raises:
         ConfigError: a preset, setting, name or device that cannot be used.
-        DataError: the data cannot be had.
+        DataError: the data cannot be loaded.
     """
     if request.name is not None:
         require_run_name(request.name)
@@ -208,15 +208,15 @@ def load_data(
     *,
     skip_damaged: bool = False,
 ) -> cae.Dataset:
-    """Return the data set that `source` names, with a sign of life, loud where it is a stand-in.
+    """Return the data set that `source` names, with a sign of life; say so if it is a stand-in.
 
     Args:
         source: for `load_dataset`.
-        image_shape: that a user's own pictures are resized to; None: CIFAR-10's.
+        image_shape: the shape that a user's own pictures are resized to; None: CIFAR-10's.
         skip_damaged: leave out those of them that cannot be used.
 
     Raises:
-        DataError: it cannot be had.
+        DataError: it cannot be loaded.
     """
     with Loading() as loading:
         dataset = cae.load_dataset(

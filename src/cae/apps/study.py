@@ -34,13 +34,13 @@ class StudyRequest:
     """What a user asks of `cae study`.
 
     Attributes:
-        choice: of the plan.
-        source, skip_damaged: of the data, for `load_dataset`.
+        choice: what is chosen from a plan.
+        source, skip_damaged: which data, for `load_dataset`.
         device, precision: for `choose_runtime`.
         out: folder of the study; None for one under runs/.
-        workers: who carries out the trials.
+        workers: how many trials run at once, and by what.
         save_every: seconds between two saved states of a training.
-        command: as it was given.
+        command: the command as it was given.
     """
 
     choice: Choice
@@ -55,7 +55,7 @@ class StudyRequest:
 
 
 def study(request: StudyRequest, *, dry_run: bool, as_json: bool) -> None:
-    """Run what is left of the study and show what all of it says; or only show its grid.
+    """Run what is left of the study and show the results of all of it; or only show its grid.
 
     Raises:
         CaeError: a trial failed; the others were carried out.
@@ -126,7 +126,7 @@ def tell_study(folder: StudyFolder, *, tested: int) -> list[str]:
 
 
 def parse_budgets(labels: Iterable[str]) -> tuple[int | None, ...]:
-    """Return the label budgets that words name: numbers of labels per class, or "all" (None).
+    """Return the label budgets that are given in words: numbers per class, or "all" (None).
 
     Raises:
         ConfigError: one is neither.

@@ -1,4 +1,4 @@
-"""How far a study is: two bars on a terminal, and a line for each trial that ended."""
+"""The progress of a study: two bars on a terminal, and a line for each trial that ended."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class Ledger:
 
 
 class StudyScreen:
-    """Shows a study as it goes: a `cae.study.runner.StudyProgress` for a `with` block.
+    """Shows the progress of a study: a `cae.study.runner.StudyProgress` for a `with` block.
 
     Args:
         names: what to call each trial, by key.

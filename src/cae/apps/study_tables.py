@@ -1,4 +1,4 @@
-"""A study as tables: what is to be done and how long it takes, and what came of it."""
+"""A study as tables: its trials and how long they take, and its results."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Planned:
     """A trial of a grid, and about how long it takes.
 
     Attributes:
-        trial: to be made, or made.
-        name: what it is called, its seed left out.
-        seconds: that this machine would need.
-        is_finished: whether it was made.
+        trial: the trial.
+        name: its name, without the seed.
+        seconds: how long this machine would need for it.
+        is_finished: whether it is finished.
     """
 
     trial: Trial

@@ -1,4 +1,4 @@
-"""Answers as tables: results, splits, scores and predictions, made to be read."""
+"""Answers as tables for people to read: results, splits, scores and predictions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NAMED_CLASSES = 10
 
 
 class _Fit(Protocol):
-    """What a table needs to know of a `cae.training.trainer.FitResult`."""
+    """What a table needs to know about a `cae.training.trainer.FitResult`."""
 
     @property
     def history(self) -> Any: ...
@@ -82,7 +82,7 @@ def make_results_table(evaluation: Mapping[str, Any]) -> RenderableType:
 
 
 def _find_least(per_class: Mapping[str, Mapping[str, Any]]) -> str | None:
-    """Return the class found least often; None where none has test images."""
+    """Return the class with the lowest recall; None if none has test images."""
     recalls = {name: of["recall"] for name, of in per_class.items() if of["recall"] is not None}
     return min(recalls, key=lambda name: recalls[name], default=None)
 
@@ -116,7 +116,7 @@ def make_splits_table(about: Mapping[str, Any]) -> RenderableType:
     for part in parts:
         table.add_column(part, justify="right")
     for name in split[parts[0]]["classes"]:
-        # Of unlabelled images nobody knows the class.
+        # The classes of unlabelled images are not known.
         counts = [split[part]["classes"].get(name) for part in parts]
         table.add_row(name, *("" if count is None else f"{count:,}" for count in counts))
     table.add_section()
@@ -180,7 +180,7 @@ def make_reconstruction_table(scores: Mapping[str, Any], *, title: str) -> Rende
 
 
 def _list_reconstruction(scores: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return what there is to say of an autoencoder: a label and a value each."""
+    """Return the rows on an autoencoder: a label and a value each."""
     rows: list[tuple[str, str]] = []
     if "target" in scores:
         target = str(scores["target"]).replace("_", " ")

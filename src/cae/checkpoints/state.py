@@ -1,4 +1,4 @@
-"""The state of a training under way: one file, renamed into place, the one before it kept."""
+"""The state of an unfinished training: one file, renamed into place; the one before it is kept."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ logger = logging.getLogger(__name__)
 # The first line of the file: what it is, its version, and the SHA-256 of all that follows.
 _MAGIC = b"cae-state 1 "
 _HEAD_BYTES = len(_MAGIC) + 64 + 1
-_FACTS_BYTES = 8  # how long the facts are, before them
+_FACTS_BYTES = 8  # the length of the facts, written before them
 _KEPT = 2
-_MOST_BYTES = 32 * 2**30  # the largest network's weights, three times again for its optimizer
+_MOST_BYTES = 32 * 2**30  # the largest network's weights, and three times that for its optimizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +35,9 @@ class TrainingState:
     """Where a training stands after one of its optimizer steps.
 
     Attributes:
-        step: how many steps were taken.
+        step: how many steps have been taken.
         facts: JSON values.
-        tensors: by name.
+        tensors: the tensors by name.
     """
 
     step: int
@@ -50,10 +50,10 @@ class StateFiles:
     """The states of the training of one model in a run folder.
 
     Attributes:
-        folder: of the run.
+        folder: the run's folder.
         model: name of the model that is trained.
-        identity: what decides the training's result; states of another are refused.
-        conditions: under which it is carried out; a change of them is told.
+        identity: what decides the training's result; states with another identity are refused.
+        conditions: the conditions under which it is trained; a change of them is warned of.
     """
 
     folder: RunFolder
@@ -62,7 +62,7 @@ class StateFiles:
     conditions: Mapping[str, Any]
 
     def write(self, state: TrainingState) -> None:
-        """Write a state and remove all but it and the one before it.
+        """Write a state, and remove all others except the one before it.
 
         Raises:
             CheckpointError: it cannot be written; the states that were there are kept.
@@ -71,7 +71,7 @@ class StateFiles:
         path = self.folder.state(self.model, step=state.step)
         write_bytes(path, *_pack(about, state))
         for later in self.folder.find_states(self.model):
-            if later.name > path.name:  # It was damaged: training went on from one before it.
+            if later.name > path.name:  # It was damaged: training resumed from one before it.
                 remove(later)
         self.folder.drop_states(self.model, keep=_KEPT)
 
@@ -79,8 +79,8 @@ class StateFiles:
         """Return the latest state that is whole, or None if there is no state at all.
 
         Raises:
-            ConfigError: it is of another training.
-            CheckpointError: there are states, but none that is whole.
+            ConfigError: it belongs to another training.
+            CheckpointError: there are states, but none of them is whole.
         """
         problems: list[str] = []
         for path in self.folder.find_states(self.model):
@@ -102,10 +102,10 @@ class StateFiles:
         return None
 
     def require_same(self) -> bool:
-        """Return whether there is a state that is whole; it must be of this training.
+        """Return whether there is a state that is whole; it must belong to this training.
 
         Raises:
-            ConfigError: it is of another training.
+            ConfigError: it belongs to another training.
         """
         for path in self.folder.find_states(self.model):
             try:
@@ -139,7 +139,7 @@ class StateFiles:
 
 
 def _pack(about: Mapping[str, Any], state: TrainingState) -> list[bytes]:
-    """Return the file's content in parts: joined, they would fill the memory once more."""
+    """Return the file's content in parts: joining them would take the same memory again."""
     text = json.dumps({**about, "step": state.step, "facts": dict(state.facts)}, allow_nan=False)
     facts = text.encode()
     tensors = {name: value.detach().cpu().contiguous() for name, value in state.tensors.items()}
@@ -148,7 +148,7 @@ def _pack(about: Mapping[str, Any], state: TrainingState) -> list[bytes]:
 
 
 def _compute_digest(*parts: bytes) -> bytes:
-    """Return the SHA-256 of the parts, one behind the other, in hexadecimal."""
+    """Return the SHA-256 of the parts, one after the other, in hexadecimal."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(part)
@@ -156,9 +156,12 @@ def _compute_digest(*parts: bytes) -> bytes:
 
 
 def _unpack(path: Path) -> tuple[Mapping[str, Any], TrainingState]:
-    """Return what the state at `path` is about, and the state. Reading it can run no code."""
+    """Return identity and conditions of the state at `path`, and the state.
+
+    Reading it cannot run any code.
+    """
     try:
-        # Part by part: cut out of the whole, the tensors would fill the memory once more.
+        # Part by part: cutting the tensors out of the whole would take the same memory again.
         with open_plain(path, most_bytes=_MOST_BYTES) as file:
             head, length = file.read(_HEAD_BYTES), file.read(_FACTS_BYTES)
             facts = file.read(min(int.from_bytes(length, "little"), MOST_JSON_BYTES))

@@ -60,7 +60,7 @@ class SavedModel:
 
     @property
     def weights_path(self) -> Path:
-        """The weights lie beside the JSON file, under its name: the file cannot name another."""
+        """The weights file: beside the JSON file, under the same name; it cannot be another."""
         return self.path.with_suffix(".safetensors")
 
 
@@ -71,10 +71,10 @@ def write_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
 
 
 def read_weights(path: str | Path) -> dict[str, Tensor]:
-    """Return the tensors of a safetensors file, on the CPU. Reading it can run no code.
+    """Return the tensors in a safetensors file, on the CPU. Reading it cannot run any code.
 
     Raises:
-        CheckpointError: the file is missing, no plain file, cannot be read or is damaged.
+        CheckpointError: the file is missing, not a plain file, unreadable or damaged.
     """
     path = Path(path)
     return _parse_weights(_read_bytes(path), path)
@@ -118,7 +118,7 @@ def _name_kind(model: Autoencoder | Encoder | Classifier) -> Kind:
 
 
 def describe_layers(model: nn.Module) -> list[dict[str, Any]]:
-    """Return the layers in order: name, what PyTorch shows of each, parameters as Keras counts.
+    """Return the layers in order: name, PyTorch's description, parameters as Keras counts them.
 
     Layers that the configuration has switched off are left out.
     """
@@ -129,7 +129,7 @@ def describe_layers(model: nn.Module) -> list[dict[str, Any]]:
             "parameters": count_parameters(layer),
         }
         for name, layer in cast("Iterator[tuple[str, nn.Module]]", model.named_modules())
-        # An empty container is a child too, and false.
+        # `is None`, because a child that is an empty container is falsy.
         if next(layer.children(), None) is None and not is_switched_off(layer)
     ]
 
@@ -141,7 +141,7 @@ def read_model(path: str | Path) -> SavedModel:
         path: the model's JSON file.
 
     Raises:
-        CheckpointError: the file is missing, damaged, of a newer format or not a model's.
+        CheckpointError: the file is missing, damaged, in another format, or not that of a model.
     """
     path = Path(path)
     if path.suffix == ".safetensors":
@@ -191,18 +191,19 @@ def read_model(path: str | Path) -> SavedModel:
 def load_model(saved: SavedModel | str | Path) -> Autoencoder | Encoder | Classifier:
     """Return the saved model built from its configuration, with its weights, in evaluation mode.
 
-    Nothing is parsed before its checksum is right, and no network is allocated before the weights
-    fit it: a configuration cannot ask for more memory than its weights take.
+    The weights are parsed only after their checksum was verified, and a network that they do not
+    fit is never allocated: a configuration cannot ask for more memory than its weights take.
 
-    A classifier is the bare network, whose logits training sees: `test_time_augmentation` and
-    `posthoc_logit_adjustment` are left to `cae.load_predictor`, which answers as `cae predict`.
+    A classifier is returned as the bare network, which gives the logits that training works with.
+    It does not apply `test_time_augmentation` and `posthoc_logit_adjustment`; for predictions like
+    those of `cae predict`, use `cae.load_predictor`.
 
     Args:
-        saved: from `read_model`, or the path of what it reads.
+        saved: what `read_model` returned, or the path of the model's JSON file.
 
     Raises:
-        CheckpointError: the weights are missing, damaged, of another model, or do not fit; or the
-            description cannot be read.
+        CheckpointError: the weights are missing, damaged, those of another model, or do not fit;
+            or the JSON file cannot be read.
     """
     if not isinstance(saved, SavedModel):
         saved = read_model(saved)
@@ -225,10 +226,10 @@ def apply_weights(
     """Load `weights` into `module`, strictly: every name, shape and type must match.
 
     Args:
-        module: the network, or its layout without memory (`take`).
-        weights: by name.
-        place: for error messages.
-        take: make them the module's own, in place of being copied into what it has.
+        module: the network; with `take`, it may lie on the meta device, without memory.
+        weights: the tensors by name.
+        place: where the weights come from, for error messages.
+        take: make these tensors the module's own, instead of copying them into those it has.
 
     Raises:
         CheckpointError: naming the first tensors that are missing, unexpected, or of another shape
@@ -274,7 +275,7 @@ def _parse_weights(data: bytes, path: Path) -> dict[str, Tensor]:
 
 
 def _lay_out(saved: SavedModel) -> Autoencoder | Encoder | Classifier:
-    """Return the saved model without content: its weights have shapes and types, and no memory."""
+    """Return the saved model on the meta device: its weights have shape and type but no memory."""
     with torch.device("meta"):
         if saved.classifier_config is not None and saved.class_names is not None:
             classes = len(saved.class_names)

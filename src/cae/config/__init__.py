@@ -1,4 +1,4 @@
-"""The configuration: the origin's keys with its values as defaults, checked once at the door."""
+"""The configuration: the origin's keys, with its values as defaults, and ours, checked once."""
 
 from cae.config.autoencoder import AutoencoderConfig, Regularizer
 from cae.config.classifier import ClassifierConfig

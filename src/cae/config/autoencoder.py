@@ -30,19 +30,22 @@ class AutoencoderConfig(StageConfig):
     """The autoencoder's architecture and training (25 keys of the origin, then ours).
 
     `image_shape` is [height, width, channels]. A value key (`dropout_value`,
-    `kernel_regularizer_value` and so on) acts only while its switch is on. Early stopping acts
-    only when both `callbacks` and `early_stopping` are on. "mse" and "mae" stand for the long
+    `kernel_regularizer_value` and so on) has an effect only while its switch is on, and early
+    stopping only while both `callbacks` and `early_stopping` are on. "mse" and "mae" are short
     names of a `loss`.
 
-    `encoder` names the architecture: the origin's; "whitened", made for classification; or
-    "residual", made for reconstruction, whose last block is the code. `filters_per_block` gives
-    the filters of each block; null doubles them from `init_num_filters`. With `mask_ratio` that
-    share of the patches, squares of `mask_patch_size` pixels, is hidden from the encoder, and the
-    decoder predicts of them what `target` says: their pixels; those less the patch's mean and over
-    its standard deviation ("normalised_patches"); the image less its blur ("high_pass"); or how
-    strongly it changes in which direction ("gradient_histograms"). Without `mask_input` the same is
-    predicted of the same patches while the encoder sees them: what the hiding is worth is the
-    difference.
+    `encoder` names the architecture: "origin"; "whitened", made for classification; or "residual",
+    made for reconstruction, whose last block gives the code. `filters_per_block` lists the number
+    of filters of each block; null begins with `init_num_filters` and doubles it from block to
+    block.
+
+    `mask_ratio` is the share of an image's patches, squares of `mask_patch_size` pixels a side,
+    that are hidden from the encoder. The decoder then predicts, for the hidden patches alone, what
+    `target` names: their pixels ("pixels"); their pixels less the patch's mean, divided by its
+    standard deviation ("normalised_patches"); the image less a blurred copy ("high_pass"); or how
+    strongly the image changes in which direction ("gradient_histograms"). With `mask_input` off,
+    the same is predicted for the same patches, but the encoder sees them: the difference between
+    the two shows what hiding them is worth.
     """
 
     activity_regularizer: bool = False
@@ -86,7 +89,7 @@ class AutoencoderConfig(StageConfig):
 
     @property
     def block_filters(self) -> tuple[int, ...]:
-        """Filters of each encoder block."""
+        """Number of filters of each encoder block."""
         if self.filters_per_block is not None:
             return self.filters_per_block
         return tuple(self.init_num_filters * 2**block for block in range(self.conv_blocks))
@@ -95,8 +98,8 @@ class AutoencoderConfig(StageConfig):
     def pools(self) -> int:
         """How many encoder blocks halve the image.
 
-        All of the whitened encoder's do, all but the code of the residual one, and the origin's
-        first two.
+        In the whitened encoder all blocks do, in the residual one all but the last, which gives the
+        code, and in the origin's the first two.
         """
         if self.encoder == "origin":
             return min(self.conv_blocks, 2)
@@ -117,7 +120,7 @@ class AutoencoderConfig(StageConfig):
     def trimmed(self) -> int:
         """How many rows and columns an image loses before it is pooled.
 
-        The whitening convolution is 2x2, without padding.
+        The whitened encoder takes one of each: its first convolution is 2x2, without padding.
         """
         return 1 if self.encoder == "whitened" else 0
 
@@ -244,15 +247,15 @@ class AutoencoderConfig(StageConfig):
 def require_places_to_normalise(
     config: AutoencoderConfig, stage: StageConfig, *, remedy: str
 ) -> None:
-    """Refuse a training of the encoder whose batches are a single place to its batch norm.
+    """Refuse to train an encoder whose batch norm would have a single place to normalise over.
 
     Args:
-        config: of the encoder.
-        stage: that trains it.
-        remedy: what can be done besides raising `batch_size`.
+        config: the configuration of the encoder.
+        stage: the configuration of the stage that trains it.
+        remedy: what can be done besides raising `batch_size`, for the message.
 
     Raises:
-        ConfigError: a batch is one image, and an encoding of it 1x1.
+        ConfigError: a batch is one image, and its encoding is 1x1.
     """
     if stage.batch_size > 1 or not config.batch_norm or config.encoder == "residual":
         return
@@ -270,10 +273,11 @@ def require_places_to_normalise(
 
 
 def require_normed_filters(config: AutoencoderConfig, optimizer: str) -> None:
-    """Refuse Muon where it would change what the encoder computes and not only how it learns.
+    """Refuse Muon if it would change what the encoder computes, and not only how it learns.
 
     Raises:
-        ConfigError: there is no batch norm behind the filters, whose norm Muon sets.
+        ConfigError: Muon fixes the norm of the filters, and no batch norm follows them to make up
+            for that.
     """
     if optimizer != "muon" or config.encoder == "whitened":
         return
@@ -289,7 +293,8 @@ def require_low_resolution(config: AutoencoderConfig, epochs: int, side: int) ->
     """Refuse images shrunk to a size that the encoder does not take.
 
     Raises:
-        ConfigError: naming the key, in either stage.
+        ConfigError: the size is too small or does not divide; the message names the key, which
+            both stages have.
     """
     if epochs == 0:
         return

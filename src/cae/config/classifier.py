@@ -25,17 +25,20 @@ TestTimeAugmentation = Literal["none", "flip", "flip_and_shift"]
 class ClassifierConfig(StageConfig):
     """The classifier's head and training (18 keys of the origin, then ours).
 
-    `head` "linear" leaves out the origin's convolution and dense layers: global pooling, then one
-    layer. `class_balance` makes up for classes of few images: by drawing every class equally often
-    ("sampling"), or by adding the logarithm of each class's share to its logit in training
-    ("logit_adjustment", Menon et al., arXiv 2007.07314). Where the encoder is trained,
-    its rate is 0 in the first `freeze_encoder_epochs` epochs, in which its batch norm goes on
-    gathering statistics, and `layer_decay` multiplies the learning rate once more with each block
-    below the head.
-    `test_time_augmentation` averages the logits of an image, of its mirror image, and of both
-    shifted by one pixel. `posthoc_logit_adjustment` takes that multiple of the logarithm of each
-    class's share of the training images off its logit where classes are predicted (the same paper's
-    other way, with its tau), so that rare classes are predicted more often.
+    `head` "linear" leaves out the origin's convolution and dense layers: a single layer follows the
+    global pooling. `class_balance` makes up for classes with few images: by drawing all classes
+    equally often ("sampling"), or by adding the logarithm of each class's share to its logit in
+    training ("logit_adjustment", Menon et al., arXiv 2007.07314).
+
+    If the encoder is trained (`freeze_encoder` off), its learning rate is 0 in the first
+    `freeze_encoder_epochs` epochs, in which its batch norm still updates its statistics, and
+    `layer_decay` multiplies the learning rate once more for each block below the head.
+
+    `test_time_augmentation` averages the logits of an image and its mirror image ("flip"), and also
+    of both shifted by one pixel ("flip_and_shift"). `posthoc_logit_adjustment` acts when classes
+    are predicted: this multiple of the logarithm of each class's share of the training images is
+    subtracted from its logit (the other method of the same paper, with its tau), so that rare
+    classes are predicted more often.
     """
 
     class_weights: bool = False

@@ -1,4 +1,4 @@
-"""Keys that were changed to no effect, or to more than they promise: told, never passed over."""
+"""Keys that were changed without effect, or with more effect than they promise: all reported."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cae.config.run import DataConfig
 
 Values = Mapping[str, Any]
 
-# The keys of which each must be on for a key to have an effect.
+# For each key, the switches that must all be on for it to have an effect.
 _SWITCHES = {
     "dropout_value": ("dropout",),
     "early_stopping": ("callbacks",),
@@ -30,7 +30,7 @@ _SWITCHES = {
     "augmentation_whole_pixels": ("data_augmentation",),
     "augmentation_alternating_flip": ("data_augmentation", "augmentation_flip"),
 }
-# When another key's value leaves a key without effect, and how that is told.
+# When another key's value leaves a key without effect, and the reason that is given.
 _RULES: Mapping[str, tuple[Callable[[Values], bool], str]] = {
     "gaussian_noise_stddev": (
         lambda of: not (of["gaussian_noise_input"] or of["gaussian_noise_hidden"]),
@@ -48,7 +48,7 @@ _RULES: Mapping[str, tuple[Callable[[Values], bool], str]] = {
     ),
     "target": (lambda of: of["mask_ratio"] == 0, "mask_ratio is 0"),
     "mask_input": (lambda of: of["mask_ratio"] == 0, "mask_ratio is 0"),
-    # To switch off what is not there is no mistake.
+    # Switching off what is not there is not a mistake.
     "batch_norm": (
         lambda of: of["batch_norm"] and of.get("encoder") == "residual",
         "encoder is residual",
@@ -58,7 +58,7 @@ _RULES: Mapping[str, tuple[Callable[[Values], bool], str]] = {
     "layer_decay": (lambda of: of["freeze_encoder"], "freeze_encoder is on"),
     "labelled_seed": (lambda of: of["labels_per_class"] is None, "labels_per_class is null"),
 }
-# When a key's value takes all epochs for what is meant for the first of them.
+# When a key's value covers all epochs, although it is meant for the first ones only.
 _WHOLE_TRAININGS: Mapping[str, tuple[Callable[[Values], bool], str]] = {
     "freeze_encoder_epochs": (
         lambda of: not of["freeze_encoder"] and of["freeze_encoder_epochs"] >= of["epochs"],
@@ -72,11 +72,11 @@ _WHOLE_TRAININGS: Mapping[str, tuple[Callable[[Values], bool], str]] = {
 
 
 def find_reason_without_effect(key: str, values: Values) -> str | None:
-    """Return why `key` has no effect, as a clause; None where it has one.
+    """Return why `key` has no effect, as a clause; None if it has one.
 
     Args:
-        key: of a section.
-        values: of all of that section's keys.
+        key: a key of a section.
+        values: the values of all keys of that section.
     """
     off = [switch for switch in _SWITCHES.get(key, ()) if not values[switch]]
     if off:
@@ -86,7 +86,7 @@ def find_reason_without_effect(key: str, values: Values) -> str | None:
 
 
 def find_ineffective_keys(config: AutoencoderConfig | ClassifierConfig | DataConfig) -> list[str]:
-    """Return a sentence for each key that was changed and has no effect, or takes all epochs."""
+    """Return a sentence for each changed key that has no effect, or that covers all epochs."""
     values = config.model_dump()
     sentences: list[str] = []
     for key, field in type(config).model_fields.items():

@@ -1,4 +1,4 @@
-"""Configurations from plain values and back, with errors that say what to do."""
+"""Configurations made from plain values and back, with errors that say what to do."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cae.wording import show, suggest
 
 Parsed = TypeVar("Parsed", bound=Section)
 
-_MOST_PROBLEMS = 5  # told of one section
+_MOST_PROBLEMS = 5  # reported in one message
 
 
 def parse_section(kind: type[Parsed], values: Mapping[str, Any], *, place: str) -> Parsed:
@@ -27,8 +27,8 @@ def parse_section(kind: type[Parsed], values: Mapping[str, Any], *, place: str) 
         place: where the values come from (a file, an option), for error messages.
 
     Raises:
-        ConfigError: naming each bad key, its value, what is allowed, and the key nearest to a
-            misspelt one.
+        ConfigError: keys or values are not allowed. The message names the first few, with what is
+            allowed, and for a misspelt key the nearest known one.
     """
     try:
         return kind.model_validate(dict(values))
@@ -57,7 +57,7 @@ def dump(config: Section) -> dict[str, Any]:
 
 def _explain(error: ValidationError, kind: type[Section]) -> str:
     problems = error.errors(include_url=False)
-    # Both stages share keys: what is wrong with one in both is said once.
+    # Both stages share keys: the same problem in both is reported once.
     told: dict[tuple[str, str], list[str]] = {}
     hints: set[str] = set()
     for problem in problems[: 2 * _MOST_PROBLEMS]:
@@ -66,7 +66,7 @@ def _explain(error: ValidationError, kind: type[Section]) -> str:
         section, names = _find_section(kind, location)
         if problem["type"] == "extra_forbidden":
             hint = suggest(names[-1], section.model_fields)
-            # All the keys there are, once is enough.
+            # A hint may list all the keys there are: once is enough.
             words = f"unknown key {show(key)}{'' if hint in hints else hint}"
             hints.add(hint)
             key = ""
@@ -87,7 +87,7 @@ def _explain(error: ValidationError, kind: type[Section]) -> str:
 
 
 def _find_section(kind: type[Section], location: list[str]) -> tuple[type[Section], list[str]]:
-    """Return the section in which the place of a problem lies, and its names from there on."""
+    """Return the section that a problem lies in, and its location within that section."""
     field = kind.model_fields.get(location[0]) if location else None
     annotation = None if field is None else field.annotation
     if isinstance(annotation, type) and issubclass(annotation, Section):

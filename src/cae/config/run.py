@@ -21,11 +21,13 @@ from cae.limits import require_possible_head
 class DataConfig(Section):
     """Which images are used for what.
 
-    `val_size` 0 trains on all images and validates on none: for a final model, once everything is
-    chosen. `remove_classes` null means the data set's own choice: bird, deer and truck for
-    CIFAR-10, the classes at the same places for the digits. `labels_per_class` null means that all
-    labels of the training images may be used; the autoencoder learns from all images in either
-    case. `labelled_seed` draws which labels those are; null means `seed`.
+    Of each class in `remove_classes`, the fraction `remove_fraction` of the training images is
+    dropped; null means the data set's own choice of classes: bird, deer and truck for CIFAR-10,
+    2, 4 and 9 for the digits, none for your own pictures. `val_size` is the share of the images
+    left that is used for validation. With 0, all are trained on and none validate: for a final
+    model, once everything is chosen. `labels_per_class` limits how many training images of each
+    class may be used with their labels; null means all of them. The autoencoder learns from all
+    images in either case. `labelled_seed` decides which images have labels; null means `seed`.
     """
 
     val_size: Share = 0.22
@@ -37,7 +39,7 @@ class DataConfig(Section):
 
 
 class RunConfig(Section):
-    """Everything that decides the result of a run; device and precision live elsewhere."""
+    """Everything that decides the result of a run; device and precision are in `Runtime`."""
 
     data: DataConfig = DataConfig()
     autoencoder: AutoencoderConfig = AutoencoderConfig()
@@ -60,11 +62,12 @@ class RunConfig(Section):
 
 
 def require_matching_stages(autoencoder: AutoencoderConfig, classifier: ClassifierConfig) -> None:
-    """Refuse a classifier that cannot stand on this autoencoder's encoder.
+    """Refuse a classifier that cannot be built on this autoencoder's encoder.
 
     Raises:
         ConfigError: the image shapes differ, the encoder's output is too small for the
-            classifier's 2x2 pool, or the classifier trains the encoder as it cannot be trained.
+            classifier's 2x2 pool, the head would be too large, or the encoder does not allow the
+            classifier's optimizer, batch size or low resolution.
     """
     if autoencoder.image_shape != classifier.image_shape:
         raise ConfigError(

@@ -14,7 +14,7 @@ Optimizer = Literal[
 ]
 Schedule = Literal["constant", "linear", "cosine", "one_cycle"]
 
-# Keras's other names. Everything behind the door knows the long ones alone.
+# Keras's short names. Configurations are read with either, and hold the long ones.
 _KERAS_SHORT = {
     "mse": "mean_squared_error",
     "mae": "mean_absolute_error",
@@ -56,7 +56,7 @@ as_names = BeforeValidator(_make_names)
 as_counts = BeforeValidator(_make_counts)
 as_long_name = BeforeValidator(_write_out)
 
-# The bound is beyond every use; numbers beyond it overflow inside the libraries.
+# No use comes near this bound; numbers beyond it overflow inside the libraries.
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 WholeNumber = Annotated[int, Field(ge=0, le=1_000_000)]
 NonNegative = Annotated[float, Field(ge=0)]
@@ -67,7 +67,7 @@ Names = Annotated[tuple[str, ...], as_names]
 
 
 class Section(BaseModel):
-    """What every section shares: immutable, no unknown key, no wrong type."""
+    """Base of every section: immutable, with no unknown keys and no values of a wrong type."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -75,21 +75,21 @@ class Section(BaseModel):
 class StageConfig(Section):
     """Keys that both training stages have, the origin's first.
 
-    `lr_schedule` says how the learning rate goes on from `lr`; it rises to that over the share
-    `lr_warmup` of the steps. `weight_decay` shrinks the weights themselves under adamw and muon,
-    and adds that multiple of the weights to the gradient under the other optimizers; null means
-    the optimizer's own default: 0.004 for adamw (as in Keras), 0.2 of the output layer for muon,
-    0 for the others.
+    `lr_schedule` says how the learning rate changes from `lr` on; before that, it rises to `lr`
+    over the share `lr_warmup` of the steps. `weight_decay` shrinks the weights themselves under
+    adamw; under the other optimizers that multiple of the weights is added to the gradient, and
+    under muon only for output and dense layers. null means the optimizer's own default: 0.004 for
+    adamw (as in Keras), 0.2 for muon, 0 for the others.
 
-    The `augmentation_*` keys set what `data_augmentation` switches: the shift as a fraction of
-    the image's side, the rotation in degrees, the zoom as a fraction, the horizontal flip, and a
-    square that is hidden (cutout) as a fraction of the side. `augmentation_fill` says what comes
-    in from outside: the nearest pixel, or the image reflected. With
-    `augmentation_whole_pixels` shifts are rounded to pixels, so that nothing is blurred; with
-    `augmentation_alternating_flip` an image is mirrored every other time it is seen.
+    The `augmentation_*` keys act while `data_augmentation` is on. They set the shift as a fraction
+    of the image's side, the rotation in degrees, the zoom as a fraction, the horizontal flip, and
+    the side of a hidden square (cutout) as a fraction of the image's side. `augmentation_fill`
+    says what fills places from outside the image: the nearest pixel, or the image reflected. With
+    `augmentation_whole_pixels`, shifts are by whole pixels, so that they blur nothing; with
+    `augmentation_alternating_flip`, an image is mirrored every other time it is seen.
 
-    In the first `low_resolution_epochs` images are shrunk to `low_resolution_side` pixels a side,
-    which is faster; validation images are not.
+    In the first `low_resolution_epochs` epochs, training images are shrunk to
+    `low_resolution_side` pixels a side, which is faster; validation images are not.
     """
 
     batch_norm: bool = True

@@ -24,13 +24,15 @@ class Augmentation:
     Attributes:
         shift: largest shift either way, as a fraction of the image's side.
         rotation_degrees: largest rotation either way.
-        zoom: each side of what is shown of an image is 1 - zoom to 1 + zoom of its own.
+        zoom: height and width of the part that is shown are each 1 - zoom to 1 + zoom times the
+            image's own.
         flip: whether half of the images are mirrored left to right.
-        alternating_flip: whether an image is mirrored every other time it is seen, which half of
-            the images begin with, rather than at random.
+        alternating_flip: whether an image is mirrored every other time it is seen, rather than at
+            random; half of the images begin mirrored.
         cutout: side of the square that is hidden (DeVries and Taylor, arXiv 1708.04552), as a
-            fraction of the image's.
-        fill: what comes in from outside, the "nearest" pixel or the image reflected ("reflect").
+            fraction of the image's side.
+        fill: what fills places from outside the image: the "nearest" pixel, or the image reflected
+            ("reflect").
         whole_pixels: whether shifts are of whole pixels, each as likely as any other.
     """
 
@@ -48,12 +50,12 @@ class Augmentation:
         return _draw(count, _NUMBERS_PER_IMAGE, seed=seed)
 
     def alternate(self, numbers: Tensor, *, images: Tensor, times_seen: Tensor, seed: int) -> None:
-        """Let `numbers`, from `draw`, mirror their images every other time that they are seen.
+        """Change `numbers`, from `draw`, to mirror each image every other time that it is seen.
 
         Args:
             numbers: [L, 6]; changed in place.
             images: int64 [L], the image that each row is for.
-            times_seen: int64 [L], how often each was served before; what counts is if it is odd.
+            times_seen: int64 [L], how often each was served before; only its parity matters.
             seed: decides which images begin mirrored; the same in every epoch.
         """
         begins = _draw(int(images.max()) + 1, 1, seed=seed)[:, 0] < 0.5
@@ -65,7 +67,7 @@ class Augmentation:
 
         Args:
             numbers: random numbers [B, 6] from `draw`.
-            height: of the images, in pixels; rotation is rigid on images that are not square.
+            height: of the images, in pixels. Rotation does not distort images that are not square.
             width: of the images, in pixels.
         """
         turn, shift_x, shift_y, zoom_x, zoom_y, mirror = numbers.unbind(dim=1)
@@ -91,14 +93,14 @@ class Augmentation:
         return ((number * (2 * most + 1)).floor() - most) * (2 / side)
 
     def draw_holes(self, count: int, *, seed: int) -> Tensor | None:
-        """Return random numbers [count, 2] for the places of the hidden squares; None: no squares.
+        """Return random numbers [count, 2], a function of the seed, for where squares are hidden.
 
-        They are a function of the seed.
+        None if no squares are hidden.
         """
         return _draw(count, 2, seed=seed) if self.cutout > 0 else None
 
     def hide(self, images: Tensor, holes: Tensor) -> Tensor:
-        """Return the images [B, C, H, W] with a grey square in each, wholly inside.
+        """Return the images [B, C, H, W] with a grey square in each, which lies wholly inside.
 
         Args:
             images: floats in [0, 1].
@@ -113,12 +115,12 @@ class Augmentation:
 
 
 def resample(images: Tensor, maps: Tensor, *, fill: str = "nearest") -> Tensor:
-    """Return the images [B, C, H, W] changed, bilinearly.
+    """Return the images [B, C, H, W] resampled bilinearly.
 
     Args:
-        images: floats, NHWC in memory as what is returned.
+        images: floats, NHWC in memory like the images returned.
         maps: [B, 2, 3] from `Augmentation.make_affine`.
-        fill: what comes in from outside, "nearest" or "reflect".
+        fill: what fills places from outside the image, "nearest" or "reflect".
     """
     grid = F.affine_grid(maps, list(images.shape), align_corners=False)
     changed = F.grid_sample(

@@ -18,7 +18,8 @@ from cae.seeding import derive_seed, make_permutation
 
 Indices = NDArray[np.int64]
 
-# Of what is only looked at. Larger was not faster on two Zen 4 cores, and takes more memory.
+# For images that are not trained on. Larger was not faster on two Zen 4 cores, and takes more
+# memory.
 EVALUATION_BATCH_SIZE = 250
 
 
@@ -27,7 +28,7 @@ class Batch:
     """Images [B, C, H, W], float32 in [0, 1], NHWC in memory; labels int64 [B] if there are any.
 
     Attributes:
-        features: what a frozen encoder makes of the images, where that was computed ahead.
+        features: a frozen encoder's features of the images, if they were computed in advance.
     """
 
     images: Tensor
@@ -40,7 +41,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class LowResolution:
-    """The first `epochs` serve their images shrunk to `side` pixels a side."""
+    """The first `epochs` epochs serve their images shrunk to `side` pixels a side."""
 
     epochs: int
     side: int
@@ -48,7 +49,7 @@ class LowResolution:
 
 @dataclass(frozen=True, slots=True)
 class _Changes:
-    """What augmentation does in one epoch: a row for each image, or each place in the order."""
+    """The changes of one epoch's augmentation: a row for each image, or each place in the order."""
 
     augmentation: Augmentation
     maps: Tensor
@@ -63,13 +64,14 @@ class Batches:
     """An image set as one uint8 tensor on the device, served batch by batch.
 
     With `shuffle_seed` None the images come in their own order and unchanged. Otherwise each epoch
-    has an order of its own, and with `augmentation` each image a change of its own: both depend on
-    the seed, the epoch and the image alone, not on the batch size or on what was served before.
+    has an order of its own, and with `augmentation` each image is changed in its own way: both
+    depend on the seed, the epoch and the image alone, not on the batch size or on what was served
+    before.
 
-    With `balanced` every class is served equally often: as often as the largest has images. Those
-    of the others come again, changed anew.
+    With `balanced` every class is served equally often: as often as the largest one has images.
+    Images of the other classes are served several times, each time changed anew.
 
-    `features` [N, ...] are served along with the images that they are of, row by row.
+    `features` [N, ...] are served along with their images, row by row.
     """
 
     def __init__(
@@ -87,7 +89,7 @@ class Batches:
         assert features is None or augmentation is None, "changed images have other features"
         assert features is None or low_resolution is None, "small images have other features"
         # NHWC, so that a batch of rows is NHWC without a transposition at every step. The CPU reads
-        # the data set where it lies, if torch takes it so; else these images alone are copied.
+        # the data set in place, if torch accepts it; otherwise just these images are copied.
         shares = runtime.device.type == "cpu" and images.pixels.flags.writeable
         rows = images.rows if shares else None
         pixels = images.pixels if shares else images.images.transpose(0, 2, 3, 1)
@@ -117,16 +119,18 @@ class Batches:
         return len(self._bounds())
 
     def count_images(self, *, batches: int) -> int:
-        """How many images the first so many batches of an epoch hold."""
+        """How many images the first `batches` batches of an epoch hold."""
         return self._bounds()[batches - 1][1] if batches else 0
 
     def begins_a_size(self, epoch: int) -> bool:
-        """Whether no epoch right before this one served images of the same size."""
+        """Whether this epoch is the first, or serves images of another size than the one before."""
         low = 0 if self._low_resolution is None else self._low_resolution.epochs
         return epoch in (1, low + 1)
 
     def epoch(self, epoch: int, *, first: int = 0) -> Iterator[Batch]:
-        """Yield the batches of an epoch; the last may be smaller, or larger by one: never alone.
+        """Yield the batches of an epoch; the last may be smaller, or larger by one.
+
+        A single image left over joins the batch before it, if there is one.
 
         Args:
             epoch: number of the epoch.
@@ -147,12 +151,12 @@ class Batches:
             side = self._low_resolution.side
         for start, stop in self._bounds()[first:]:
             rows = order[start:stop]
-            # What is served again is changed anew: then a change is of a place in the order.
+            # Images that are served again are changed anew: there is a change for each place then.
             changed = rows if copies is None else torch.arange(start, stop, device=device)
             yield self._make(rows, changes, changed, side)
 
     def _draw_order(self, epoch: int) -> tuple[Tensor, Tensor | None]:
-        """Return the images of an epoch in order, and how often each came before in it."""
+        """Return an epoch's images in order, and how often each of them was in it before."""
         assert self._seed is not None
         seed = derive_seed(self._seed, "order", epoch)
         if self._classes is None:
@@ -177,7 +181,7 @@ class Batches:
     def _draw_changes(
         self, augmentation: Augmentation, order: Tensor, copies: Tensor | None, epoch: int
     ) -> _Changes:
-        # For the whole epoch at once: dozens of small operations, too many for every batch.
+        # For the whole epoch at once: dozens of small operations are too many for each batch.
         assert self._seed is not None
         device = self._pixels.device
         seed = derive_seed(self._seed, "augmentation", epoch)
@@ -195,9 +199,9 @@ class Batches:
         return _Changes(augmentation, maps, None if holes is None else holes.to(device))
 
     def _count_rounds(self, images: Tensor) -> Tensor:
-        """Return how often an epoch serves each image; 1 where some come once more than others.
+        """Return how often an epoch serves each image; 1 if some come once more than others.
 
-        Then images are mirrored by turns within an epoch, and from one to the next.
+        With these numbers an image is mirrored alternately within an epoch, and between epochs.
         """
         assert self._classes is not None and self._labels is not None
         each = max(map(len, self._classes))

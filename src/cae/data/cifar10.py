@@ -1,4 +1,4 @@
-"""CIFAR-10: a copy on disk turned into arrays, and a copy brought from the network."""
+"""CIFAR-10: a copy on disk read into arrays, and a copy downloaded."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ ARCHIVE = PublishedFile(
 def load_cifar10(path: Path, *, versions: Sequence[Version] = VERSIONS) -> Dataset:
     """Return CIFAR-10 from `path`, its training images in the order of the batch files.
 
-    `path` is what `find_copy` takes. Each file is read once and its MD5 is checked before
-    anything else looks at it; an archive is read in place, and nothing is written.
+    `path` is anything that `find_copy` takes. Each file is read once, and its MD5 is checked before
+    anything else looks at it. An archive is read in place, and nothing is written.
 
     Raises:
-        DataError: `path` is missing, holds no copy of CIFAR-10, or a damaged one.
+        DataError: `path` is missing, or holds no copy of CIFAR-10 or a damaged one.
     """
     copy = find_copy(path, versions=versions)
     if copy is None:
@@ -75,13 +75,13 @@ def fetch_cifar10(
 ) -> Path:
     """Download CIFAR-10 into the folder `cache` and return the folder of its batch files.
 
-    Of several processes one downloads and the others wait for it. The folder appears whole or not
-    at all; a download that breaks is kept, and the next call goes on with it.
+    If several processes call this, one downloads and the others wait for it. The folder appears
+    whole or not at all; a broken download is kept, and the next call resumes it.
 
     Raises:
         DataError: the archive cannot be downloaded, stored or used.
     """
-    from filelock import FileLock  # Not needed where there is a copy.
+    from filelock import FileLock  # Not needed if there is a copy already.
 
     folder, lock = cache / version.folder, cache / ".lock"
     try:
@@ -105,7 +105,7 @@ def fetch_cifar10(
 
 def _unpack(archive: Path, folder: Path, version: Version) -> None:
     """Write the archive's batch files into `folder`, which appears with all of them at once."""
-    # What a killed process left is in the way of the one that is locked in now.
+    # Left by killed processes: only this one holds the lock.
     for left in folder.parent.glob(f".{folder.name}-*.tmp"):
         shutil.rmtree(left, ignore_errors=True)
     temporary = folder.with_name(f".{folder.name}-{secrets.token_hex(4)}.tmp")
@@ -123,7 +123,7 @@ def _unpack(archive: Path, folder: Path, version: Version) -> None:
 
 
 def _decode(version: Version, files: Iterable[tuple[BatchFile, bytes]], *, place: Path) -> Dataset:
-    """Return the data set of checked `files`, which come in any order, one in memory at a time."""
+    """Return the data set in checked `files`, which come in any order, one in memory at a time."""
     train = _make_arrays(sum(file.count for file in version.train))
     test = _make_arrays(version.test.count)
     targets: dict[str, Batch] = {version.test.name: test}

@@ -1,4 +1,4 @@
-"""CIFAR-10's files: which there are, where a copy is found, and their bytes, each checked."""
+"""CIFAR-10's files: what they are, where a copy is found, and their bytes, each file checked."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from cae.wording import show
 NAME = "CIFAR-10"
 REMEDY = "replace it with a fresh copy"
 
-# No published file is half as large; a larger one is not read into memory.
+# No published file is half as large; larger files are not read into memory.
 _MAX_FILE_BYTES = 64 * 2**20
-# The published archives unpack to 186 MB and have eight members: what has far more is a bomb.
+# The published archives unpack to 186 MB and have eight members: one with far more is a bomb.
 _MAX_ARCHIVE_BYTES = 256 * 2**20
 _MOST_MEMBERS = 100
 
@@ -73,8 +73,8 @@ PYTHON = Version(
     test=BatchFile("test_batch", "40351d587109b95175f43aff81a1287e"),
     decode=decode_python_batch,
 )
-# Only the archive's MD5 is published; these were computed from the same images and labels written
-# in the binary format, and other projects that check the published files name the same ones.
+# Only the archive's MD5 is published. These were computed from the same images and labels written
+# in the binary format; other projects that check the published files list the same checksums.
 BINARY = Version(
     folder="cifar-10-batches-bin",
     archive="cifar-10-binary.tar.gz",
@@ -96,15 +96,15 @@ class Copy:
     """A copy of the data set on disk: a folder of batch files, or an archive of one."""
 
     path: Path
-    version: Version | None  # None: an archive, which shows its version when it is read
+    version: Version | None  # None: an archive, whose version is known only when it is read
 
 
 def find_copy(path: Path, *, versions: Sequence[Version] = VERSIONS) -> Copy | None:
     """Return the copy of CIFAR-10 that `path` is or holds, or None; nothing is read yet.
 
     `path` may be the folder of the batch files, a folder that holds that folder or an archive,
-    or an archive. A folder counts from its first batch file on: one that lacks others is a
-    damaged copy, not an absent one.
+    or an archive; any file is taken for one. A folder counts as a copy if it has any batch file:
+    if others are missing, the copy is damaged, not absent.
 
     Raises:
         DataError: the file system refuses to look there.
@@ -182,7 +182,7 @@ def read_archive(
 
 @contextmanager
 def _open_tar(path: Path) -> Generator[tarfile.TarFile]:
-    """Yield the archive, of which no more than a bounded number of bytes is ever unpacked."""
+    """Yield the archive; no more than a bounded number of its bytes is ever unpacked."""
     with open_plain(path, most_bytes=_MAX_ARCHIVE_BYTES) as file:
         start = file.read(6)
         file.seek(0)
@@ -194,7 +194,7 @@ def _open_tar(path: Path) -> Generator[tarfile.TarFile]:
 
 
 class _Bounded(io.RawIOBase):
-    """A stream that refuses to give more than the published archives hold."""
+    """A stream that refuses to return more bytes than the archives may unpack to."""
 
     def __init__(self, read: Callable[[int], bytes]) -> None:
         super().__init__()
@@ -224,7 +224,7 @@ def require_md5(data: bytes, file: BatchFile, *, place: str) -> None:
 
 
 def require_complete(found: Iterable[str], version: Version, *, place: Path) -> None:
-    """Refuse a copy at `place` in which only the files named `found` are there.
+    """Refuse a copy at `place` if files of `version` are missing from those named in `found`.
 
     Raises:
         DataError: naming the files that are missing.
@@ -237,7 +237,7 @@ def require_complete(found: Iterable[str], version: Version, *, place: Path) -> 
 def open_archive(
     path: Path, versions: Sequence[Version]
 ) -> tuple[Version, Iterator[tuple[BatchFile, bytes]]]:
-    """Return which version the archive holds, by its first batch file, and its batch files."""
+    """Return the archive's version, which its first batch file shows, and its batch files."""
     members = read_archive(path, versions=versions)
     first = next(members, None)
     if first is None:

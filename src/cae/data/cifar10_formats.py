@@ -1,4 +1,4 @@
-"""The bytes of CIFAR-10's batch files, turned into arrays without running anything in them."""
+"""The bytes of CIFAR-10's batch files, read into arrays without running anything in them."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _NAMES = frozenset({_MAKE_ARRAY, _DTYPE, Name("numpy", "ndarray")})
 def decode_python_batch(data: bytes, *, count: int, place: str) -> Batch:
     """Return pixels uint8 [count, 3, 32, 32] and labels int64 [count] of a pickled batch.
 
-    The pixels are a read-only view of bytes that the pickle held. Nothing in the pickle can run
-    code: it is read as a description (see `cae.data.pickles`), in which the three names of NumPy
-    that the published files use stay names, and any other name is refused.
+    The pixels are a read-only view of bytes in the pickle. Nothing in the pickle can run code: it
+    is read as a description (see `cae.data.pickles`), in which the three names of NumPy that the
+    published files use are not looked up, and any other name is refused.
 
     Raises:
-        DataError: the bytes are not a pickle, name anything else, or hold another content.
+        DataError: the bytes are not a pickle, use other names, or have other content.
     """
     try:
         batch = read_pickle(data, allowed=_NAMES)

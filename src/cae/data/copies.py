@@ -1,4 +1,4 @@
-"""The same picture twice among a user's own, where it spoils what is measured: warned of."""
+"""Warnings of the same picture twice among a user's own, where that spoils what is measured."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ logger = logging.getLogger(__name__)
 
 
 def tell_copies(measured: ImageSet, learnt_from: Iterable[ImageSet | None], *, role: str) -> None:
-    """Warn of measured images that are learnt from too: what is measured on them means little.
+    """Warn of measured images that are also learnt from: scores on them mean little.
 
     Args:
-        measured: images that are not to be learnt from.
-        learnt_from: the others; those that come from no files are passed by.
-        role: of the measured images, such as "test".
+        measured: images that should not be learnt from.
+        learnt_from: the images to learn from; sets that do not come from files are ignored.
+        role: what the measured images are called, such as "test".
     """
     groups = _find_copies(measured, learnt_from)
     if groups:
@@ -40,7 +40,7 @@ def count_copies(measured: ImageSet, learnt_from: Iterable[ImageSet | None]) -> 
 def _find_copies(
     measured: ImageSet, learnt_from: Iterable[ImageSet | None]
 ) -> list[tuple[list[str], list[str]]]:
-    """Return of each picture that is in both the files that are measured, and the others."""
+    """Return, for each picture in both, its measured files and the files it is learnt from."""
     learnt: dict[bytes, list[str]] = defaultdict(list)
     for images in learnt_from:
         for digest, file in [] if images is None else list_files(images):
@@ -57,7 +57,7 @@ def _count(groups: Iterable[tuple[list[str], list[str]]]) -> int:
 
 
 def describe_copies(count: int, *, of: int, role: str) -> str:
-    """Return what is said of measured images that are learnt from too."""
+    """Return the clause that reports measured images that are also learnt from."""
     are, make = ("is", "makes") if count == 1 else ("are", "make")
     return (
         f"{count:,} of the {of:,} {role} images {are} also among the training images, pixel "
@@ -66,16 +66,16 @@ def describe_copies(count: int, *, of: int, role: str) -> str:
 
 
 def tell_validation_copies(splits: Splits) -> None:
-    """Warn of validation images that are trained on too, as `tell_copies` does."""
+    """Warn of validation images that are also trained on, as `tell_copies` does."""
     if splits.val is not None:
         tell_copies(splits.val, [splits.train, splits.unlabelled], role="validation")
 
 
 def tell_contradictions(*labelled: ImageSet) -> None:
-    """Warn of pictures that stand in several classes: one label at most is right.
+    """Warn of pictures that are in several classes: at most one of their labels is right.
 
     Args:
-        labelled: the parts of a data set; those that come from no files are passed by.
+        labelled: the parts of a data set; those that do not come from files are ignored.
     """
     files: dict[bytes, list[str]] = defaultdict(list)
     classes: dict[bytes, set[str]] = defaultdict(set)
@@ -96,7 +96,7 @@ def tell_contradictions(*labelled: ImageSet) -> None:
 
 
 def list_files(images: ImageSet) -> list[tuple[bytes, str]]:
-    """Return the digest and the file of each image; nothing if they come from no files."""
+    """Return the digest and the file of each image; an empty list if they are not from files."""
     origin = images.origin
     if origin is None:
         return []
@@ -105,7 +105,7 @@ def list_files(images: ImageSet) -> list[tuple[bytes, str]]:
 
 
 def _name_groups(groups: Sequence[Sequence[str]]) -> str:
-    """Return the names of files that are one picture, of the first few of such groups."""
+    """Return the file names of the first few groups; the files of a group are the same picture."""
     told = [_name_files(files) for files in groups[:_MOST_EXAMPLES]]
     more = len(groups) - len(told)
     return "; ".join(told) + (f"; and {more:,} more" if more else "")

@@ -12,7 +12,7 @@ from cae.data.images import Dataset, ImageSet
 from cae.data.splits import set_test_aside
 
 CLASS_NAMES = tuple("0123456789")
-# The classes at the places that bird, deer and truck have in CIFAR-10.
+# The classes with the numbers that bird, deer and truck have in CIFAR-10.
 THINNED_CLASSES = ("2", "4", "9")
 
 _SIDE = 32
@@ -22,7 +22,7 @@ def load_digits() -> Dataset:
     """Return the 1,797 digits as uint8 [N, 3, 32, 32]: 1,438 to train on, 359 to test on.
 
     The originals are 8 x 8 grey images; they are enlarged (bicubic) and repeated in three
-    channels. Both parts have the classes' shares, and are the same in every run.
+    channels. Each class gives both parts its share, and the parts are the same in every run.
     """
     # scikit-learn takes most of a second to import, and a run on CIFAR-10 has no use for it here.
     from sklearn import datasets

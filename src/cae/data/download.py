@@ -1,4 +1,4 @@
-"""One file brought over the network: resumed where it stopped, checked before it gets its name."""
+"""The download of one file: resumed where it stopped, checked before it gets its name."""
 
 from __future__ import annotations
 
@@ -40,18 +40,19 @@ def download(
     on_progress: OnProgress | None = None,
     timeout_seconds: float = 15.0,
 ) -> None:
-    """Bring `file` to `destination`; the name appears only when size and MD5 are right.
+    """Download `file` to `destination`, which appears only when size and MD5 are right.
 
-    What has come so far lies beside it as NAME.part: a broken transfer goes on from there, now or
-    in a later call, where the server allows it, and starts again where it does not. A file with a
+    What has arrived so far is kept beside it as NAME.part: a broken transfer is resumed from there,
+    now or in a later call, if the server allows it, and otherwise starts again. A file with a
     wrong MD5 is deleted.
 
     Args:
-        file: what to bring; by https, or by http from this machine itself.
+        file: what to download; by https, or by http from this machine itself.
         destination: the path of the finished file; its folder is made if needed.
-        on_progress: called with the bytes here so far and the bytes in all.
+        on_progress: called with the number of bytes here so far and the total.
         timeout_seconds: how long to wait for a connection, and for each piece of the answer. A
-            connection that has brought less than 10 kB a second twice that long is given up.
+            connection is given up if it has brought less than 10 kB a second on average after
+            twice that time.
 
     Raises:
         DataError: the file cannot be reached or stored, or is not the published one.
@@ -62,7 +63,7 @@ def download(
         resumed = _size(part) > 0
         _complete(file, part, on_progress, timeout_seconds)
         if resumed and compute_md5(part) != file.md5:
-            # What an earlier call left may be of another file: once more from the start.
+            # What an earlier call left may belong to another file: once more from the start.
             part.unlink()
             _complete(file, part, on_progress, timeout_seconds)
         found = compute_md5(part)
@@ -78,13 +79,13 @@ def download(
 
 
 class _BrokenError(Exception):
-    """A connection ended before the file did; another one may bring the rest."""
+    """A connection ended before the file was complete; another one may bring the rest."""
 
 
 def _complete(
     file: PublishedFile, part: Path, on_progress: OnProgress | None, timeout_seconds: float
 ) -> None:
-    """Bring `part` to its full size, over several connections if they break on the way."""
+    """Complete the file `part`, over several connections if they break."""
     if _size(part) > file.size_bytes:
         part.unlink()
     reason = "the connection ended early"
@@ -150,7 +151,7 @@ def _connect(
         raise DataError(f"{url}: the server answered {error.code} {error.reason}") from None
     except urllib.error.URLError as error:
         raise DataError(f"{url}: cannot be reached: {error.reason}") from None
-    # ValueError: a redirect to what is no address.
+    # ValueError: a redirect to something that is not an address.
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise DataError(f"{url}: cannot be reached: {_describe(error)}") from None
 
@@ -160,7 +161,7 @@ def _read_chunks(response: http.client.HTTPResponse, *, patience_seconds: float)
     # Only the reading is guarded: an OSError of the disk is not one of the network.
     while True:
         try:
-            # What is there, not a whole chunk: a byte now and then would never fill one.
+            # `read1` returns what is there: waiting for a whole chunk could take for ever.
             chunk = response.read1(_CHUNK_BYTES)
         except (OSError, http.client.HTTPException) as error:
             raise _BrokenError(f"the connection broke: {_describe(error)}") from None
@@ -174,7 +175,7 @@ def _read_chunks(response: http.client.HTTPResponse, *, patience_seconds: float)
 
 
 class _SafeRedirects(urllib.request.HTTPRedirectHandler):
-    """Follows a redirect only to where a download may come from."""
+    """Follows a redirect only to an address that may be downloaded from."""
 
     def redirect_request(
         self,
@@ -185,7 +186,7 @@ class _SafeRedirects(urllib.request.HTTPRedirectHandler):
         headers: http.client.HTTPMessage,
         newurl: str,
     ) -> urllib.request.Request | None:
-        # Not from a server that proved who it is to one on this machine that did not.
+        # Not from a server that proved its identity to one on this machine, which did not.
         _require_safe(newurl, encrypted=urlsplit(req.full_url).scheme == "https")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 

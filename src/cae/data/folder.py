@@ -30,7 +30,7 @@ _MOST_NAME = 40
 
 
 def is_picture_folder(path: Path) -> bool:
-    """Return whether there is a picture in a folder of the folder `path`.
+    """Return whether there is a picture in one of the folders in `path`, or below.
 
     Raises:
         DataError: the file system refuses to look there.
@@ -47,11 +47,11 @@ def load_folder(
 ) -> Dataset:
     """Return the pictures below `path` as a data set, each resized as `load_pictures` does.
 
-    `path` holds a folder of pictures for each class, of which a fifth, every class with its share,
+    `path` holds a folder of pictures for each class, of which a fifth, from each class its share,
     is set aside for testing; or folders `train` and `test`, each with a folder for each class.
     Beside them a folder `unlabelled` may hold pictures that only the autoencoder learns from.
-    Folders within these are looked through too, and what links lead to; files whose names begin
-    with a dot, files that are no pictures by their names, and runs are passed by. See
+    Subfolders of these are searched too, and links are followed. Files whose names begin with a
+    dot, files that are not pictures, going by their names, and runs are skipped. See
     `find_layout`.
 
     The data set's `source` is the folder's name and the beginning of the SHA-256 of the pixels:
@@ -60,9 +60,9 @@ def load_folder(
     Args:
         path: the folder.
         image_shape: [height, width, channels] of the images.
-        skip_damaged: leave out the pictures that cannot be used: the data set is the one that it
-            is once they are taken away, and `left_out` has their names.
-        on_pictures: called with how many pictures of a part are read, and how many there are.
+        skip_damaged: leave out the pictures that cannot be used, and name them in `left_out`; the
+            data set is then the same as if they had been deleted.
+        on_pictures: called with how many pictures of a part have been read, and its total.
 
     Raises:
         DataError: the folders are not laid out like that, there are too few pictures, or some of
@@ -74,12 +74,12 @@ def load_folder(
 
 
 def load_layout(layout: Layout, listings: Sequence[Listing], reader: FolderReader) -> Dataset:
-    """Return the pictures that are laid out like that as a data set; see `load_folder`.
+    """Return the pictures of a layout as a data set; see `load_folder`.
 
     Args:
-        layout: of the folder.
+        layout: from `find_layout`.
         listings: its labelled pictures, from `list_parts`.
-        reader: of the pictures.
+        reader: reads the pictures.
     """
     path = layout.root
     rest = None
@@ -88,7 +88,7 @@ def load_layout(layout: Layout, listings: Sequence[Listing], reader: FolderReade
         rest = Listing(list_pictures(layout.unlabelled), None, class_names, UNLABELLED)
     parts = [reader.read(listing) for listing in listings]
     unlabelled = None if rest is None else reader.read(rest)
-    # Those of all parts at once: nobody wants to mend one folder after the other.
+    # For all parts at once: nobody wants to repair one folder after the other.
     left_out = reader.settle()
     train, test = parts if len(parts) == 2 else set_test_aside(parts[0])
     learnt_from = [train] if unlabelled is None else [train, unlabelled]
@@ -111,9 +111,10 @@ def list_parts(layout: Layout) -> list[Listing]:
     """Return the labelled pictures: those to train on and to test on, or both in one listing.
 
     Raises:
-        DataError: there are no two classes, not the same in both, or a folder without pictures, or
-            training pictures without test pictures.
-        TooFewError: a class has too few pictures for some to be set aside.
+        DataError: training and test pictures have different classes, one of the two is missing, or
+            a folder holds no pictures.
+        TooFewError: (a DataError) there are fewer than two classes, or a class has too few
+            pictures to set some aside.
     """
     layout.require_parts()
     path = layout.root
@@ -127,13 +128,13 @@ def list_parts(layout: Layout) -> list[Listing]:
         ]
     listing = _list_classes(layout.classes, name=path.resolve().name, place=path)
     assert listing.labels is not None
-    # What is refused for its number need not be read.
+    # Checked now: if there are too few, the pictures need not be read.
     draw_test_images(listing.labels, listing.class_names, name=listing.name)
     return [listing]
 
 
 def require_same_classes(path: Path, train: Mapping[str, Path], test: Mapping[str, Path]) -> None:
-    """Refuse folders to train and to test on, in `path`, that are not of the same classes."""
+    """Refuse training and test folders, in `path`, that do not have the same classes."""
     if train.keys() != test.keys():
         odd = min(train.keys() ^ test.keys())
         where, missing = (TRAIN, TEST) if odd in train else (TEST, TRAIN)
@@ -147,9 +148,9 @@ def _list_classes(folders: Mapping[str, Path], *, name: str, place: Path) -> Lis
     """Return the pictures in folders named by their classes.
 
     Args:
-        folders: of the classes, by name.
-        name: of the set.
-        place: where the folders should lie, for messages where there is none.
+        folders: the classes' folders by name.
+        name: the name of the set.
+        place: where the folders should be, for the message if there are none.
     """
     if len(folders) < 2:
         found, deeper = "none", ""
@@ -166,11 +167,11 @@ def _list_classes(folders: Mapping[str, Path], *, name: str, place: Path) -> Lis
 
 
 def name_source(path: Path, parts: Iterable[ImageSet]) -> str:
-    """Return what the images in the folder `path` are called: `Dataset.source`.
+    """Return the name of the images in the folder `path`: `Dataset.source`.
 
     Args:
         path: the folder.
-        parts: of a data set the test images, those to train on, and those without a label.
+        parts: the parts of the data set: test images, training images, then unlabelled ones if any.
     """
     digest = hashlib.sha256()
     for part in parts:
@@ -185,7 +186,7 @@ def name_source(path: Path, parts: Iterable[ImageSet]) -> str:
 def compute_pictures_sha256(images: ImageSet) -> str:
     """Return the SHA-256, in hexadecimal, of images that come from files, and of their classes.
 
-    It is of the digest of each picture, not of the pixels, which are many times as many bytes.
+    The digests of the pictures are hashed, not their pixels, which are many times as many bytes.
     """
     assert images.origin is not None
     digest = hashlib.sha256(repr((images.class_names, images.image_shape)).encode())
@@ -197,6 +198,6 @@ def compute_pictures_sha256(images: ImageSet) -> str:
 
 
 def name_folder(path: Path) -> str:
-    """Return what the name of images in the folder `path` begins with."""
+    """Return the beginning of the name of images in the folder `path`; see `name_source`."""
     name = re.sub(r"[^A-Za-z0-9]+", "-", path.resolve().name).strip("-")[:_MOST_NAME]
     return name or "pictures"

@@ -1,4 +1,4 @@
-"""The pictures in folders, listed class by class and read; some left out, where that is asked."""
+"""The pictures in folders, listed class by class and read, leaving out damaged ones on request."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Listing:
     Attributes:
         paths: the N files, class by class.
         labels: int64 [N], each an index into `class_names`; None when unlabelled.
-        class_names: of all classes.
-        name: of the set.
+        class_names: the names of all classes.
+        name: the name of the set.
     """
 
     paths: Sequence[Path]
@@ -34,7 +34,7 @@ class Listing:
     name: str
 
     def select(self, places: Sequence[int] | NDArray[np.int64]) -> Listing:
-        """Return the files at some places, in that order, under the same name."""
+        """Return the files at the indices `places`, in that order, under the same name."""
         return replace(
             self,
             paths=[self.paths[place] for place in places],
@@ -46,7 +46,7 @@ def list_labelled(folders: Mapping[str, Sequence[Path]], *, name: str) -> Listin
     """Return the pictures in the folders of each class, class by class, sorted by name in each.
 
     Raises:
-        DataError: a folder holds none, or a class has an impossible name.
+        DataError: a folder holds no picture, or a class's name is not UTF-8.
     """
     for class_name in folders:
         try:
@@ -62,12 +62,12 @@ def list_labelled(folders: Mapping[str, Sequence[Path]], *, name: str) -> Listin
 
 
 def name_file(path: Path, root: Path) -> str:
-    """Return what a file below the folder `root` is called in JSON and in messages."""
+    """Return the name of a file below the folder `root` in JSON and in messages."""
     return path.relative_to(root).as_posix()
 
 
 class FolderReader:
-    """Reads the parts of a data set in one shape, and answers for the files of all of them."""
+    """Reads the parts of a data set in one shape, and reports problems in the files of all."""
 
     def __init__(
         self,
@@ -83,22 +83,22 @@ class FolderReader:
             root: the folder that all files lie below.
             image_shape: [height, width, channels] of the images.
             skip_damaged: leave out the files that cannot be used.
-            on_pictures: called with how many pictures of a part are read, and how many there are.
+            on_pictures: called with how many pictures of a part have been read, and its total.
 
         Raises:
-            DataError: pictures do not have so many channels.
+            DataError: the number of channels is neither 1 nor 3.
         """
         self._root = root
         self._skips = skip_damaged
         self._pictures = PictureReader(image_shape, on_progress=on_pictures)
 
     def read(self, listing: Listing) -> ImageSet:
-        """Return the images, not to be used before `settle` has been called.
+        """Return the images; call `settle` before using them.
 
-        Of those that are left out the set has no row, and its `rows` are places in the listing.
+        The set has no rows for files that are left out; its `rows` are indices into the listing.
 
         Raises:
-            DataError: some are left out, and nothing is left of a class or of the whole.
+            DataError: after leaving files out, nothing is left of a class or of the whole set.
         """
         pixels, usable = self._pictures.read(listing.paths)
         origin = Origin(list(map(self._name, listing.paths)), list(map(compute_digest, pixels)))
@@ -111,17 +111,17 @@ class FolderReader:
 
     @property
     def is_whole(self) -> bool:
-        """Whether all files that were read so far can be used."""
+        """Whether all files read so far can be used."""
         return not self._pictures.refused
 
     def settle(self) -> tuple[str, ...]:
-        """Warn of what is doubtful in all that was read, and of what is left out; return that.
+        """Warn of doubtful pictures among all that were read, and of the files left out.
 
         Returns:
-            The files that were left out, by their names below the root, in the order of reading.
+            The files that were left out, relative to the root, in the order of reading.
 
         Raises:
-            DataError: some cannot be used, and are not to be left out.
+            DataError: some files cannot be used, and leaving them out was not requested.
         """
         self._pictures.tell()
         if not self._skips:

@@ -1,4 +1,4 @@
-"""The data types: a checked set of images, a data set as it was found, and its three splits."""
+"""The data types: a checked set of images, a data set as it was found, and a run's splits."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from numpy.typing import NDArray
 from cae.data.origin import Origin
 from cae.errors import DataError
 
-# Of pixels that are turned into another order some at a time.
+# How many bytes of pixels are brought into another order at a time.
 _BYTES_AT_ONCE = 2**21
 
 
 def make_room(count: int, image_shape: tuple[int, int, int]) -> NDArray[np.uint8]:
-    """Return room for images, uint8 [N, C, H, W], which lies NHWC in memory, as training wants it.
+    """Return an unfilled array for images, uint8 [N, C, H, W], NHWC in memory as training needs.
 
     Args:
         count: how many images.
         image_shape: [height, width, channels] of each.
 
     Raises:
-        DataError: the machine has less memory.
+        DataError: the images take more memory than the machine has.
     """
     size = count * math.prod(image_shape)
     try:
-        # Some systems promise more than there is, and end the process when it is used.
+        # Some systems promise more memory than there is, and kill the process when it is used.
         if size > _find_memory():
             raise MemoryError
         return np.empty((count, *image_shape), np.uint8).transpose(0, 3, 1, 2)
@@ -46,7 +46,7 @@ def make_room(count: int, image_shape: tuple[int, int, int]) -> NDArray[np.uint8
 
 
 def _find_memory() -> float:
-    """Return how many bytes of memory the machine has; infinity where it does not say."""
+    """Return how many bytes of memory the machine has; infinity if it does not say."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, OSError, ValueError):  # Windows has no such call.
@@ -54,9 +54,9 @@ def _find_memory() -> float:
 
 
 def copy_images(target: NDArray[np.uint8], source: NDArray[np.uint8]) -> None:
-    """Copy images [N, C, H, W] into room for as many, however either lies in memory."""
+    """Copy images [N, C, H, W] to `target`, of the same shape, whatever either's memory layout."""
     assert target.shape == source.shape
-    for channel in range(source.shape[1]):  # in a third of the time that NumPy takes for all
+    for channel in range(source.shape[1]):  # takes a third of the time of copying all at once
         target[:, channel] = source[:, channel]
 
 
@@ -64,24 +64,25 @@ def copy_images(target: NDArray[np.uint8], source: NDArray[np.uint8]) -> None:
 class ImageSet:
     """N images of C channels, H x W pixels, with their classes.
 
-    What is selected of a set shares its pixels: splits take no memory of their own, and keep the
-    pixels of the whole.
+    A selection from a set shares its pixels: splits take no memory of their own, and each keeps
+    the pixels of the whole set in memory.
 
     Args:
-        images: uint8 [N, C, H, W], N at least 1; copied unless they lie as in `make_room`.
+        images: uint8 [N, C, H, W], N at least 1; copied unless their memory is laid out as that of
+            `make_room`.
         labels: int64 [N], each an index into `class_names`; None when unlabelled.
         class_names: the K class names, all different.
         name: what the set is called in messages and outputs.
-        origin: the N files that the images come from; None: nobody knows.
+        origin: the N files that the images come from; None if not known.
 
     Attributes:
         pixels: uint8 [M, H, W, C], C-contiguous, of these images and perhaps of others.
-        rows: int64 [N], which of `pixels` are these images, in order; None: all.
+        rows: int64 [N], the indices of these images in `pixels`, in order; None: all of them.
         labels, class_names, name: as given.
-        origin: of all `pixels`, M files.
+        origin: the M files of all `pixels`; None if not known.
 
     Raises:
-        DataError: the parts are not of these types and shapes, or do not fit together.
+        DataError: an argument has another type or shape, or they do not fit together.
     """
 
     pixels: NDArray[np.uint8]
@@ -118,21 +119,21 @@ class ImageSet:
 
     @property
     def images(self) -> NDArray[np.uint8]:
-        """The images, uint8 [N, C, H, W]; of a selection they are copied each time."""
+        """The images, uint8 [N, C, H, W]; those of a selection are copied at each access."""
         pixels = self.pixels if self.rows is None else self.pixels[self.rows]
         return pixels.transpose(0, 3, 1, 2)
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """[height, width, channels] of every image, the order the configuration uses."""
+        """[height, width, channels] of every image, in the order that configurations use."""
         _, height, width, channels = self.pixels.shape
         return height, width, channels
 
     def select(self, indices: NDArray[np.int64]) -> ImageSet:
-        """Return the images at `indices` (int64 [M], in that order) as a set, of shared pixels.
+        """Return the images at `indices` (int64 [M], in that order) as a set that shares pixels.
 
         Raises:
-            DataError: no index is given, or not a list of them.
+            DataError: `indices` is empty, or not one-dimensional.
             IndexError: an index lies outside the set.
         """
         places = np.ascontiguousarray(np.arange(len(self))[indices])
@@ -151,7 +152,7 @@ class ImageSet:
         return renamed
 
     def dump(self) -> Iterator[bytes | memoryview]:
-        """Yield the pixels, in the order [N, C, H, W], and then the labels: for a checksum."""
+        """Yield the bytes of the pixels, in the order [N, C, H, W], then of the labels, to hash."""
         height, width, channels = self.image_shape
         at_once = max(1, _BYTES_AT_ONCE // (height * width * channels))
         for start in range(0, len(self), at_once):
@@ -212,17 +213,17 @@ class Dataset:
     Attributes:
         train: images to learn from and to validate on.
         test: images for the one evaluation at the end.
-        thinned_classes: classes whose training images are reduced unless the configuration
-            names others.
-        source: where the images come from: "cifar10", "digits", or what a folder of pictures is
-            called.
+        thinned_classes: classes of which some training images are removed, unless the
+            configuration names other classes.
+        source: where the images come from: "cifar10", "digits", or the name given to a folder of
+            pictures.
         fallback_reason: why these images stand in for CIFAR-10; None when they do not.
         unlabelled: images that only the autoencoder learns from; None when there are none.
         is_test_set_aside: whether the test images were taken from the same folders as `train`.
-        left_out: the files, by their names below the folder, that could not be used as pictures,
-            where it was asked to go on without them.
-        pictures_sha256: of a folder of pictures, what tells whether those to train on ("train",
-            those to validate on among them) and to test on ("test") are the same.
+        left_out: the files that could not be used as pictures and were left out, as requested,
+            with their paths relative to the folder.
+        pictures_sha256: for a folder of pictures, the SHA-256 by which its pictures to train and
+            validate on ("train") and to test on ("test") are recognised; empty for other data.
 
     Raises:
         DataError: `train` or `test` has no labels, or the sets differ in classes or image shape.
@@ -239,7 +240,7 @@ class Dataset:
     pictures_sha256: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def __post_init__(self) -> None:
-        # What does not fit would be found out, if at all, when the test images are read at the end.
+        # Otherwise a misfit would show only at the end, when the test images are read, if at all.
         for images in (self.train, self.test):
             if images.labels is None:
                 raise DataError(f"{images.name}: has no labels; training and test images need them")
@@ -262,17 +263,17 @@ class Splits:
     """The images of a run.
 
     Attributes:
-        train, val: two disjoint parts of the data set's training images; `val` is None where all
-            of them are trained on.
-        labelled: the images of `train` whose labels may be used; all of them, unless the
-            configuration leaves few.
+        train, val: two disjoint parts of the data set's training images; `val` is None if there is
+            no validation.
+        labelled: the images of `train` whose labels may be used; all of them, unless
+            `labels_per_class` is set.
         test: the data set's test images, all of them.
         fingerprint: SHA-256, in hexadecimal, of the index lists of `train` and `val`.
-        source: where the images come from, as the data set says.
+        source: where the images come from, as in the data set.
         unlabelled: images that only the autoencoder learns from; None when there are none.
-        left_out, pictures_sha256: as the data set says.
-        test_copies: how many test images are among those that are learnt from too, with labels or
-            without, as far as their files tell.
+        left_out, pictures_sha256: as in the data set.
+        test_copies: how many test images are also in `train` or `unlabelled`; known only of images
+            that come from files.
     """
 
     train: ImageSet
@@ -288,7 +289,7 @@ class Splits:
 
     @property
     def pretraining(self) -> ImageSet:
-        """The images that the autoencoder learns from: `train`, and those without labels."""
+        """The images that the autoencoder learns from: `train` and `unlabelled`."""
         if self.unlabelled is None:
             return self.train
         parts = (self.train, self.unlabelled)
@@ -297,19 +298,19 @@ class Splits:
         for part in parts:
             rows = np.arange(len(part.pixels)) if part.rows is None else part.rows
             target = images[start : start + len(part)].transpose(0, 2, 3, 1)
-            # "clip" is the mode that writes in place; all rows are there.
+            # Only the mode "clip" writes in place; no row is out of range.
             np.take(part.pixels, rows, axis=0, out=target, mode="clip")
             start += len(part)
         return ImageSet(images, None, self.train.class_names, f"{self.train.name} and unlabelled")
 
     @cached_property
     def images_sha256(self) -> str:
-        """SHA-256, in hexadecimal, of all that is trained and validated on, pixels and labels."""
+        """SHA-256, in hexadecimal, of pixels and labels of all images to train or validate on."""
         return compute_sha256(self.train, self.val, self.unlabelled)
 
     @property
     def validation(self) -> ImageSet:
-        """The validation images, for who cannot do without.
+        """The validation images, for callers that need some.
 
         Raises:
             DataError: there are none.

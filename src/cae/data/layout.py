@@ -1,4 +1,4 @@
-"""Which folders of a user's own pictures are classes, and which are set apart from them."""
+"""Which folders of a user's own pictures are classes, and which have another purpose."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TRAIN, TEST, UNLABELLED = "train", "test", "unlabelled"
 
 _SUFFIXES = re.compile(r"\.(png|jpe?g|webp|gif|bmp|tiff?|p[pgn]m|jp2|avif)", re.IGNORECASE)
 _VALIDATION = "validation"
-# How the folders that are no classes are called, too: as words of their names, in either case.
+# Other names of the folders that are not classes: words in their names, in either case.
 _MEANT = {
     TRAIN: {"train", "training", "trainset", "trainingset"},
     TEST: {"test", "testing", "testset"},
@@ -37,10 +37,11 @@ class Layout:
 
     Attributes:
         root: the folder.
-        classes: the classes' folders by name, sorted, where nothing is set apart for testing; None
-            where training or test pictures are.
-        train, test: the same of those that are set apart; None where they are not.
-        unlabelled: the folder of pictures without a label; None where there is none.
+        classes: the classes' folders by name, sorted, if they are directly in `root`; None if
+            training or test pictures have a folder of their own.
+        train, test: the classes' folders in the folder of training and of test pictures; None if
+            there is no such folder.
+        unlabelled: the folder of pictures without a label; None if there is none.
     """
 
     root: Path
@@ -52,8 +53,8 @@ class Layout:
     def require_parts(self) -> None:
         """Refuse training pictures without test pictures, or the other way round.
 
-        A folder of either that holds pictures and no class's folder is refused too: it is probably
-        a class.
+        A training or test folder that holds pictures but no class's folder is refused too: it is
+        probably a class.
 
         Raises:
             DataError: naming what is missing.
@@ -76,14 +77,13 @@ class Layout:
 
 
 def find_layout(root: Path) -> Layout:
-    """Return how the pictures below `root` are laid out, and warn of what is passed by.
+    """Return how the pictures below `root` are laid out, and warn of what is skipped.
 
-    The training and the test pictures may be called otherwise than `train` and `test`
-    (`training_set`, `Test`), where both have folders of pictures within. Folders that hold
-    runs are passed by.
+    The folders of training and test pictures may have other names than `train` and `test`
+    (`training_set`, `Test`), if both hold folders of pictures. Folders that hold runs are skipped.
 
     Raises:
-        DataError: folders stand beside each other that do not go together.
+        DataError: there are folders side by side that do not go together.
     """
     folders = _pass_by_runs(find_folders(root))
     _warn_of_loose_pictures(root)
@@ -103,7 +103,7 @@ def find_layout(root: Path) -> Layout:
 
 
 def find_folders(path: Path) -> dict[str, Path]:
-    """Return the folders in a folder by their names, sorted by these.
+    """Return the folders in a folder by name, sorted by name; hidden ones are left out.
 
     Raises:
         DataError: the file system refuses to look there.
@@ -117,7 +117,7 @@ def find_folders(path: Path) -> dict[str, Path]:
 
 
 def list_pictures(folder: Path) -> list[Path]:
-    """Return the pictures in a folder and in those within it, and warn of what is passed by.
+    """Return the pictures in a folder and its subfolders, and warn of files that are skipped.
 
     Raises:
         DataError: there is none, or the file system refuses to look there.
@@ -138,13 +138,13 @@ def list_pictures(folder: Path) -> list[Path]:
 
 
 def find_pictures(folder: Path, *, others: list[Path] | None = None) -> Iterator[Path]:
-    """Yield the pictures in a folder and in the folders within it, sorted by their names.
+    """Yield the pictures in a folder and its subfolders, sorted by their names.
 
-    Links are followed; a folder that is met again, in a loop or not, is not looked through again.
+    Links are followed; a folder that is reached a second time, by a loop or otherwise, is skipped.
 
     Args:
-        folder: what is looked through; hidden files and folders, and runs, are passed by.
-        others: gets the files that are no pictures by their names.
+        folder: where to look; hidden files and folders, and runs, are skipped.
+        others: receives the files that are not pictures, going by their names.
 
     Raises:
         DataError: the file system refuses to look there.
@@ -166,7 +166,7 @@ def find_pictures(folder: Path, *, others: list[Path] | None = None) -> Iterator
 
 
 def holds_pictures(folder: Path) -> bool:
-    """Return whether there is a picture in a folder or in the folders within it.
+    """Return whether there is a picture in a folder or its subfolders.
 
     Raises:
         DataError: the file system refuses to look there.
@@ -183,7 +183,7 @@ def name_folders(names: Mapping[str, Path]) -> str:
 
 
 def _find_place(folder: Path) -> tuple[int, int]:
-    """Return what two ways to one folder have in common."""
+    """Return what identifies a folder, by whatever path it is reached."""
     try:
         found = folder.stat()
     except OSError as error:
@@ -208,13 +208,13 @@ def _split_words(name: str) -> set[str]:
 
 
 def _tell_meaning(name: str) -> str | None:
-    """Return what a folder of that name is for, if it is hardly a class."""
+    """Return what a folder of that name is for, if it is probably not a class; else None."""
     words = _split_words(name) - _FILLERS
     return next((part for part, known in _MEANT.items() if words and words <= known), None)
 
 
 def _find_parts(folders: Mapping[str, Path]) -> dict[str, list[str]]:
-    """Return the folders that are set apart by what they are for; none if all are classes."""
+    """Return the names of the folders that are not classes, by purpose; none if all are classes."""
     named: list[tuple[str, str, frozenset[str]]] = []
     for name, folder in folders.items():
         words = _split_words(name)
@@ -236,7 +236,7 @@ def _has_classes(folder: Path) -> bool:
 
 
 def _take(folders: dict[str, Path], names: list[str]) -> Path | None:
-    """Take the one folder that has one of the names out of `folders`."""
+    """Remove the one folder that has one of the names from `folders`, and return it."""
     if len(names) > 1:
         paths = {name: folders[name] for name in names}
         raise DataError(
@@ -247,7 +247,7 @@ def _take(folders: dict[str, Path], names: list[str]) -> Path | None:
 
 
 def _look_into(part: Path | None) -> dict[str, Path] | None:
-    """Return the classes' folders of the training or the test pictures."""
+    """Return the classes' folders in the folder of training or test pictures."""
     if part is None:
         return None
     folders = _pass_by_runs(find_folders(part))
@@ -281,7 +281,7 @@ def _refuse_beside_parts(root: Path, others: Mapping[str, Path], layout: Layout)
 
 
 def _pass_by_runs(folders: Mapping[str, Path]) -> dict[str, Path]:
-    """Return the folders but those that hold runs and no picture beside them."""
+    """Return the folders except those that hold runs and no pictures besides."""
     kept: dict[str, Path] = {}
     for name, folder in folders.items():
         runs = [each for each in (folder, *find_folders(folder).values()) if holds_run(each)]
@@ -295,7 +295,7 @@ def _pass_by_runs(folders: Mapping[str, Path]) -> dict[str, Path]:
 
 
 def _warn_of_names(root: Path, folders: Mapping[str, Path]) -> None:
-    """Warn of classes that are probably meant to be none."""
+    """Warn of folders that are taken for classes but are probably not meant to be."""
     for name in folders:
         meant = _tell_meaning(name)
         if meant in (TRAIN, TEST, _VALIDATION):
@@ -307,7 +307,7 @@ def _warn_of_names(root: Path, folders: Mapping[str, Path]) -> None:
 
 
 def _warn_of_same_folders(root: Path, folders: Mapping[str, Path]) -> None:
-    """Warn where what lies within the classes' folders is probably the classes."""
+    """Warn if the folders inside the classes' folders are probably the real classes."""
     inner = [find_folders(folder) for folder in folders.values()]
     if (
         len(inner) > 1

@@ -1,4 +1,4 @@
-"""A user's own pictures to measure a model on, and whether they are those of its data set."""
+"""A user's own pictures to measure a model on, and whether they belong to its data set."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ class MeasuredPictures:
 
     Attributes:
         images: labelled, of one class or more.
-        source: what they are called: `Dataset.source`, where they are part of a data set.
-        labelled: how many labelled pictures there are, `images` among them.
-        data_set: `Dataset.source` of the data set that they are the labelled pictures of, or test
-            pictures of; None where they are of none, or it was not asked for.
-        tested: how many of `images` are for testing; all of them where they are of no data set.
-        left_out: as of `Dataset`.
-        test_copies: how many of `images` the model says to have learnt from.
+        source: their name: `Dataset.source`, if they are part of a data set.
+        labelled: how many labelled pictures there are, including `images`.
+        data_set: `Dataset.source` of the data set whose labelled pictures or test pictures these
+            are; None if they are not from a data set, or if that was not asked.
+        tested: how many of `images` are test images; all of them if they are not from a data set.
+        left_out: as in `Dataset`.
+        test_copies: how many of `images` the model was also trained on, according to its JSON.
     """
 
     images: ImageSet
@@ -56,14 +56,14 @@ class MeasuredPictures:
 
 @dataclass(frozen=True, slots=True)
 class TrainedOn:
-    """What a model says of the pictures that it was trained on.
+    """What a model's JSON says about the pictures that it was trained on.
 
     Attributes:
-        data: `Dataset.source` of its data set; None: it does not say.
-        pictures_sha256: as of `Dataset`; empty where it is no folder of pictures, or was written
-            before models told.
-        left_out: as of `Dataset`.
-        test_copies: as of `Splits`.
+        data: `Dataset.source` of its data set; None if the JSON does not say.
+        pictures_sha256: as in `Dataset`; empty if the data set is not a folder of pictures, or if
+            the model was saved before this was recorded.
+        left_out: as in `Dataset`.
+        test_copies: as in `Splits`.
     """
 
     data: str | None = None
@@ -73,7 +73,7 @@ class TrainedOn:
 
 
 def read_trained_on(about: Mapping[str, Any]) -> TrainedOn:
-    """Return what the JSON of a model, under `about`, says of its pictures; what is odd is none."""
+    """Return what `about`, in a model's JSON, says of its pictures; invalid entries are ignored."""
     data, sums, left_out, copies = (
         about.get(key) for key in ("data", "pictures_sha256", "left_out", "test_copies")
     )
@@ -94,22 +94,23 @@ def load_test_pictures(
     skip_damaged: bool = False,
     on_pictures: OnPictures | None = None,
 ) -> MeasuredPictures:
-    """Return the test pictures below `path`; all that are labelled, where none are to train on.
+    """Return the test pictures below `path`; all labelled ones if it has none to train on.
 
-    Of the data set that a model was trained on, only the pictures that are measured are read: they
-    are known by themselves. To tell what another one is called takes all its pictures.
+    If `path` holds the data set that the model was trained on, only its test pictures are read:
+    their checksum is enough to recognise it. For any other data set all pictures are read, because
+    its name depends on them.
 
     Args:
-        path: a folder as `load_folder` takes it, or with the folder `test` alone.
+        path: a folder as `load_folder` takes it, or one with the folder `test` alone.
         image_shape: [height, width, channels] of the images.
-        everything: take all labelled pictures in any case; there may be a single class.
-        trained_on: the data set that is expected; with `everything`, `data_set` is told only if it
-            may be that one.
-        skip_damaged, on_pictures: as of `load_folder`; what was left out of the data set that is
-            expected is left out without being looked at.
+        everything: take all labelled pictures in any case; a single class is allowed.
+        trained_on: the data set that is expected; with `everything`, `data_set` is found only if
+            the folder may hold that one.
+        skip_damaged, on_pictures: as in `load_folder`; with `skip_damaged`, files that were left
+            out of the expected data set are left out again without being read.
 
     Raises:
-        DataError: as `load_folder`.
+        DataError: as in `load_folder`.
     """
     layout = find_layout(path)
     if trained_on is None or _name_before(trained_on.data) != name_folder(path):
@@ -153,7 +154,7 @@ def load_test_pictures(
 
 
 def _name_before(data: str | None) -> str | None:
-    """Return what the name of a data set begins with, before the digits of its pixels."""
+    """Return the part of a data set's name before the digits of its checksum."""
     return None if data is None else data.rpartition("-")[0]
 
 
@@ -165,17 +166,17 @@ def _load_expected(
     *,
     left_out: Set[str],
 ) -> MeasuredPictures | None:
-    """Return the test pictures of the data set that is expected; None if they are not these.
+    """Return the test pictures of the expected data set; None if these are others.
 
-    Which pictures are set aside is a function of how many files each class has, and of nothing in
-    them: the others need not be read.
+    Which pictures are set aside depends only on how many files each class has, not on their
+    content: the others need not be read.
 
     Args:
         layout: of the pictures.
-        listings: all labelled ones.
-        reader: of the test pictures.
+        listings: all labelled pictures.
+        reader: reads the test pictures.
         trained_on: the data set that is expected.
-        left_out: what is not to be looked at of the labelled ones.
+        left_out: names of labelled files that are not to be read.
     """
     names = [[name_file(path, layout.root) for path in each.paths] for each in listings]
     kept = [
@@ -195,7 +196,7 @@ def _load_expected(
     reader.settle()
     tell_contradictions(images)
     if trained_on.test_copies:
-        # The training images, which are not read, told it when the model was trained.
+        # Found when the model was trained: the training images are not read now.
         told = describe_copies(trained_on.test_copies, of=len(images), role="test")
         logger.warning("%s", told)
     missing = [name for of in names for name in of if name in left_out]
@@ -219,7 +220,7 @@ def _load_expected(
 
 
 def _list_everything(layout: Layout) -> Listing:
-    """Return all pictures that lie in a class's folder, for training or testing."""
+    """Return all pictures in classes' folders, whether for training or testing."""
     folders: dict[str, list[Path]] = {}
     for part in (layout.classes, layout.train, layout.test):
         for name, folder in (part or {}).items():
@@ -240,14 +241,16 @@ def _find_data_set(
     *,
     skip_damaged: bool,
 ) -> tuple[str | None, int]:
-    """Return what the data set is called that all labelled pictures are of, and how many test.
+    """Return the name of the data set that all labelled pictures form, and its number of tests.
+
+    The name is None if they do not form one.
 
     Args:
         layout: of the pictures.
-        images: all labelled ones.
-        listing: that they were read from.
+        images: all labelled pictures.
+        listing: the files that they were read from.
         trained_on: the data set that is expected.
-        skip_damaged: whether pictures without a label may be left out.
+        skip_damaged: whether damaged pictures without a label may be left out.
     """
     if len(images.class_names) < 2:
         return None, len(images)
@@ -257,7 +260,7 @@ def _find_data_set(
             train, test = set_test_aside(images)
         else:
             train, test = _take_apart(layout, images, listing)
-    except DataError:  # They are no data set.
+    except DataError:  # They do not form a data set.
         return None, len(images)
     sums = {TRAIN: compute_pictures_sha256(train), TEST: compute_pictures_sha256(test)}
     if sums == trained_on.pictures_sha256:
@@ -274,7 +277,7 @@ def _find_data_set(
 
 
 def _take_apart(layout: Layout, images: ImageSet, listing: Listing) -> tuple[ImageSet, ImageSet]:
-    """Return those of the labelled pictures that lie in the folder for training, and the others."""
+    """Return the labelled pictures from the training folder, and those from the test folder."""
     assert layout.train is not None
     assert layout.test is not None
     require_same_classes(layout.root, layout.train, layout.test)

@@ -1,4 +1,4 @@
-"""The files that pixels were read from, and a digest that tells which of them are one picture."""
+"""The files that pixels were read from, and digests that show which are the same picture."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Origin:
     """The files that pixels were read from.
 
     Attributes:
-        files: M names below the folder of the data set, with "/" between folders.
+        files: M paths relative to the folder of the data set, with "/" between folders.
         digests: M values, equal where the pixels are equal, as `compute_digest` returns them.
     """
 
@@ -24,6 +24,6 @@ class Origin:
 
 
 def compute_digest(image: NDArray[np.uint8]) -> bytes:
-    """Return 16 bytes that are the same for images [C, H, W] of the same pixels, and only those."""
-    # In the order in which it lies in memory.
+    """Return 16 bytes that are equal for images [C, H, W] with equal pixels, and only for those."""
+    # In the order of the memory.
     return hashlib.blake2b(image.transpose(1, 2, 0).tobytes(), digest_size=16).digest()

@@ -1,8 +1,8 @@
 """Pickles of plain values, read as descriptions: nothing in them is imported, called or built.
 
-Python's own unpickler is not used, not even with a list of allowed names. A hundred bytes make it
-hash a tuple that never ends, take gigabytes for a memo of one entry, or overflow the C stack;
-`tests/attacks/test_pickles.py` has them.
+Python's own unpickler is not used, not even with a list of allowed names. A hundred bytes can make
+it hash a tuple that never ends, take gigabytes for a memo of one entry, or overflow the C stack;
+`tests/attacks/test_pickles.py` has examples.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _STOP = ord(".")
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A name that the pickle asks for, which stays a name."""
+    """A name that the pickle refers to; it is never looked up."""
 
     module: str
     name: str
@@ -26,7 +26,7 @@ class Name:
 
 @dataclass(slots=True)
 class Call:
-    """A call that the pickle asks for and the state it wants set, neither of which happens."""
+    """A call that the pickle asks for, and the state that it wants set; neither is carried out."""
 
     function: object
     arguments: object
@@ -50,7 +50,7 @@ def read_pickle(data: bytes, *, allowed: frozenset[Name]) -> object:
 class _Reader:
     """A stack of values and the marks in it.
 
-    The files number their values to refer to them, but none ever does: the numbers are passed over.
+    The files number their values but never refer to these numbers, so the numbers are skipped.
     """
 
     def __init__(self, data: bytes, allowed: frozenset[Name]) -> None:

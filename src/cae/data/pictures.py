@@ -1,4 +1,4 @@
-"""Pictures that a user hands in, of any format and size, as images of the shape a model takes."""
+"""A user's picture files, of any common format and size, as images of the shape a model takes."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from cae.incoming import open_plain
 # As RGB this takes 192 MB; a small file can claim far more pixels than the memory holds.
 _MOST_PIXELS = 64_000_000
 _MOST_BYTES = 512 * 2**20
-# Decoding takes up to 24 bytes a pixel: of larger pictures than this, one at a time is in memory.
+# Decoding takes up to 24 bytes a pixel: pictures larger than this are decoded one at a time.
 _LARGE_PIXELS = 4_000_000
-# Of Pillow's formats those that hold pixels and nothing else: EPS, for one, is a program, which
-# Pillow has Ghostscript run.
+# Those of Pillow's formats that hold nothing but pixels. EPS, for one, is a program, which Pillow
+# has Ghostscript run.
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")
 _MOST_TOLD = 5
 _MODES = {1: "L", 3: "RGB"}
 _SIXTEEN_BIT_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N")
 _LYING = (5, 6, 7, 8)  # orientations of EXIF that swap width and height
 _UNKNOWN = ("unknown",)
-# All of its values fit in 14 bits: a quarter of the range, and dark to look at.
+# A 16-bit picture with all values below this uses only a quarter of the range and looks dark.
 _FEW_OF_16_BITS = 2**14
 
-# Called with how many pictures are read, and how many there are.
+# Called with how many pictures have been read, and the total.
 OnPictures = Callable[[int, int], None]
 
 logger = logging.getLogger(__name__)
@@ -52,19 +52,19 @@ def load_pictures(
 
     A picture is turned upright as its EXIF orientation says, laid on white where it is
     transparent, converted to RGB or grey, and resized to height x width with antialiasing; one
-    of that size keeps its pixels. Of an animation or of many pages the first is taken.
+    that has that size already keeps its pixels. Of several frames or pages, the first is taken.
 
     Args:
         paths: files of any common format (PNG, JPEG, WebP, GIF, BMP, TIFF, PPM, JPEG 2000, AVIF),
             of at most 64 million pixels each.
         image_shape: [height, width, channels] to return, with 1 or 3 channels; that of a model is
             its `image_shape`.
-        class_names: the classes that the pictures may be of; None: nobody knows.
+        class_names: the classes that the pictures may be of; None if not known.
 
     Raises:
-        DataError: no path, files that are missing, not an image, damaged or too large, of which
-            the first few are told, a number of channels that pictures do not have, or more images
-            than the memory holds.
+        DataError: no path is given; files are missing, not images, damaged or too large (the
+            message names the first few); the number of channels is neither 1 nor 3; or the images
+            do not fit in memory.
     """
     files = [Path(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
     reader = PictureReader(image_shape)
@@ -86,11 +86,10 @@ class PictureReader:
 
         Args:
             image_shape: [height, width, channels] of the images.
-            on_progress: called with how many of the pictures of a call to `read` are done, and
-                how many there are.
+            on_progress: called during `read` with how many of its pictures are done, and the total.
 
         Raises:
-            DataError: pictures do not have so many channels.
+            DataError: the number of channels is neither 1 nor 3.
         """
         if image_shape[2] not in _MODES:
             raise DataError(
@@ -105,13 +104,13 @@ class PictureReader:
         self._of_many_frames: list[Path] = []
 
     def read(self, paths: Sequence[Path]) -> tuple[NDArray[np.uint8], list[int]]:
-        """Return the images, uint8 [N, C, H, W], and which of the places can be used.
+        """Return the images, uint8 [N, C, H, W], and the indices of those that can be used.
 
-        What stands in the other places is not defined.
+        The content of the others is undefined.
         """
         images = make_room(len(paths), self._image_shape)
         usable: list[int] = []
-        # Closed when this is left in the middle: what was not begun is then not read any more.
+        # Closed if this ends early, so that files not yet begun are not read any more.
         with closing(map_files(partial(self._read_into, images, paths), paths)) as all_found:
             for place, found in enumerate(all_found):
                 if isinstance(found, _RefusedError):
@@ -140,7 +139,7 @@ class PictureReader:
         return found
 
     def tell(self) -> None:
-        """Warn of what was read and is hardly meant so, each kind once."""
+        """Warn of pictures that were read but are probably not as intended, once for each kind."""
         if self._dark:
             path, largest = self._dark[0]
             logger.warning(
@@ -161,18 +160,18 @@ class PictureReader:
         return [error.path for error in self._refused]
 
     def tell_refused(self) -> None:
-        """Warn of the files that cannot be used, where one goes on without them."""
+        """Warn of the files that cannot be used and are left out."""
         if self._refused:
             logger.warning("leaving out pictures: %s", self._describe_refused())
 
     def require_all(self, *, can_be_skipped: bool = False) -> None:
-        """Refuse to go on without the files that cannot be used.
+        """Refuse to go on if there are files that cannot be used.
 
         Args:
-            can_be_skipped: whether who reads them can be told to leave them out.
+            can_be_skipped: whether the message may suggest leaving them out.
 
         Raises:
-            DataError: there are some; the first few are named.
+            DataError: there are such files; the message names the first few.
         """
         refused = self._refused
         if len(refused) == 1 and not can_be_skipped:
@@ -205,11 +204,11 @@ class _RefusedError(DataError):
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What there is to say of a picture that was read.
+    """What was noticed about a picture that was read.
 
     Attributes:
-        largest: of its values, where they had 16 bits.
-        has_more_frames: whether it was the first of several.
+        largest: the largest of its values, if they had 16 bits; else None.
+        has_more_frames: whether it was the first of several frames or pages.
     """
 
     largest: int | None
@@ -226,7 +225,7 @@ _one_large_picture = threading.Lock()
 def _read_picture(
     path: Path, *, mode: str, size: tuple[int, int]
 ) -> tuple[NDArray[np.uint8], _Found]:
-    """Return a picture as uint8 [H, W] or [H, W, C], and what there is to say of it."""
+    """Return a picture as uint8 [H, W] or [H, W, C], and what was noticed about it."""
     too_large = f"more than the {_MOST_PIXELS // 10**6} million allowed"
     try:
         if path.is_dir():
@@ -244,7 +243,7 @@ def _read_picture(
             box = _choose_small(picture, size)
             is_large = picture.width * picture.height > _LARGE_PIXELS
             with _one_large_picture if is_large else nullcontext():
-                # First turned: what has its bits reduced no longer knows which side was up.
+                # Turned first: the orientation is lost when the bits are reduced.
                 shrunk = picture if box is None else _shrink_photo(picture, size, box)
                 upright = ImageOps.exif_transpose(shrunk)
                 upright, largest = _reduce_to_8_bits(upright, is_deep=is_deep)
@@ -273,25 +272,25 @@ def _read_picture(
         ) from None
 
 
-# Antialiased when it makes smaller, and the kernel that enlarged the built-in digits.
+# Antialiased when shrinking, and the same kernel that enlarges the built-in digits.
 _RESAMPLING = Image.Resampling.BICUBIC
 
 _Box = tuple[float, float, float, float]
 
 
 def _choose_small(picture: Image.Image, size: tuple[int, int]) -> _Box | None:
-    """Have a JPEG of more than four times the size decoded at a half, quarter or eighth of it.
+    """Let a JPEG of more than four times the wanted size be decoded at 1/2, 1/4 or 1/8 of its own.
 
     Returns:
-        Where the whole picture lies in what will be decoded, at twice the wanted size or more;
-        None where that is all of it.
+        The box that the whole picture takes up in what will be decoded, at twice the wanted size or
+        more; None if it takes up all of it.
     """
     drafted = picture.draft(None, (2 * max(size), 2 * max(size)))
     return None if drafted is None or drafted[1][2:] == picture.size else drafted[1]
 
 
 def _shrink_photo(picture: Image.Image, size: tuple[int, int], box: _Box) -> Image.Image:
-    """Return a JPEG in the wanted size, not yet turned upright."""
+    """Return a JPEG in the wanted size, but not yet turned upright."""
     width, height = size
     if picture.getexif().get(ExifTags.Base.Orientation) in _LYING:
         width, height = height, width
@@ -301,7 +300,7 @@ def _shrink_photo(picture: Image.Image, size: tuple[int, int], box: _Box) -> Ima
 
 def _require_known_scale(picture: Image.Image, path: Path) -> None:
     kinds = {"F": "fractions"}
-    if picture.format != "PPM":  # Whose largest value Pillow has scaled to that of 16 bits.
+    if picture.format != "PPM":  # Pillow has scaled a PPM's largest value to that of 16 bits.
         kinds["I"] = "32-bit or signed integers"
     if picture.mode in kinds:
         reason = f"its values are {kinds[picture.mode]} of an unknown scale"
@@ -313,7 +312,7 @@ def _reduce_to_8_bits(picture: Image.Image, *, is_deep: bool) -> tuple[Image.Ima
 
     Args:
         picture: grey ones still have their 16 bits, which Pillow's own conversion would clip
-            instead of scale; of coloured ones Pillow has read the upper 8.
+            instead of scale; of coloured ones Pillow has read only the upper 8 bits.
         is_deep: whether it had 16 bits.
     """
     if picture.mode not in _SIXTEEN_BIT_MODES:
@@ -327,7 +326,7 @@ def _reduce_to_8_bits(picture: Image.Image, *, is_deep: bool) -> tuple[Image.Ima
 
 
 def _has_more_frames(picture: Image.Image) -> bool:
-    # Phones put a preview or a map of brightness behind a photo: nobody misses it.
+    # Phones store a preview or a brightness map after a photo: nobody misses those.
     if picture.format in ("JPEG", "MPO"):
         return False
     try:

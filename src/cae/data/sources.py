@@ -43,24 +43,26 @@ def load_dataset(
 
     Args:
         source: "cifar10": CIFAR-10 from the folder in the environment variable CAE_DATA_DIR, else
-            from the cache, else downloaded into it. "auto": the same, but where CIFAR-10 is
-            neither found nor reachable, the built-in digits, with `fallback_reason` set. "digits":
-            the built-in digits. Anything else: the path of a CIFAR-10 folder or archive, or of a
-            folder of your own pictures, laid out as `cae.data.folder.load_folder` tells.
-        image_shape: [height, width, channels] that such pictures are resized to; None: CIFAR-10's.
-        skip_damaged: leave out such pictures as cannot be used, with a warning; `left_out` of the
-            data set has their names. CIFAR-10 is whole or refused in any case.
-        on_download: called with the bytes downloaded so far and the bytes in all.
-        on_pictures: called with how many of your own pictures are read, and how many there are.
-        cache: the folder downloads are kept in; None means the user's own for this program.
+            from the cache, else downloaded into it. "auto": the same, but if CIFAR-10 can neither
+            be found nor downloaded, the built-in digits, with `fallback_reason` set. "digits": the
+            built-in digits. Anything else: the path of a CIFAR-10 folder or archive, or of a
+            folder of your own pictures, laid out as `cae.data.folder.load_folder` describes.
+        image_shape: [height, width, channels] that your own pictures are resized to; None:
+            CIFAR-10's.
+        skip_damaged: leave out those of your own pictures that cannot be used, with a warning; the
+            data set names them in `left_out`. A damaged copy of CIFAR-10 is always refused.
+        on_download: called with the number of bytes downloaded so far and the total.
+        on_pictures: called with how many of your own pictures have been read, and the total.
+        cache: the folder that downloads are kept in; None: this program's folder in the user's
+            cache.
         archive: the published archive to download.
 
     Raises:
-        DataError: the copy found is damaged, a given path holds none, or, for "cifar10", there is
-            none to be had.
-        TooFewError: a DataError: one's own pictures are of less than two classes, or too few of one
-            to set some of them apart for testing.
-        ConfigError: `image_shape` is no size of images.
+        DataError: the copy found is damaged, a given path holds no data set, or, for "cifar10",
+            no copy can be found or downloaded.
+        TooFewError: (a DataError) your own pictures are of fewer than two classes, or a class has
+            too few to set some aside for testing.
+        ConfigError: `image_shape` is not a shape that images can have.
     """
     source = str(source)
     if image_shape is not None:
@@ -99,7 +101,7 @@ def load_dataset(
 
 
 def find_picture_folder(source: str) -> Path | None:
-    """Return the folder of own pictures that `source` names for `load_dataset`; None: it is none.
+    """Return the folder, if `source` names a folder of the user's own pictures, else None.
 
     Raises:
         DataError: the file system refuses to look there.
@@ -107,7 +109,7 @@ def find_picture_folder(source: str) -> Path | None:
     if source in _NAMES:
         return None
     path = _expand(source)
-    # What has an impossible name is not there, and no reason to fail.
+    # A path that cannot exist is simply not there: no reason to fail.
     if not source or not os.path.lexists(path) or not path.is_dir() or find_copy(path):
         return None
     return path if is_picture_folder(path) else None
@@ -159,7 +161,7 @@ def _require_shape(image_shape: Sequence[object]) -> None:
 def _expand(path: str) -> Path:
     try:
         return Path(path).expanduser()
-    except RuntimeError as error:  # ~NAME of a user that there is not
+    except RuntimeError as error:  # ~NAME of a user who does not exist
         raise DataError(f"{path}: {error}; give the full path") from None
 
 

@@ -1,4 +1,4 @@
-"""Which training images are kept and which validate: a function of the seed alone."""
+"""Which training images are kept, and which of them validate: a function of the seed alone."""
 
 from __future__ import annotations
 
@@ -27,15 +27,16 @@ def make_splits(dataset: Dataset, config: DataConfig) -> Splits:
 
     Of each class in `config.remove_classes` (None: the data set's own choice) the fraction
     `config.remove_fraction` of the training images is dropped at random. Of the n images left,
-    round(n * val_size) validate, every class with its own share, but at least one, and the rest
-    train. The test images are never thinned. With a `val_size` of 0 none validate. With
-    `config.labels_per_class` only that many training images of each class are labelled, every
-    smaller number of them among every larger. Equal arguments give equal splits on every machine.
+    round(n * val_size) are for validation, from each class its share but at least one, and the rest
+    are for training. With a `val_size` of 0 none are for validation. The test images are never
+    thinned. With `config.labels_per_class` only that many training images of each class keep their
+    labels; a smaller number is always a subset of a larger one. Equal arguments give equal splits
+    on every machine.
 
     Raises:
         ConfigError: `config.remove_classes` names a class that the data set does not have.
-        DataError: the training images are unlabelled, none is left of them, only one of a class,
-            or fewer than so many labels.
+        DataError: the training images are unlabelled, none of them is left, only one of a class is
+            left (with validation), or a class has fewer than `config.labels_per_class`.
     """
     labels = _require_labels(dataset.train)
     names = dataset.train.class_names
@@ -73,10 +74,10 @@ def make_splits(dataset: Dataset, config: DataConfig) -> Splits:
 
 
 def set_test_aside(images: ImageSet) -> tuple[ImageSet, ImageSet]:
-    """Return the images to train on and a fifth to test on, every class with its share.
+    """Return the images to train on, and a fifth to test on, from each class its share.
 
-    A class has at least one in both. They are the same in every run: the test images are part of
-    what a data set is, so no setting chooses them.
+    Each class has at least one image in both parts. The parts are the same in every run: the test
+    images belong to the definition of the data set, so no setting chooses them.
 
     Raises:
         TooFewError: a class has too few images to be in both parts.
@@ -91,12 +92,12 @@ def set_test_aside(images: ImageSet) -> tuple[ImageSet, ImageSet]:
 def draw_test_images(
     labels: NDArray[np.int64], class_names: Sequence[str], *, name: str
 ) -> Indices:
-    """Return the sorted places in `labels` of the images that `set_test_aside` sets aside.
+    """Return the sorted indices in `labels` of the images that `set_test_aside` sets aside.
 
     Args:
         labels: int64 [N], each an index into `class_names`.
-        class_names: of the K classes.
-        name: of the set, for messages.
+        class_names: the names of the K classes.
+        name: the name of the set, for messages.
 
     Raises:
         TooFewError: a class has too few images to be in both parts.
@@ -115,12 +116,12 @@ def draw_test_images(
 
 
 def find_thinned_classes(dataset: Dataset, config: DataConfig) -> tuple[str, ...]:
-    """Return the classes of which training images are dropped; none if the fraction is 0."""
+    """Return the classes that lose training images; none if `remove_fraction` is 0."""
     return _find_removed(dataset, config) if config.remove_fraction > 0 else ()
 
 
 def describe_splits(splits: Splits) -> dict[str, Any]:
-    """Return, as JSON values, which images a run has: source, fingerprint, sizes, class counts."""
+    """Return, as JSON values, which images a run uses: source, fingerprint, sizes, class counts."""
     parts = {"train": splits.train, "test": splits.test}
     if splits.val is not None:
         parts = {"train": splits.train, "validation": splits.val, "test": splits.test}
@@ -141,8 +142,8 @@ def describe_flaws(left_out: Sequence[str], test_copies: int) -> dict[str, Any]:
     """Return, as JSON values, what is wrong with a user's own pictures; nothing if nothing is.
 
     Args:
-        left_out: the files that could not be used. They are no part of what a data set is, which
-            is the same once they are taken away.
+        left_out: the files that could not be used. They are not part of the data set, which stays
+            the same if they are deleted.
         test_copies: how many test images are also among those to learn from.
     """
     files = {"left_out": list(left_out)} if left_out else {}
@@ -150,10 +151,10 @@ def describe_flaws(left_out: Sequence[str], test_copies: int) -> dict[str, Any]:
 
 
 def drop_labelled(about: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what `describe_splits` says without the labels that are used: all of an autoencoder.
+    """Return `about` without what it says of labelled images, which an autoencoder does not use.
 
     Args:
-        about: may say other things too, or nothing of a split.
+        about: from `describe_splits`, perhaps with other facts; it may lack the split.
     """
     split = about.get("split")
     if not isinstance(split, dict):
@@ -170,14 +171,14 @@ def draw_class_shares(
     seed: int,
     everywhere: bool = False,
 ) -> Indices:
-    """Return the sorted places in `labels` of `count` random images, each class with its share.
+    """Return the sorted indices in `labels` of `count` random images, from each class its share.
 
-    The shares are whole images by largest remainder, earlier classes first where remainders are
-    equal; they differ from the exact ones by less than one image and add up to `count`.
+    The shares are rounded to whole images by largest remainder, earlier classes first if remainders
+    are equal; they differ from the exact ones by less than one image and add up to `count`.
 
-    With `everywhere` a class of two images or more has at least one drawn and one left, whatever
-    its share; the other classes keep theirs, so that the images drawn may be more than `count`, or
-    fewer.
+    With `everywhere`, at least one image of every class with two or more is drawn and at least one
+    is left, whatever the class's share. The shares of other classes stay as they are, so that more
+    or fewer than `count` images may be drawn.
     """
     totals = np.bincount(labels, minlength=len(class_names)).astype(np.int64)
     # Whole numbers only: the remainders, and so the split, are the same on every machine.
@@ -194,9 +195,9 @@ def draw_class_shares(
 
 
 def compute_fingerprint(*index_lists: Indices) -> str:
-    """Return the SHA-256, in hexadecimal, of the lists: each its length, then its indices.
+    """Return the SHA-256, in hexadecimal, of the lists: of each its length, then its indices.
 
-    All numbers enter as little-endian 64-bit integers.
+    All numbers are hashed as little-endian 64-bit integers.
     """
     digest = hashlib.sha256()
     for indices in index_lists:
@@ -237,7 +238,7 @@ def _draw(labels: NDArray[np.int64], label: int, count: int, *, seed: int) -> In
 
 
 def _draw_labelled(labels: NDArray[np.int64], names: Sequence[str], config: DataConfig) -> Indices:
-    """Return the sorted places of the images whose labels may be used."""
+    """Return the sorted indices of the images whose labels may be used."""
     count = config.labels_per_class
     assert count is not None
     drawn: list[Indices] = []
@@ -248,7 +249,7 @@ def _draw_labelled(labels: NDArray[np.int64], names: Sequence[str], config: Data
                 f"data.labels_per_class {count}: class {name!r} has only {there} training images; "
                 "ask for fewer, or lower data.val_size or data.remove_fraction"
             )
-        # The first of one order: a smaller number of labels is a part of a larger one.
+        # The first ones in a fixed order: fewer labels are a subset of more.
         seed = config.seed if config.labelled_seed is None else config.labelled_seed
         seed = derive_seed(seed, "labelled", name)
         drawn.append(_draw(labels, label, count, seed=seed))
@@ -283,7 +284,7 @@ def _require_enough(
         )
     if config.val_size == 0:
         return
-    # A class removed whole is a choice; a class that only one split knows cannot be validated.
+    # Removing a whole class is a choice; a class that is in only one split cannot be validated.
     names = dataset.train.class_names
     found, left = (
         np.bincount(some, minlength=len(names)).tolist() for some in (labels, labels[kept])
@@ -307,7 +308,7 @@ def _require_enough(
 
 
 def _name_few(names: Sequence[str]) -> str:
-    """Return the name of the first of some classes, and how many others there are."""
+    """Return the name of the first class in the list, and how many more there are."""
     more = len(names) - 1
     others = f" (and {more:,} other class{'es' * (more != 1)})" if more else ""
     return f"class {names[0]!r}{others}"

@@ -1,4 +1,4 @@
-"""A function applied to many files at once, its answers in the files' order."""
+"""A function applied to several files at a time, with its results in the order of the files."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ from typing import TypeVar
 _Answer = TypeVar("_Answer")
 
 _MOST_THREADS = 8
-# How many files are handed out before the first of them is waited for.
+# How many files are handed to the threads before the first result is waited for.
 _AT_ONCE = 1024
-# Of the mean file: Python's part in reading smaller ones is too large for threads to gain by them.
+# Size of the mean file from which threads pay off: for smaller ones, too much of the work is
+# Python's own.
 _BYTES_WORTH_THREADS = 16 * 2**10
 
 
 def map_files(
     function: Callable[[int], _Answer], paths: Sequence[Path]
 ) -> Generator[_Answer, None, None]:
-    """Yield what `function` returns of every place in `paths`, in their order.
+    """Yield what `function` returns for every index into `paths`, in their order.
 
-    Threads share the work where the files are large enough; that gains where `function` lets go of
-    Python's lock, as Pillow does to decode and resize. Closed in the middle, it waits only for
-    what was begun. Warnings are ignored meanwhile, in all threads.
+    Threads share the work if the files are large enough. That helps if `function` releases
+    Python's lock, as Pillow does to decode and resize. If the generator is closed early, it waits
+    only for calls that have begun. Meanwhile warnings are ignored in all threads.
     """
     threads = ThreadPoolExecutor(_count_threads(), "pictures")
     try:
@@ -41,10 +42,10 @@ def map_files(
 
 
 class _Silence:
-    """Ignores warnings for as long as any thread is within.
+    """Ignores warnings for as long as any thread is inside.
 
-    What Pillow warns of (odd metadata, mostly) changes no pixel. The filter of warnings is one for
-    all threads: of several that set and restore it by themselves, one would restore another's.
+    What Pillow warns of (mostly odd metadata) changes no pixel. All threads share one filter of
+    warnings: if each set and restored it on its own, one could restore what another had set.
     """
 
     def __init__(self) -> None:
@@ -82,5 +83,5 @@ def _count_threads() -> int:
 def _find_size(path: Path) -> int:
     try:
         return path.stat().st_size
-    except (OSError, ValueError):  # What is the matter with it is told when it is read.
+    except (OSError, ValueError):  # What is wrong with it is reported when it is read.
         return 0

@@ -1,4 +1,4 @@
-"""Scores of an autoencoder: of its reconstructions, or of what it makes of hidden patches."""
+"""Scores of an autoencoder: of its reconstructions, or of its predictions of hidden patches."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ def evaluate_autoencoder(
     *,
     runtime: Runtime,
 ) -> dict[str, Any]:
-    """Return, as JSON values, how near an autoencoder comes to images.
+    """Return an autoencoder's scores on images, as JSON values.
 
-    Of one that was trained without a mask these are the scores of `evaluate_reconstruction`. Of one
-    that was trained with a mask they begin with `target`, `hidden_fraction` (of the image;
-    `predicted_fraction` where the patches were in sight) and `target_mse`, the mean squared error
-    of the target's prediction over these patches. The scores of the reconstructions follow, if the
-    target can be shown as a picture: there what was not to be predicted is as it is, and the rest
-    filled in.
+    If it was trained without a mask, these are the scores of `evaluate_reconstruction`. If it was
+    trained with a mask, they begin with `target`, `hidden_fraction` (of the image;
+    `predicted_fraction` if the encoder saw the patches) and `target_mse`, the mean squared error of
+    the prediction of the target over these patches. If the target can be shown as a picture, the
+    scores of the reconstructions follow: images in which these patches are filled in from the
+    prediction, and the others are the original.
 
-    The model is measured as it is saved, its encoder with the batch-norm statistics of whole images
-    (see `pretrain`). It was trained with those of masked ones, which are not kept and with which
+    The model is measured as it is saved: its encoder has the batch-norm statistics of whole images
+    (see `pretrain`). It was trained with those of masked images, which are not kept and with which
     `target_mse` may be a little lower.
 
     Args:
         model: the autoencoder.
-        images: to be reconstructed.
-        reconstructions: what `reconstruct` returned of them.
+        images: the images to be reconstructed.
+        reconstructions: what `reconstruct` returned for them.
         runtime: device and precision.
     """
     config = model.config

@@ -1,4 +1,4 @@
-"""The final numbers: classification scores with their interval, and reconstruction quality."""
+"""The final scores: classification with its interval, and reconstruction quality."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cae.errors import DataError
 
-# A probability that underflowed to 0 in float32 would give an infinite loss; this gives about 87.
+# A probability that underflows to 0 in float32 would give an infinite loss; this gives about 87.
 _SMALLEST_PROBABILITY = float(np.finfo(np.float32).tiny)
 # Softmax in float32 over 100 classes misses 1 by about 1e-6; logits miss it by far more than this.
 _ROW_SUM_TOLERANCE = 1e-3
@@ -118,8 +118,8 @@ def evaluate_reconstruction(
 ) -> dict[str, float | int | None]:
     """Return how close reconstructions [N, C, H, W] in [0, 1] come to their uint8 originals.
 
-    PSNR takes 1 as the peak and is capped at 100 dB, because a perfect reconstruction has none
-    that is finite. SSIM is that of Wang et al. (2004): an 11x11 Gaussian window of standard
+    PSNR takes 1 as the peak and is capped at 100 dB, because that of a perfect reconstruction is
+    infinite. SSIM is that of Wang et al. (2004): an 11x11 Gaussian window of standard
     deviation 1.5, K1 0.01, K2 0.03, only windows inside the image, and the mean over channels,
     places and images. It is None for images smaller than the window.
 
@@ -157,7 +157,7 @@ def _compute_ssim(
 ) -> float | None:
     if min(originals.shape[2:]) < _SSIM_WINDOW_PIXELS:
         return None
-    # Imported here: it takes seconds, and evaluating a classifier does without it.
+    # Imported here: it takes seconds, and evaluating a classifier does not need it.
     import torch
     from torchmetrics.functional.image import structural_similarity_index_measure
 

@@ -1,4 +1,4 @@
-"""A model's answers for a whole image set, as NumPy arrays."""
+"""A model's predictions for a whole image set."""
 
 from __future__ import annotations
 
@@ -45,17 +45,17 @@ def reconstruct(
 def encode(
     model: Encoder, images: ImageSet, *, runtime: Runtime, batch_size: int = EVALUATION_BATCH_SIZE
 ) -> Tensor:
-    """Return the encodings [N, D, h, w] on the device, in the precision it computes them in."""
+    """Return the encodings [N, D, h, w], on the device, in the precision they are computed in."""
     outputs = _apply(model, images, runtime=runtime, batch_size=batch_size)
     return _gather(outputs, len(images), device=runtime.device, layout=torch.channels_last)
 
 
 class Predictor(nn.Module):
-    """A classifier as it predicts: probabilities, with all that its configuration does to them.
+    """A classifier with everything that its configuration applies when classes are predicted.
 
-    Logits are averaged over what `test_time_augmentation` makes of an image, adjusted by
-    `posthoc_logit_adjustment`, and made into probabilities. The classifier itself, which is what
-    training sees, does none of this.
+    Logits are averaged over the views of an image that `test_time_augmentation` asks for, adjusted
+    by `posthoc_logit_adjustment`, and turned into probabilities. The classifier itself, which is
+    what is trained, does none of this.
 
     Attributes:
         model: the classifier.
@@ -66,7 +66,7 @@ class Predictor(nn.Module):
         self.model = model
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return probabilities [N, K], float32, of images [N, C, H, W], floats in [0, 1]."""
+        """Return probabilities [N, K], float32, for images [N, C, H, W], floats in [0, 1]."""
         return self.model.adjust(self._average_views(x)).softmax(dim=1)
 
     def _average_views(self, x: Tensor) -> Tensor:
@@ -113,7 +113,7 @@ def _gather(
     device: torch.device | str = "cpu",
     layout: torch.memory_format = torch.contiguous_format,
 ) -> Tensor:
-    """Return the batches' outputs as one tensor of `count` rows, without holding them twice."""
+    """Return the outputs of all batches as one tensor of `count` rows, never holding them twice."""
     whole, done = torch.empty(0), 0
     for output in outputs:
         if not done:

@@ -1,4 +1,4 @@
-"""The few test images that a run shows: reconstructions and its most confident mistakes."""
+"""The few test images that a run shows: reconstructions and the most confident mistakes."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ def collect_reconstructions(
     """Return one image of each class beside its reconstruction.
 
     Args:
-        images: what was reconstructed.
+        images: the images that were reconstructed.
         reconstructions: float32 [N, C, H, W] in [0, 1], of all of them.
-        most: how many to show.
+        most: how many to return at most.
     """
     chosen = choose_one_per_class(images, most=most)
     return ReconstructionSamples(
@@ -58,12 +58,12 @@ def collect_reconstructions(
 def collect_mistakes(
     images: ImageSet, probabilities: NDArray[np.float32], *, most: int = 20
 ) -> MistakeSamples:
-    """Return the wrongly classified images in which the model believed most.
+    """Return the wrongly classified images with the most confident predictions.
 
     Args:
         images: labelled images.
         probabilities: float32 [N, K] of all of them.
-        most: how many to show; fewer if there are fewer mistakes.
+        most: how many to return; fewer if there are fewer mistakes.
     """
     assert images.labels is not None, "mistakes need labels"
     predicted = probabilities.argmax(axis=1)

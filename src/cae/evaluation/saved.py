@@ -1,4 +1,4 @@
-"""The answers and scores of a model read from its files."""
+"""The predictions and scores of a model that is loaded from its files."""
 
 from __future__ import annotations
 
@@ -26,15 +26,17 @@ def evaluate_model(
     """Return the scores of a saved model on a set of images, as plain JSON values.
 
     Args:
-        saved: from `read_model`, or the path of what it reads; a classifier gets the scores of
-            `evaluate_classification`, an autoencoder those of `evaluate_autoencoder`.
-        images: of the model's image shape; for a classifier labelled, of some of its classes or
-            all, in any order.
+        saved: what `read_model` returned, or the path of the model's JSON file. A classifier gets
+            the scores of `cae.evaluation.metrics.evaluate_classification`, an autoencoder those of
+            `cae.evaluation.masked.evaluate_autoencoder`.
+        images: of the model's image shape; for a classifier, labelled with some or all of its
+            classes, whose names may be in any order.
         runtime: device and precision.
 
     Raises:
-        CheckpointError: the weights cannot be used, or the model is an encoder alone.
-        DataError: the images are not of the model's shape or classes.
+        CheckpointError: the model cannot be loaded, or is an encoder alone.
+        DataError: the images do not have the model's shape, or, for a classifier, lack labels or
+            have classes that it does not know.
     """
     saved = _read(saved)
     _require_shape(images, saved.image_shape)
@@ -57,7 +59,7 @@ def evaluate_model(
             f"{show(list(names))}; evaluate it on pictures of these classes, in folders of these "
             "names"
         )
-    # By name: what is measured may lack some of the classes.
+    # By name, because the images may lack some of the classes.
     places = np.array([names.index(name) for name in images.class_names])
     probabilities = predict_probabilities(model, images, runtime=runtime)
     return evaluate_classification(probabilities, places[images.labels], names)
@@ -68,14 +70,16 @@ def classify(
 ) -> NDArray[np.float32]:
     """Return a saved classifier's probabilities [N, K] for images, labelled or not.
 
+    Columns are in the order of the model's `class_names`.
+
     Args:
-        saved: from `read_model`, or the path of what it reads.
-        images: of the model's image shape, such as `load_pictures` makes of files.
+        saved: what `read_model` returned, or the path of the model's JSON file.
+        images: of the model's image shape, such as `load_pictures` returns.
         runtime: device and precision.
 
     Raises:
-        CheckpointError: the model is no classifier, or its weights cannot be used.
-        DataError: the images are not of the model's shape.
+        CheckpointError: the model is not a classifier, or cannot be loaded.
+        DataError: the images do not have the model's shape.
     """
     saved = _read(saved)
     _require_shape(images, saved.image_shape)
@@ -83,15 +87,18 @@ def classify(
 
 
 def load_predictor(saved: SavedModel | str | Path) -> Predictor:
-    """Return a saved classifier as one PyTorch module that answers as `classify` does.
+    """Return a saved classifier as one PyTorch module that predicts what `classify` does.
 
-    It takes images [N, C, H, W] of the model's shape, float32 in [0, 1] (pixels over 255), and
-    returns probabilities [N, K], float32, in the order of the model's `class_names`. It is on the
-    CPU, in evaluation mode, and its weights ask for no gradient: made to be moved, called, compiled
-    or exported (`torch.export`), not to be trained.
+    It takes images [N, C, H, W] of the model's shape, float32 in [0, 1] (pixels divided by 255),
+    and returns probabilities [N, K], float32, in the order of the model's `class_names`. It is on
+    the CPU and in evaluation mode, and its weights take no gradient: it is meant to be moved,
+    called, compiled or exported (`torch.export`), not to be trained.
+
+    Args:
+        saved: what `read_model` returned, or the path of the model's JSON file.
 
     Raises:
-        CheckpointError: the model is no classifier, or its weights cannot be used.
+        CheckpointError: the model is not a classifier, or cannot be loaded.
     """
     predictor = Predictor(_load_classifier(_read(saved)))
     return predictor.eval().requires_grad_(requires_grad=False)

@@ -1,1 +1,1 @@
-"""The networks: the autoencoder and the classifier that stands on its encoder."""
+"""The networks: the autoencoder, and the classifier that is built on its encoder."""

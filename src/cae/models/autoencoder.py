@@ -1,4 +1,4 @@
-"""The convolutional autoencoder: an encoder that outlives its decoder."""
+"""The convolutional autoencoder: an encoder, which is kept, and a decoder."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _ENCODERS: dict[str, type[Encoder]] = {
 
 
 class Autoencoder(nn.Module):
-    """Encoder and decoder; the encoder is an artefact of its own and outlives the decoder.
+    """Encoder and decoder; the encoder is also saved by itself, and used without the decoder.
 
-    The decoder mirrors the encoder. Where patches are hidden, and above the whitened encoder, which
-    has no mirror image, it is the light `PatchDecoder`.
+    The decoder mirrors the encoder. With a mask, and with the whitened encoder, which has no mirror
+    image, it is the light `PatchDecoder`.
     """
 
     def __init__(self, config: AutoencoderConfig) -> None:
@@ -47,11 +47,13 @@ class Autoencoder(nn.Module):
         return self.encoder(x, activities)
 
     def decode(self, features: Tensor, size: tuple[int, int] | None = None) -> Tensor:
-        """Return images [N, C, H, W], float32, of encodings; outside training in [0, 1].
+        """Return the images [N, C, H, W], float32, decoded from encodings; in training not clamped.
+
+        Outside training they are in [0, 1].
 
         Args:
-            features: from `encode`.
-            size: (H, W), where the images were not of the configured size.
+            features: what `encode` returned.
+            size: (H, W) of the images, if it was not the configured size.
         """
         if isinstance(self.decoder, PatchDecoder):
             images = self.decoder(features, size=size)
@@ -62,9 +64,9 @@ class Autoencoder(nn.Module):
     def predict_hidden(
         self, x: Tensor, visible: Tensor, activities: list[Tensor] | None = None
     ) -> Tensor:
-        """Return the prediction of the target, float32, from what is visible of images.
+        """Return the prediction of the target, float32, from the visible parts of images.
 
-        Without `mask_input` the encoder sees them whole, whatever is marked as hidden.
+        With `mask_input` off, the encoder sees them whole, whatever is marked as hidden.
 
         Args:
             x: images [N, C, H, W] in [0, 1].
@@ -83,8 +85,9 @@ class Autoencoder(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return the prediction of the target, the target, and where they are to be compared.
 
-        The first two are of `make_target`'s shape, float32, and 0 wherever the image is seen: zero
-        against zero adds nothing to an error. The last is [N, 1, h, w], 1 where it is hidden.
+        The first two have the shape of `make_target`, are float32, and are 0 wherever the image is
+        visible: zero against zero adds nothing to an error. The last is [N, 1, h, w], 1 where the
+        image is hidden.
         """
         predicted = self.predict_hidden(x, visible, activities)
         wanted = make_target(x, self.config)
@@ -95,24 +98,24 @@ class Autoencoder(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return the reconstruction of images [N, C, H, W] in [0, 1].
 
-        Of a model that was trained with a mask: the images with some patches hidden, the same of
-        every batch, and filled in by the model.
+        From a model that was trained with a mask: the images with some patches, the same in every
+        batch, hidden and filled in by the model.
         """
         if self.config.mask_ratio == 0:
             return self.decode(self.encode(x))
         visible = self.draw_fixed_mask(x)
-        # Where no picture can be made of what is predicted, it need not be predicted.
+        # If no picture can be made of the prediction, it is not needed.
         predicted = self.predict_hidden(x, visible) if shows_pictures(self.config) else x
         return fill_hidden(predicted, x, visible, self.config)
 
     def draw_fixed_mask(self, images: Tensor) -> Tensor:
-        """Return masks [N, 1, H, W], the same at every call: to validate with and to show."""
+        """Return masks [N, 1, H, W], the same at every call, for validation and for pictures."""
         generator = torch.Generator().manual_seed(derive_seed(self.config.seed, "fixed mask"))
         return draw_visible(self.config, images, generator=generator)
 
     @torch.no_grad()
     def begin_from(self, images: Tensor) -> None:
-        """Set what is computed from training images [n, C, H, W] in [0, 1] before training."""
+        """Set, before training, what is computed from training images [n, C, H, W] in [0, 1]."""
         self.encoder.begin_from(images)
         if isinstance(self.decoder, ResidualDecoder) and isinstance(self.encoder, ResidualEncoder):
             self.decoder.begin_from(self.encoder)
@@ -125,8 +128,8 @@ def build_encoder(config: AutoencoderConfig) -> Encoder:
 
 def make_autoencoder(config: AutoencoderConfig) -> Autoencoder:
     """Return a freshly initialised autoencoder; its weights are a function of `config.seed`."""
-    # The constructors of torch's layers draw weights that are then drawn anew from our own seed:
-    # the caller's random state must not move.
+    # The constructors of torch's layers draw weights, which are then drawn anew from our own seed.
+    # The caller's random state must not change.
     with torch.random.fork_rng(devices=[]):
         model = Autoencoder(config)
     initialise(model.encoder, seed=derive_seed(config.seed, "encoder"))

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from cae.models.upsampling import UpsampledConv2d
 from cae.models.visible import EVERYTHING, Visible
 
-# Keras's batch norm: moving averages keep 0.99 of themselves at each step; torch counts the rest.
+# Keras's batch norm keeps 0.99 of the moving averages at each step; torch's number is the rest.
 _BATCH_NORM_MOMENTUM = 0.01
 _BATCH_NORM_EPSILON = 1e-3
 
@@ -20,10 +20,10 @@ _BATCH_NORM_EPSILON = 1e-3
 class ByteDropout(nn.Module):
     """Dropout whose mask costs one random byte an element on the CPU.
 
-    The rate is rounded to a multiple of 1/256 there (an error of at most 0.2 points), and what
-    remains is scaled by the rounded rate, so that the expectation is kept: exactly in float32, to
-    bfloat16's own rounding (0.2%) in bfloat16. `bernoulli_` took up to 31% of a training step on a
-    Zen 4; see benchmarks/LOG.md. Elsewhere it is `F.dropout`.
+    On the CPU the rate is rounded to a multiple of 1/256 (an error of at most 0.2 points). What
+    remains is scaled according to the rounded rate, so that the expectation is kept: exactly in
+    float32, up to its own rounding (0.2%) in bfloat16. `bernoulli_` took up to 31% of a training
+    step on a Zen 4; see benchmarks/LOG.md. On other devices it is `F.dropout`.
     """
 
     def __init__(self, rate: float) -> None:
@@ -38,13 +38,13 @@ class ByteDropout(nn.Module):
             return x
         if x.device.type != "cpu":
             return F.dropout(x, self.rate)
-        # Eight masks' bytes at a time from the generator's full 64-bit words.
+        # Eight random bytes at a time, from the generator's full 64-bit words.
         words = torch.empty((x.numel() + 7) // 8, dtype=torch.int64).random_(-(2**63), None)
         drawn = words.view(torch.uint8)[: x.numel()]
         scale = 256 / (256 - self.dropped_bytes)
-        # The mask takes the layout of x in memory: an NCHW mask on NHWC features would be a gather.
-        # It is compared in the type of x, which holds every byte exactly: torch compares bytes and
-        # converts truth values four times as slowly.
+        # The mask has the memory layout of x: an NCHW mask on NHWC features would be a gather. It
+        # is compared in the type of x, which holds every byte exactly: for torch, comparing bytes
+        # and converting truth values would be four times as slow.
         mask = torch.empty_like(x)
         mask.as_strided((x.numel(),), (1,)).copy_(drawn).ge_(self.dropped_bytes).mul_(scale)
         return x * mask
@@ -61,7 +61,7 @@ class GaussianNoise(nn.Module):
         self.stddev = stddev
 
     def forward(self, x: Tensor, visible: Visible = EVERYTHING) -> Tensor:
-        """Return `x` plus noise of its own shape and type, where features are of something seen."""
+        """Return `x` plus noise of its own shape and type, wherever something is visible."""
         if not self.training or self.stddev == 0:
             return x
         return x + visible.hide(torch.randn_like(x) * self.stddev)
@@ -73,7 +73,7 @@ class GaussianNoise(nn.Module):
 class ConvUnit(nn.Module):
     """3x3 convolution (padding same), ReLU, batch norm if asked for, noise if asked for.
 
-    With `upsample` the image is first doubled in height and width by its nearest neighbours.
+    With `upsample` the image is first doubled in height and width by nearest neighbours.
     """
 
     def __init__(
@@ -98,11 +98,10 @@ class ConvUnit(nn.Module):
     ) -> Tensor:
         """Return features [N, channels_out, H, W] of features [N, channels_in, H, W].
 
-        With upsampling, they are [N, channels_out, 2H, 2W].
+        With upsampling, they are [N, channels_out, 2H, 2W]. They are zero where nothing is visible.
 
-        If `activities` is given, the activation (after ReLU, before batch norm) is appended to it:
-        there an activity penalty is measured, of what is visible. The features are zero where
-        nothing is.
+        If `activities` is given, the activation (after ReLU, before batch norm) of the visible
+        places is appended to it: this is what an activity penalty is measured on.
         """
         activity = F.relu_(self.conv(x))
         if activities is not None:
@@ -111,9 +110,9 @@ class ConvUnit(nn.Module):
 
 
 class DiracConv2d(nn.Conv2d):
-    """3x3 convolution without bias that begins as the identity, as far as there are filters.
+    """3x3 convolution without bias that begins as the identity, as far as its filters suffice.
 
-    The rest is Kaiming uniform (as in airbench94: Jordan, arXiv 2404.00498).
+    Further filters are Kaiming uniform (as in airbench94: Jordan, arXiv 2404.00498).
     """
 
     def __init__(self, channels_in: int, channels_out: int) -> None:
@@ -126,7 +125,7 @@ class DiracConv2d(nn.Conv2d):
 
 
 class SmallLinear(nn.Linear):
-    """A dense layer that begins near zero: its outputs are as small as one weight is."""
+    """A dense layer that begins near zero: its weights have standard deviation 1 / inputs."""
 
     def draw(self, generator: torch.Generator) -> None:
         """Draw the weights anew."""
@@ -154,7 +153,7 @@ def make_batch_norm_1d(features: int) -> nn.BatchNorm1d:
 def initialise(module: nn.Module, *, seed: int) -> None:
     """Draw every convolution's and dense layer's weights anew: Glorot uniform, biases zero.
 
-    A layer that has a `draw` of its own is drawn by that.
+    A layer with a method `draw` is drawn by that instead.
     """
     generator = torch.Generator().manual_seed(seed)
     for layer in module.modules():
@@ -169,7 +168,7 @@ def initialise(module: nn.Module, *, seed: int) -> None:
 
 
 def is_switched_off(layer: nn.Module) -> bool:
-    """Return whether a layer does nothing as it is configured."""
+    """Return whether a layer, as configured, does nothing."""
     if isinstance(layer, GaussianNoise):
         return layer.stddev == 0
     if isinstance(layer, ByteDropout):
@@ -180,7 +179,7 @@ def is_switched_off(layer: nn.Module) -> bool:
 
 
 def count_parameters(modules: nn.Module | Sequence[nn.Module]) -> int:
-    """Return the number of weights as Keras counts: batch norm's running statistics included."""
+    """Return the number of weights as Keras counts them, batch norm's statistics included."""
     parts = [modules] if isinstance(modules, nn.Module) else modules
     return sum(
         value.numel()

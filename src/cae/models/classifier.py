@@ -1,4 +1,4 @@
-"""The classifier: the autoencoder's encoder below, a convolutional head above."""
+"""The classifier: a head on top of the autoencoder's encoder."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ class DenseUnit(nn.Module):
 
 
 class Head(nn.Module):
-    """Class scores of encodings: convolution, pool, global pooling or flatten, dense, output."""
+    """The origin's head, from encodings to logits.
+
+    Convolution, pool, global pooling or flatten, dense layer, output layer.
+    """
 
     def __init__(self, encoder: Encoder, config: ClassifierConfig, num_classes: int) -> None:
         super().__init__()
@@ -59,7 +62,7 @@ class Head(nn.Module):
         self.output = nn.Linear(self.num_features, num_classes)
 
     def forward_features(self, x: Tensor) -> Tensor:
-        """Return the vectors [N, num_features] that the output layer sees."""
+        """Return the vectors [N, num_features] that the output layer takes."""
         x = self.pool(self.dropout(self.conv(x)))
         return self.dense(self.flat(pool_globally(x, self.pooling)))
 
@@ -69,7 +72,10 @@ class Head(nn.Module):
 
 
 class LinearHead(nn.Module):
-    """Class scores of encodings: global pooling or flatten, batch norm, dropout, output."""
+    """The linear head, from encodings to logits.
+
+    Global pooling or flatten, batch norm, dropout, output layer.
+    """
 
     def __init__(self, encoder: Encoder, config: ClassifierConfig, num_classes: int) -> None:
         super().__init__()
@@ -83,7 +89,7 @@ class LinearHead(nn.Module):
         self.output = SmallLinear(self.num_features, num_classes)
 
     def forward_features(self, x: Tensor) -> Tensor:
-        """Return the vectors [N, num_features] that the output layer sees."""
+        """Return the vectors [N, num_features] that the output layer takes."""
         return self.dropout(self.norm(pool_globally(x, self.pooling)))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -92,14 +98,14 @@ class LinearHead(nn.Module):
 
 
 def pool_globally(x: Tensor, pooling: str) -> Tensor:
-    """Return one vector of each image's features [N, D, h, w]: [N, D], or flattened [N, D h w]."""
+    """Return a vector for each image's features [N, D, h, w]: [N, D], or flattened [N, D h w]."""
     if pooling == "max":
         return x.amax(dim=(2, 3))
     return x.mean(dim=(2, 3)) if pooling == "average" else x.flatten(1)
 
 
 class Classifier(nn.Module):
-    """Logits [N, K] of images [N, C, H, W] in [0, 1].
+    """A classifier that gives logits [N, K] for images [N, C, H, W] in [0, 1].
 
     With `freeze_encoder` the encoder stays in evaluation mode (running statistics fixed, no
     dropout, no noise), its weights take no gradient, and no backward pass goes through it.
@@ -119,7 +125,7 @@ class Classifier(nn.Module):
         self.test_time_augmentation = config.test_time_augmentation
         self.posthoc_logit_adjustment = config.posthoc_logit_adjustment
         self.log_priors: Tensor | None
-        # Saved along with the weights, and only where predictions need them.
+        # Saved along with the weights, but only if predictions need them.
         adjusts = config.posthoc_logit_adjustment > 0
         self.register_buffer("log_priors", torch.zeros(num_classes) if adjusts else None)
         self.freeze_encoder = config.freeze_encoder
@@ -129,11 +135,11 @@ class Classifier(nn.Module):
 
     @property
     def num_features(self) -> int:
-        """Width of what `forward_features` returns."""
+        """Length of the vectors that `forward_features` returns."""
         return self.head.num_features
 
     def train(self, mode: bool = True) -> Classifier:
-        """Set the training mode, a frozen encoder's excepted: it evaluates always."""
+        """Set the training mode, except that of a frozen encoder, which is always evaluating."""
         super().train(mode)
         if self.freeze_encoder:
             self.encoder.eval()
@@ -147,25 +153,25 @@ class Classifier(nn.Module):
         return self.encoder(x, activities)
 
     def forward_features(self, x: Tensor) -> Tensor:
-        """Return the vectors [N, num_features] that the output layer sees, of images."""
+        """Return the vectors [N, num_features] that the output layer takes, for images."""
         return self.head.forward_features(self.encode(x))
 
     def forward_head(self, features: Tensor) -> Tensor:
-        """Return logits [N, K] of what `forward_features` returns."""
+        """Return logits [N, K] for what `forward_features` returned."""
         return self.head.output(features).float()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return logits [N, K], float32, of images [N, C, H, W] in [0, 1]."""
+        """Return logits [N, K], float32, for images [N, C, H, W] in [0, 1]."""
         return self.head(self.encode(x))
 
     def adjust(self, logits: Tensor) -> Tensor:
-        """Return logits [N, K] as classes are predicted by, after `posthoc_logit_adjustment`."""
+        """Return the logits [N, K] to predict classes by, after `posthoc_logit_adjustment`."""
         if self.log_priors is None:
             return logits
         return logits - self.posthoc_logit_adjustment * self.log_priors
 
     def reset_classifier(self, num_classes: int, *, seed: int) -> None:
-        """Replace the output layer by a fresh one for `num_classes` classes, all as frequent."""
+        """Replace the output layer by a new one for `num_classes` classes, all equally frequent."""
         if self.log_priors is not None:
             self.log_priors = torch.zeros(num_classes, device=self.log_priors.device)
         device = self.head.output.weight.device
@@ -182,8 +188,8 @@ def make_classifier(
 ) -> Classifier:
     """Return a freshly initialised classifier.
 
-    The head's weights are a function of the classifier's seed, the encoder's of the autoencoder's:
-    an untrained encoder equals the one that pretraining starts from.
+    The head's weights are a function of the classifier's seed, the encoder's of the autoencoder's
+    seed: an untrained encoder equals the one that pretraining starts from.
 
     Raises:
         ConfigError: the two configurations do not fit together.

@@ -1,4 +1,4 @@
-"""Principal components of patches: the best that a linear code can do."""
+"""Principal components of patches, which are the best possible linear code."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
-# Of images at a time, whose patches take some megabytes each.
+# How many of the images' numbers are processed at a time; their patches take some megabytes.
 _NUMBERS_AT_ONCE = 2**20
 
 
@@ -22,8 +22,8 @@ def compute_components(parts: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
     """Return variances [D], the largest first, and components [D, D], unit vectors in rows.
 
     Args:
-        parts: the rows, float64 [n, D] of each part, about zero mean; the variances are about
-            zero. Only one part is held at a time.
+        parts: the rows, float64 [n, D] in each part, with a mean of about zero; variances are
+            measured from zero. Only one part is in memory at a time.
     """
     products, count = torch.zeros(()), 0
     for rows in parts:
@@ -32,6 +32,6 @@ def compute_components(parts: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
         count += len(rows)
     values, vectors = cast("tuple[Tensor, Tensor]", torch.linalg.eigh(products / count))
     components = vectors.T.flip(0)
-    # Components are known up to their sign: this one is the same on every machine.
+    # Components are defined up to their sign: this choice is the same on every machine.
     signs = torch.where(components.sum(dim=1, keepdim=True) < 0, -1.0, 1.0)
     return values.flip(0), components * signs

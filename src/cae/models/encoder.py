@@ -1,4 +1,4 @@
-"""What every encoder is to the rest: features of images, with or without a mask."""
+"""The interface of all encoders: features of images, with or without a mask."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from cae.models.visible import EVERYTHING, Visible
 
 
 class Encoder(nn.Module, ABC):
-    """Features [N, D, h, w] of images [N, C, H, W] in [0, 1].
+    """Base of the encoders, which give features [N, D, h, w] of images [N, C, H, W] in [0, 1].
 
     Attributes:
         num_features: D.
-        feature_size: (h, w) of images of the configured shape.
-        blocks: in order, from the image up; layers outside them lie below the first.
+        feature_size: (h, w) for images of the configured shape.
+        blocks: in order, from the image up; layers outside the blocks are below the first one.
         begins_from_images: whether `begin_from` does anything.
     """
 
@@ -38,17 +38,17 @@ class Encoder(nn.Module, ABC):
     def see(
         self, x: Tensor, visible: Visible, activities: list[Tensor] | None = None
     ) -> tuple[Tensor, Visible]:
-        """Return the encoding of what is visible of the images, and where it is of something seen.
+        """Return the encoding of the visible parts of images, and where it shows something visible.
 
         Args:
             x: images [N, C, H, W] in [0, 1].
-            visible: what is seen of the images.
+            visible: which parts of the images are visible.
             activities: see `forward`.
         """
 
     def begin_from(self, images: Tensor) -> None:
-        """Set what is computed from training images [n, C, H, W] in [0, 1] before training."""
+        """Set, before training, what is computed from training images [n, C, H, W] in [0, 1]."""
 
     def convolutions(self) -> list[nn.Conv2d]:
-        """Return the convolutions in order: where the kernel penalty is measured."""
+        """Return the convolutions in order; the kernel penalty is measured on them."""
         return [layer for layer in self.modules() if isinstance(layer, nn.Conv2d)]

@@ -1,4 +1,4 @@
-"""Masked images: which patches are hidden, and what predicts them."""
+"""Masked images: which patches are hidden, and the decoder that predicts them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ def draw_visible(
     """Return masks [N, 1, H, W] of images [N, C, H, W]: 1 where seen, 0 where hidden.
 
     Args:
-        config: of the autoencoder; of each image `config.count_hidden` patches are hidden.
-        images: to be masked.
-        generator: to draw from, on the CPU; None draws from torch's own state.
+        config: the configuration of the autoencoder; `config.count_hidden` says how many patches of
+            each image are hidden.
+        images: the images to be masked.
+        generator: to draw from, on the CPU; None draws from torch's own random state.
     """
     count, _, height, width = images.shape
     patch = config.mask_patch_size
@@ -33,10 +34,10 @@ def draw_visible(
 
 
 class PatchDecoder(nn.Module):
-    """A light decoder: what each cell of the image holds, from the features around it.
+    """A light decoder that predicts each cell of the image from the features around it.
 
-    No feature of the encoder but its last goes past the code, and the decoder is shallow, so that
-    what it takes to predict a patch is worked out below it (He et al., arXiv 2111.06377).
+    It sees only the encoder's last features, and it is shallow, so that most of what a prediction
+    takes has to be computed by the encoder (He et al., arXiv 2111.06377).
     """
 
     def __init__(self, config: AutoencoderConfig, *, width: int = 128) -> None:
@@ -58,12 +59,12 @@ class PatchDecoder(nn.Module):
         visible: Tensor | None = None,
         size: tuple[int, int] | None = None,
     ) -> Tensor:
-        """Return predictions of `make_target`'s shape, float32, of encodings [N, D, h, w].
+        """Return predictions in the shape of `make_target`, float32, from encodings [N, D, h, w].
 
         Args:
             features: from the encoder.
-            visible: [N, 1, h, w], where they are of something seen; elsewhere a learnt vector
-                stands in for them.
+            visible: [N, 1, h, w], above 0 where the features show something visible; elsewhere a
+                learnt vector takes their place.
             size: (H, W) of the images; None: as configured.
         """
         x = self.project(features)

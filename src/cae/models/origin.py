@@ -36,7 +36,7 @@ class OriginBlock(nn.Module):
     def forward(
         self, x: Tensor, visible: Visible, activities: list[Tensor] | None
     ) -> tuple[Tensor, Visible]:
-        """Return the block's features and where they are seen; see `Encoder.see`."""
+        """Return the block's features, and where they show something visible; see `Encoder.see`."""
         for unit in self.units:
             x = unit(x, activities, visible)
         if isinstance(self.pool, MaxPool):
@@ -60,7 +60,7 @@ class OriginEncoder(Encoder):
     def see(
         self, x: Tensor, visible: Visible, activities: list[Tensor] | None = None
     ) -> tuple[Tensor, Visible]:
-        """Return features and where they are of something seen; see `Encoder.see`."""
+        """Return the features, and where they show something visible; see `Encoder.see`."""
         x = visible.hide(self.noise(x))
         for block in self.blocks:
             x, visible = block(x, visible, activities)
@@ -68,7 +68,7 @@ class OriginEncoder(Encoder):
 
 
 class MirroredDecoder(nn.Module):
-    """Images [N, C, H, W] in [0, 1] of encodings: the encoder mirrored, nearest upsampling."""
+    """From encodings to images [N, C, H, W] in [0, 1]: the encoder mirrored, nearest upsampling."""
 
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ class MirroredDecoder(nn.Module):
         channels, upsample = config.block_filters[-1], False
         self.blocks = nn.ModuleList()
         for block, filters in reversed(list(enumerate(config.block_filters))):
-            # Where a block ends in an upsampling, the convolution after it takes it over.
+            # If a block ends in an upsampling, the convolution after it does that too.
             units = [
                 ConvUnit(channels, filters, batch_norm=config.batch_norm, upsample=upsample),
                 *(

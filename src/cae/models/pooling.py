@@ -1,4 +1,4 @@
-"""The 2x2 max pool, which remembers no more than it has to."""
+"""The 2x2 max pool, which keeps no more for the backward pass than it has to."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-# Features of fewer elements are not worth the time that bytes take.
+# With fewer elements, the memory that bytes save is not worth the time that they take.
 _WORTH_BYTES = 2**23
-# So many maxima at a time, whose int64 indices stay in the processor's cache.
+# How many maxima are taken at a time: their int64 indices stay in the processor's cache.
 _CHUNK = 2**17
 _NHWC = torch.channels_last
 
 
 class MaxPool(nn.MaxPool2d):
-    """2x2 max pool: PyTorch's numbers, on the CPU in less time or less memory.
+    """2x2 max pool with the same results as PyTorch's, on the CPU in less time or less memory.
 
     PyTorch's always writes an int64 index for each maximum, and keeps it and the whole input for
-    the backward pass. Where no gradient is wanted none of that is needed, in a third of the time.
-    Where features are large, one byte says which of the four it was, in a tenth more.
+    the backward pass. If no gradient is needed, this pool does without, in a third of the time. For
+    large features it keeps one byte per maximum, which says which of the four it was; that takes a
+    tenth more time.
     """
 
     def __init__(self) -> None:
@@ -43,10 +44,10 @@ class MaxPool(nn.MaxPool2d):
 
 
 class _ByteMaxPool(torch.autograd.Function):
-    """PyTorch's max pool of NHWC features, chunk by chunk, its indices kept as small numbers.
+    """PyTorch's max pool of NHWC features, chunk by chunk, with its indices kept as small numbers.
 
-    An index is a place in the image; less the place of its square's first pixel it is 0, 1, W or
-    W + 1.
+    An index is a position in the image; less the position of its square's first pixel it is 0, 1,
+    W or W + 1.
     """
 
     @staticmethod
@@ -74,7 +75,7 @@ class _ByteMaxPool(torch.autograd.Function):
         first = _number_first_pixels(ctx.shape)
         for rows, indices in _cut(gradient.shape):
             indices.copy_(offsets[rows]).add_(first)
-            # Of the pool's input, the second argument, it reads the shape alone.
+            # Of the second argument, the pool's input, it reads only the shape.
             torch.ops.aten.max_pool2d_with_indices_backward.grad_input(
                 gradient[rows], below[rows], [2, 2], [2, 2], [0, 0], [1, 1], False, indices,
                 grad_input=below[rows],
@@ -83,14 +84,14 @@ class _ByteMaxPool(torch.autograd.Function):
 
 
 def _number_first_pixels(shape: Sequence[int]) -> Tensor:
-    """Return, int64 [H // 2, W // 2], the places of the squares' first pixels in an image."""
+    """Return the positions of the squares' first pixels in an image, int64 [H // 2, W // 2]."""
     height, width = shape[2:]
     rows, columns = torch.arange(height // 2), torch.arange(width // 2)
     return 2 * (width * rows[:, None] + columns)
 
 
 def _cut(shape: Sequence[int]) -> Iterator[tuple[slice, Tensor]]:
-    """Yield images, some at a time, and room for their indices, which is the same each time."""
+    """Yield a few images at a time, and a buffer for their indices, the same one each time."""
     images, *rest = shape
     most = max(1, _CHUNK // math.prod(rest))
     room = torch.empty((min(most, images), *rest), dtype=torch.int64, memory_format=_NHWC)

@@ -1,4 +1,4 @@
-"""Features that are computed again in the backward pass, where keeping them takes much memory."""
+"""Features that are computed again in the backward pass, if keeping them takes much memory."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-# Smaller ones are kept: that takes little memory, and no time.
+# Features with fewer elements are kept, which takes little memory and no time.
 _WORTH_RECOMPUTING = 2**23
 _keeps = ContextVar("keeps", default=False)
 
 
 @contextmanager
 def keeping_features() -> Generator[None]:
-    """Keep all features in this context, so that no operation is counted twice."""
+    """Keep all features inside this context, so that no operation is counted twice."""
     token = _keeps.set(True)
     try:
         yield
@@ -26,14 +26,14 @@ def keeping_features() -> Generator[None]:
 
 
 def compute_gelu(x: Tensor, recompute: Callable[[], Tensor]) -> Tensor:
-    """Return GELU of features, which it needs again in the backward pass.
+    """Return GELU of features, whose backward pass needs the features again.
 
-    On the CPU large ones are not kept until then (Chen et al., arXiv 1604.06174).
+    On the CPU large features are not kept until then (Chen et al., arXiv 1604.06174).
 
     Args:
         x: the features.
-        recompute: returns them anew, the same to the last bit, and changes nothing by it; nor may
-            what it reads be changed before the backward pass.
+        recompute: returns the features anew, equal to the last bit, without side effects. What it
+            reads must not change before the backward pass.
     """
     is_large = x.device.type == "cpu" and x.numel() >= _WORTH_RECOMPUTING
     if not is_large or not x.requires_grad or _keeps.get():
@@ -50,7 +50,7 @@ def compute_norm_and_gelu(norm: nn.Module, x: Tensor) -> Tensor:
         return F.gelu(normed)
 
     def recompute() -> Tensor:
-        # Without the moving averages, which have followed this batch already.
+        # Without the moving averages, which this batch has already updated.
         return F.batch_norm(x, None, None, norm.weight, norm.bias, training=True, eps=norm.eps)
 
     return compute_gelu(normed, recompute)

@@ -1,7 +1,7 @@
 """An autoencoder made for reconstruction: a linear code of patches, and what convolutions add.
 
-The linear path begins as the principal components of the image's patches, which is the best that
-any linear code can do; the convolutions beside it begin at zero and learn what is left.
+The linear path begins as the principal components of the image's patches, the best possible linear
+code; the convolutions beside it begin at zero and learn the rest.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class ResidualUnit(nn.Module):
 
 
 class ResidualLevel(nn.Module):
-    """Every 2x2 pixels become one of four times the channels; a convolution; residual units."""
+    """2x2 pixels become one with four times the channels; then a convolution and residual units."""
 
     def __init__(self, channels_in: int, filters: int, config: AutoencoderConfig) -> None:
         super().__init__()
@@ -99,7 +99,7 @@ class ResidualEncoder(Encoder):
 
     @torch.no_grad()
     def begin_from(self, images: Tensor) -> None:
-        """Set the linear path to the principal components of patches of images in [0, 1]."""
+        """Set the linear path to the principal components of the images' patches."""
         mean = images.double().mean(dim=(0, 2, 3), keepdim=True)
         patches = (F.pixel_unshuffle(some - mean, self.patch) for some in split_images(images))
         rows = (some.permute(0, 2, 3, 1).flatten(0, 2) for some in patches)
@@ -110,7 +110,7 @@ class ResidualEncoder(Encoder):
 
 
 class ResidualDecoder(nn.Module):
-    """Images [N, C, H, W] of codes: the encoder mirrored, both paths."""
+    """From codes to images [N, C, H, W]: the encoder mirrored, with both paths."""
 
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()
@@ -121,7 +121,7 @@ class ResidualDecoder(nn.Module):
         self.linear = nn.Conv2d(code, channels * self.patch**2, kernel_size=1, bias=False)
         self.input = make_conv(code, widths[-1], upsample=False)
         self.levels = nn.ModuleList()
-        # Each to four times the channels of the level below, which pixel shuffle spreads out.
+        # Each gives four times the channels of the next level, which pixel shuffle spreads out.
         for filters, below in pairwise(reversed(widths)):
             out = nn.Conv2d(filters, 4 * below, kernel_size=1)
             self.levels.append(nn.Sequential(*_make_units(filters, config), out))
@@ -129,7 +129,7 @@ class ResidualDecoder(nn.Module):
         self.levels.append(nn.Sequential(*_make_units(widths[0], config), nn.GELU(), pixels))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the reconstruction, float32; in [0, 1] but for what the code got wrong."""
+        """Return the reconstruction, float32; errors can put it outside [0, 1]."""
         linear = F.pixel_shuffle(self.linear(x).float(), self.patch)
         x = self.input(x)
         for level in self.levels:
@@ -138,7 +138,7 @@ class ResidualDecoder(nn.Module):
 
     @torch.no_grad()
     def begin_from(self, encoder: ResidualEncoder) -> None:
-        """Set the linear path to the inverse of the encoder's."""
+        """Set the linear path to the inverse of the encoder's linear path."""
         cast("Tensor", self.mean).copy_(cast("Tensor", encoder.mean))
         weights = encoder.linear.weight[:, :, 0, 0]
         self.linear.weight.copy_((weights.T / _CODE_SCALE**2)[:, :, None, None])

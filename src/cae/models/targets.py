@@ -1,4 +1,4 @@
-"""What a masked autoencoder predicts of the patches that it does not see."""
+"""What a masked autoencoder predicts for the hidden patches."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from cae.config import AutoencoderConfig
 DIRECTIONS = 9  # of a gradient, over half a turn, as in Dalal and Triggs (2005)
 
 _CELL = 4  # pixels
-# Of a patch's variance, pixels in [0, 1]: a flat patch stays flat.
+# Added to a patch's variance (pixels in [0, 1]), so that a flat patch stays flat.
 _PATCH_EPSILON = 1e-4
-# Of the square of a histogram's norm: where hardly anything changes, no direction stands out.
+# Added to the square of a histogram's norm, so that no direction stands out if hardly anything
+# changes.
 _HISTOGRAM_EPSILON = 1e-3
 _BLUR_RADIUS, _BLUR_SIGMA = 3, 1.5
 
@@ -26,9 +27,9 @@ def choose_cell(config: AutoencoderConfig) -> int:
 
 
 def make_target(images: Tensor, config: AutoencoderConfig) -> Tensor:
-    """Return what the decoder is to predict of images [N, C, H, W] in [0, 1].
+    """Return what the decoder is to predict for images [N, C, H, W] in [0, 1].
 
-    It is of their shape; of gradient histograms [N, 9 C, H / cell, W / cell].
+    It has their shape; gradient histograms have the shape [N, 9 C, H / cell, W / cell].
     """
     if config.target == "normalised_patches":
         mean, deviation = _measure_patches(images, config.mask_patch_size)
@@ -41,18 +42,18 @@ def make_target(images: Tensor, config: AutoencoderConfig) -> Tensor:
 
 
 def shows_pictures(config: AutoencoderConfig) -> bool:
-    """Whether pixels can be made of what the decoder predicts."""
+    """Return whether the decoder's predictions can be turned into pixels."""
     return config.target != "gradient_histograms"
 
 
 def fill_hidden(
     prediction: Tensor, images: Tensor, visible: Tensor, config: AutoencoderConfig
 ) -> Tensor:
-    """Return the images [N, C, H, W], float32 in [0, 1], with the predicted in what was hidden.
+    """Return the images [N, C, H, W], float32 in [0, 1], with predictions in the hidden patches.
 
     What the target leaves out, a patch's mean and deviation or the blurred image, is taken from
-    the images themselves, as He et al. (arXiv 2111.06377) show theirs. Where the target is no
-    picture at all, what was hidden becomes grey.
+    the images themselves, as in the pictures of He et al. (arXiv 2111.06377). If the target is not
+    a picture at all, hidden patches become grey.
     """
     if config.target == "normalised_patches":
         mean, deviation = _measure_patches(images, config.mask_patch_size)
@@ -69,8 +70,8 @@ def compute_gradient_histograms(images: Tensor, *, cell: int) -> Tensor:
 
     Histograms of oriented gradients (Dalal and Triggs, 2005) as the target of masked prediction
     are from MaskFeat (Wei et al., arXiv 2112.09133). Each channel of each cell has a histogram of
-    9 directions over half a turn, of unit norm, then moved and scaled to about zero mean and unit
-    variance.
+    9 directions over half a turn, normalised to unit norm, then shifted and scaled to about zero
+    mean and unit variance.
 
     Returns:
         float32 [N, 9 C, H / cell, W / cell] of images [N, C, H, W] in [0, 1].
@@ -95,7 +96,7 @@ def compute_gradient_histograms(images: Tensor, *, cell: int) -> Tensor:
 
 
 def widen(grid: Tensor, patch: int) -> Tensor:
-    """Return [N, D, h * patch, w * patch] of [N, D, h, w]: every place as a square."""
+    """Return [N, D, h * patch, w * patch] of [N, D, h, w]: every place becomes a square."""
     return grid.repeat_interleave(patch, 2).repeat_interleave(patch, 3)
 
 
@@ -107,7 +108,7 @@ def _measure_patches(images: Tensor, patch: int) -> tuple[Tensor, Tensor]:
 
 
 def _blur(images: Tensor) -> Tensor:
-    """Return the images under a Gaussian of 7x7 pixels, reflected at the borders."""
+    """Return the images blurred by a Gaussian of 7x7 pixels, reflected at the borders."""
     channels, radius = images.shape[1], _BLUR_RADIUS
     places = torch.arange(-radius, radius + 1, device=images.device, dtype=torch.float32)
     weights = torch.exp(-places.square() / (2 * _BLUR_SIGMA**2))

@@ -10,9 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-# In nearest upsampling each row of the image becomes two. A 3-tap kernel over them reads three of
-# the doubled rows, which are only two of the image's own: the rows before and at the first of the
-# two, at and after the second. [phase, tap of two, tap of three]
+# Nearest upsampling turns each row of the image into two. A 3-tap kernel reads three of the doubled
+# rows, which come from only two rows of the image: for the first of the two, from the row before
+# and the row itself; for the second, from the row itself and the row after. [phase, tap of two, tap
+# of three]
 _FOLD_ROWS = torch.tensor([[[1.0, 0, 0], [0, 1, 1]], [[1, 1, 0], [0, 0, 1]]])
 # The same for both directions, as one matrix from 3x3 taps to phases of 2x2 taps: [2*2*2*2, 3*3].
 _FOLD = torch.einsum("pai,qbj->pqabij", _FOLD_ROWS, _FOLD_ROWS).reshape(16, 9)
@@ -21,16 +22,16 @@ _FOLD = torch.einsum("pai,qbj->pqabij", _FOLD_ROWS, _FOLD_ROWS).reshape(16, 9)
 class UpsampledConv2d(nn.Conv2d):
     """3x3 convolution, padding same, of the image upsampled twofold by nearest neighbours.
 
-    Equal to upsampling first, and 1.8 times cheaper: the four pixels that a pixel becomes are four
-    convolutions of the small image whose 2x2 kernels are sums of the 3x3 kernel's taps, computed
-    as one with four times the channels, whose outputs are then interleaved. Its parameters are
-    those of the 3x3 convolution. (The sub-pixel view of a resize convolution: Shi et al. 2016,
-    arXiv 1609.07009.)
+    It equals upsampling first, and is 1.8 times cheaper. The four pixels that each pixel becomes
+    are four convolutions of the small image, with 2x2 kernels that are sums of the 3x3 kernel's
+    taps. They are computed as one convolution with four times the channels, whose outputs are then
+    interleaved. The parameters are those of the 3x3 convolution. (The sub-pixel view of a resize
+    convolution: Shi et al. 2016, arXiv 1609.07009.)
     """
 
     def __init__(self, channels_in: int, channels_out: int) -> None:
         super().__init__(channels_in, channels_out, kernel_size=3, padding=1)
-        # A buffer, so that it lies where the weights lie; a constant, so that it is not saved.
+        # A buffer, so that it is on the same device as the weights; not saved, being a constant.
         self.fold: Tensor
         self.register_buffer("fold", _FOLD.clone(), persistent=False)
 
@@ -49,7 +50,7 @@ class UpsampledConv2d(nn.Conv2d):
 
 
 class _Interleave(torch.autograd.Function):
-    """From phases [N, 4*C, H+1, W+1] to the image [N, C, 2H, 2W] that they are the pixels of."""
+    """From phases [N, 4*C, H+1, W+1] to the image [N, C, 2H, 2W] that is made of their pixels."""
 
     @staticmethod
     def forward(ctx: Any, phases: Tensor) -> Tensor:
@@ -79,9 +80,9 @@ class _Interleave(torch.autograd.Function):
 
 
 def _pair_phases(image: Tensor, phases: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield each of the four phases as the pixels of the image and the part of `phases` it is.
+    """Yield, for each of the four phases, its pixels in the image and its part of `phases`.
 
-    Phase 1 of a direction lies one place further on than phase 0, because the convolution pads on
+    Phase 1 of a direction begins one place further on than phase 0, because the convolution pads on
     both sides.
     """
     _, channels, height, width = image.shape

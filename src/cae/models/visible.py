@@ -1,7 +1,7 @@
-"""What is seen of masked images, and batch norm of that alone.
+"""The visible places of masked images, and batch norm over these alone.
 
 The encoder never sees what is hidden: its features are set to zero there after every convolution,
-and batch norm takes its statistics of the visible places alone, as sparse convolutions would
+and batch norm takes its statistics from the visible places alone, as with sparse convolutions
 (Tian et al., SparK, arXiv 2301.03580; Woo et al., ConvNeXt V2, arXiv 2301.00808).
 """
 
@@ -16,10 +16,10 @@ from torch import Tensor, nn
 
 
 class Visible:
-    """Where features [N, D, h, w] are of something seen.
+    """Where features [N, D, h, w] show something visible.
 
     Attributes:
-        mask: [N, 1, h, w], 1 where they are and 0 elsewhere; None: they are everywhere.
+        mask: [N, 1, h, w], 1 where they do and 0 elsewhere; None: they do everywhere.
     """
 
     def __init__(self, mask: Tensor | None) -> None:
@@ -27,26 +27,29 @@ class Visible:
 
     @cached_property
     def places(self) -> Tensor:
-        """Which of the N * h * w places are seen, int64 [K]: the same for all layers of a size."""
+        """Which of the N * h * w places are visible, int64 [K]; all layers of a size share them."""
         assert self.mask is not None
         return self.mask.flatten().nonzero().squeeze(1)
 
     def pool(self) -> Visible:
-        """Return what is seen behind a 2x2 max pool: where any of the four places is."""
+        """Return what is visible after a 2x2 max pool: places with any of the four visible."""
         return Visible(None if self.mask is None else F.max_pool2d(self.mask, 2))
 
     def erode(self, side: int) -> Visible:
-        """Return what is seen behind a convolution without padding: where all of its patch is."""
+        """Return what is visible after a convolution without padding: only wholly visible patches.
+
+        `side` is that of the patch, the kernel's.
+        """
         return Visible(None if self.mask is None else -F.max_pool2d(-self.mask, side, stride=1))
 
     def hide(self, x: Tensor) -> Tensor:
-        """Return features that are 0 where nothing is seen."""
+        """Return the features, set to 0 where nothing is visible."""
         return x if self.mask is None else x * self.mask.to(x.dtype)
 
     def normalise(self, norm: nn.Module, x: Tensor) -> Tensor:
-        """Return the batch norm of what is seen of `x`, and 0 elsewhere.
+        """Return the batch norm of the visible places of `x`, and 0 elsewhere.
 
-        Where nothing is seen at all, the statistics stay as they are.
+        If nothing is visible at all, the statistics do not change.
 
         Args:
             norm: nn.BatchNorm2d or nn.Identity.
@@ -56,8 +59,8 @@ class Visible:
             return norm(x)
         if not isinstance(norm, nn.BatchNorm2d):
             return self.hide(x)
-        # How many places are visible is no constant, and a CUDA graph's shapes are. And torch
-        # refuses the statistics of a single place.
+        # On the CPU only: the number of visible places varies, but a CUDA graph needs fixed shapes.
+        # And torch refuses the statistics of a single place.
         if x.device.type == "cpu" and len(self.places) > 1:
             return _norm_gathered(norm, x, self.places)
         return _norm_in_place(norm, x, self.mask)
@@ -67,7 +70,7 @@ EVERYTHING = Visible(None)
 
 
 def _norm_gathered(norm: nn.BatchNorm2d, x: Tensor, places: Tensor) -> Tensor:
-    """Take the visible places out of their images, and put their batch norm back."""
+    """Take the visible places out of the images, and put their batch norm back."""
     rows = cast("Tensor", _Gather.apply(x, places))
     count, channels = rows.shape
     # As one image in NHWC, the layout that torch's batch norm is fast in.
@@ -79,8 +82,8 @@ def _norm_gathered(norm: nn.BatchNorm2d, x: Tensor, places: Tensor) -> Tensor:
 class _Gather(torch.autograd.Function):
     """Rows [K, D] of features [N, D, h, w], by their places in [N, h, w].
 
-    The gradient of torch's own `index_select` is added up row by row, which takes longer than a
-    convolution. Here no place comes twice.
+    torch's own `index_select` adds up the gradient row by row, which takes longer than a
+    convolution. That is not needed here, because no place occurs twice.
     """
 
     @staticmethod
@@ -120,15 +123,15 @@ def _scatter(rows: Tensor, places: Tensor, shape: torch.Size) -> Tensor:
 
 
 def _norm_in_place(norm: nn.BatchNorm2d, x: Tensor, mask: Tensor) -> Tensor:
-    """Compute the same of whole images, whatever is visible of them."""
+    """Compute the same from whole images, whichever of their places are visible."""
     mask = mask.to(x.dtype)
     x = x * mask
     if not norm.training:
         return norm(x) * mask
-    # Moments over all places, hidden ones being 0, give those over the visible places; what batch
-    # norm makes of the former is then moved and scaled to what the latter ask for.
+    # Moments over all places, with 0 at the hidden ones, give those over the visible places. What
+    # batch norm computes with the former is then shifted and scaled to what the latter would give.
     count = mask.float().sum()
-    # Nothing at all can be visible: a lone patch at the edge, which a pool leaves out.
+    # It can be that nothing is visible: only a patch at the edge, which a pool leaves out.
     share = count.clamp(min=1) / mask.numel()
     variance, mean = torch.var_mean(x.float(), dim=(0, 2, 3), correction=0)
     visible_mean = mean / share
@@ -146,7 +149,7 @@ def _norm_in_place(norm: nn.BatchNorm2d, x: Tensor, mask: Tensor) -> Tensor:
 
 @torch.no_grad()
 def _remember(norm: nn.BatchNorm2d, mean: Tensor, variance: Tensor, seen: Tensor) -> None:
-    """Take mean and variance into the running statistics; `seen`: whether they are of anything."""
+    """Update the running statistics with mean and variance, if anything was visible (`seen`)."""
     assert norm.running_mean is not None and norm.running_var is not None
     assert norm.momentum is not None and norm.num_batches_tracked is not None
     for running, value in ((norm.running_mean, mean), (norm.running_var, variance)):

@@ -1,8 +1,8 @@
 """An encoder made for classification: whitened patches, then a few wide blocks.
 
-The architecture is that of airbench94 (Jordan, arXiv 2404.00498): 2x2 patches are whitened by a
-convolution that is computed and not learnt, which is the best linear code of them; then come
-blocks of two 3x3 convolutions with batch norm and GELU, a max pool behind the first of each.
+The architecture is that of airbench94 (Jordan, arXiv 2404.00498). 2x2 patches are whitened by a
+convolution that is computed rather than learnt, which is their best linear code. Then come blocks
+of 3x3 convolutions (two in airbench94) with batch norm and GELU, and a max pool after the first.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from cae.models.recomputing import compute_gelu, compute_norm_and_gelu
 from cae.models.visible import Visible
 
 _PATCH = 2
-# Of a patch's variance, pixels of unit variance: directions of less are noise.
+# Added to the variances of patches (of pixels with unit variance): directions with less are noise.
 _WHITENING_EPSILON = 5e-4
-# In a direction of less there is nothing, such as the difference of two colours in grey images.
+# A direction with less variance is empty, such as the difference of two colours in grey images.
 _LEAST_VARIANCE = 1e-7
-# Statistics follow the weights closely, for training takes few, large steps.
+# The statistics follow the weights closely, because training takes few, large steps.
 _BATCH_NORM_MOMENTUM = 0.4
 
 
 class Whitening(nn.Module):
-    """Patches of 2x2 pixels along their principal components, each of unit variance, and negated.
+    """2x2 patches along their principal components, scaled to unit variance; and the same negated.
 
-    Its filters are no parameters: they are computed by `fit` and stay. The bias is learnt. Images
-    that do not vary in all directions have the filters of those that there are more than once: a
-    channel that is always zero would be scaled up without bound by the batch norms above it.
+    The filters are not parameters: they are computed by `fit` and then stay. The bias is learnt. If
+    images do not vary in all directions, the filters of those in which they do are repeated: the
+    batch norms after it would scale a channel that is always zero up without bound.
     """
 
     def __init__(self, channels: int) -> None:
@@ -51,7 +51,7 @@ class Whitening(nn.Module):
     def fit(self, images: Tensor) -> None:
         """Compute mean and filters from images [n, C, H, W] in [0, 1]."""
         variance, mean = torch.var_mean(images.double(), dim=(0, 2, 3), correction=0, keepdim=True)
-        # A channel that never changes carries nothing; it must not divide by zero.
+        # A channel that never changes carries nothing, but must not cause a division by zero.
         deviation = variance.sqrt().clamp(min=1e-3)
         variances, components = compute_components(
             _cut_patches((some - mean) / deviation) for some in split_images(images)
@@ -91,7 +91,7 @@ class WhitenedBlock(nn.Module):
     def forward(
         self, x: Tensor, visible: Visible, activities: list[Tensor] | None
     ) -> tuple[Tensor, Visible]:
-        """Return the block's features and where they are seen; see `Encoder.see`."""
+        """Return the block's features, and where they show something visible; see `Encoder.see`."""
         for layer, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
             x = conv(x)
             if layer == 0:
@@ -108,7 +108,7 @@ class WhitenedBlock(nn.Module):
 
 
 class WhitenedEncoder(Encoder):
-    """Features of whitened patches; see the module's text. Images of other sizes are taken too."""
+    """Features of whitened patches; see the module's docstring. Other image sizes work too."""
 
     begins_from_images = True
 
@@ -126,7 +126,7 @@ class WhitenedEncoder(Encoder):
     def see(
         self, x: Tensor, visible: Visible, activities: list[Tensor] | None = None
     ) -> tuple[Tensor, Visible]:
-        """Return features and where they are of something seen; see `Encoder.see`."""
+        """Return the features, and where they show something visible; see `Encoder.see`."""
         visible = visible.erode(_PATCH)
         images = self.noise(x)
         patches = self.stem(images)
@@ -137,7 +137,7 @@ class WhitenedEncoder(Encoder):
         return x, visible
 
     def _recompute_patches(self, images: Tensor, dtype: torch.dtype) -> Tensor:
-        # The backward pass, which asks for them, is not under the forward pass's autocast.
+        # The backward pass, which needs them, does not run under the forward pass's autocast.
         enabled = dtype == torch.bfloat16
         with torch.autocast(images.device.type, dtype=torch.bfloat16, enabled=enabled):
             return self.stem(images)
@@ -155,6 +155,6 @@ def _cut_patches(images: Tensor) -> Tensor:
 
 def _make_norm(filters: int) -> nn.BatchNorm2d:
     norm = nn.BatchNorm2d(filters, momentum=_BATCH_NORM_MOMENTUM)
-    # No scale: the filters' own norm is all the scale there is, and the optimizer keeps that.
+    # No scale: the filters' own norm is the only scale, and the optimizer keeps it fixed.
     norm.weight.requires_grad_(False)
     return norm

@@ -1,4 +1,4 @@
-"""The two stages in a run folder: they go on where they stopped, and are not repeated."""
+"""The two stages in a run folder: resumed where they stopped, and not repeated when finished."""
 
 from __future__ import annotations
 
@@ -31,11 +31,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Keeping:
-    """How a training in a run folder is kept.
+    """How a training in a run folder saves its state, and what may stop it.
 
     Attributes:
-        every_seconds: how often its state is saved, at most.
-        stop_requested: asked after each step; once it returns true, training saves and stops.
+        every_seconds: the least time between two saves of the training's state.
+        stop_requested: called after each step and each validation batch; once it returns true,
+            training saves its state and stops.
     """
 
     every_seconds: float = 30.0
@@ -55,27 +56,29 @@ def pretrain_into(
     keeping: Keeping = KEEPING,
     fresh: bool = False,
 ) -> Trained[Autoencoder]:
-    """Return the folder's autoencoder: read if it is finished there, else trained and written.
+    """Return the folder's autoencoder: loaded if it is finished there, else trained and saved.
 
-    A training that was interrupted goes on from its latest state, and ends with the bytes that it
-    would have ended with uninterrupted (on the CPU).
+    An interrupted training resumes from its latest saved state. On the CPU it then ends with the
+    same bytes as if it had never been interrupted.
 
     Args:
-        folder: of the run.
-        splits: images.
-        config: of the autoencoder.
+        folder: the run's folder.
+        splits: the images, from `make_splits`.
+        config: the configuration of the autoencoder.
         runtime: device and precision.
-        progress: told what happens.
-        keeping: how the training is kept.
-        fresh: start over, and replace what the folder holds under that name.
+        progress: receives the events of training.
+        keeping: how often the state is saved, and what may stop the training.
+        fresh: start over, and replace what the folder holds under the run's name.
 
     Raises:
-        ConfigError: the folder holds another autoencoder of that name, or the state of another.
-        CheckpointError: what the folder holds is damaged, or cannot be written.
-        StoppedError: `keeping.stop_requested` returned true; the state is saved.
+        ConfigError: the folder holds a different autoencoder of that name, or the state of a
+            different training.
+        CheckpointError: what the folder holds is damaged, or files cannot be written.
+        StoppedError: `keeping.stop_requested` returned true; the state is saved, unless the message
+            says otherwise.
         CaeError: see also `cae.pretrain`.
     """
-    # Refused before `fresh` drops what is there.
+    # Checked before `fresh` removes what is there.
     require_pretrainable(config, splits.train, splits.val)
     about = describe_images(splits)
 
@@ -116,22 +119,23 @@ def finetune_into(
     keeping: Keeping = KEEPING,
     fresh: bool = False,
 ) -> Trained[Classifier]:
-    """Return the folder's classifier: read if it is finished there, else trained and written.
+    """Return the folder's classifier: loaded if it is finished there, else trained and saved.
 
     Args:
-        folder: of the run.
-        splits: labelled images.
-        autoencoder_config: what the encoder is built by.
-        config: of the classifier.
+        folder: the run's folder.
+        splits: the images, with labels, from `make_splits`.
+        autoencoder_config: the configuration of the autoencoder, from which the encoder is built.
+        config: the configuration of the classifier.
         encoder_weights: the pretrained encoder's, or None for the control from scratch.
-        encoder_sha256: of the file that they come from: a classifier on another encoder is another.
+        encoder_sha256: SHA-256 of the file that these weights come from, or None. A classifier on
+            another encoder counts as a different one.
         runtime: device and precision.
-        progress: told what happens.
-        keeping: how the training is kept.
-        fresh: start over, and replace what the folder holds under that name.
+        progress: receives the events of training.
+        keeping: how often the state is saved, and what may stop the training.
+        fresh: start over, and replace what the folder holds under the run's name.
 
     Raises:
-        CaeError: as `pretrain_into` and `cae.finetune`.
+        CaeError: as in `pretrain_into` and `cae.finetune`.
     """
     require_finetunable(
         autoencoder_config, config, splits.labelled, splits.val, encoder_weights=encoder_weights
@@ -173,14 +177,14 @@ def finetune_into(
 
 
 def start_over(folder: RunFolder, *models: str) -> None:
-    """Remove what makes the folder hold these models or trainings of them."""
+    """Remove these models, except their chosen weights, their states and the run's evaluation."""
     _drop_evaluation(folder)
     for model in models:
         folder.drop_model(model)
 
 
 def describe_images(splits: Splits) -> dict[str, Any]:
-    """Return what a stage is trained on: the splits, and the checksum of their very images."""
+    """Return what a stage is trained on: the splits, and a checksum of their images."""
     return {**describe_splits(splits), "images_sha256": splits.images_sha256}
 
 
@@ -193,7 +197,7 @@ def describe_labelled(splits: Splits, encoder_sha256: str | None) -> dict[str, A
 
 
 def _describe_files(splits: Splits) -> dict[str, Any]:
-    """Return what is told of the files of a user's own pictures, and no part of what a model is."""
+    """Return facts about the files of a user's own pictures; they do not identify a model."""
     known = {"pictures_sha256": dict(splits.pictures_sha256)} if splits.pictures_sha256 else {}
     return {**describe_flaws(splits.left_out, splits.test_copies), **known}
 
@@ -201,11 +205,11 @@ def _describe_files(splits: Splits) -> dict[str, Any]:
 def require_no_other_training(
     folder: RunFolder, config: RunConfig, splits: Splits, runtime: Runtime
 ) -> None:
-    """Refuse now, and not after hours of training, what else the folder holds under these names.
+    """Refuse a folder with other models under these names now, not after hours of training.
 
     Raises:
-        ConfigError: an autoencoder or a classifier of another command, finished or under way.
-        CheckpointError: one of its files is missing or damaged.
+        ConfigError: the folder holds a different autoencoder or classifier, finished or not.
+        CheckpointError: a file of a finished model is missing or damaged.
     """
     about, conditions = describe_images(splits), describe_environment(runtime)
     identity = identify(config.autoencoder, None, about=about)
@@ -251,7 +255,7 @@ def _train_once(
     train: Callable[[Checkpoints], Trained[Network]],
     save: Callable[[Trained[Network]], None],
 ) -> Trained[Network]:
-    """Return the finished training if there is one; else go on with it, or begin it."""
+    """Return the finished training if there is one; else resume it, or begin it."""
     folder, keeping = stage.folder, stage.keeping
     states = StateFiles(folder, stage.model, identity, describe_environment(stage.runtime))
     latest = states.read()
@@ -264,12 +268,12 @@ def _train_once(
     trained = train(Checkpoints(states, latest, keeping.every_seconds, keeping.stop_requested))
     _drop_evaluation(folder)
     save(trained)
-    states.drop()  # Not before everything is written: until then they are what there is.
+    states.drop()  # Only when everything is written: until then they are all there is.
     return trained
 
 
 def _drop_evaluation(folder: RunFolder) -> None:
-    """Drop the figures of a run whose model is replaced; those of another run stay."""
+    """Remove the evaluation of this run, whose model is replaced; that of another run stays."""
     try:
         evaluation = read_sealed_json(folder.evaluation)
     except CheckpointError:
@@ -279,7 +283,7 @@ def _drop_evaluation(folder: RunFolder) -> None:
 
 
 def _write_environment(folder: RunFolder, runtime: Runtime) -> None:
-    """Write date and conditions, or add them to those of what was done in the folder before."""
+    """Write date and conditions, or add them to those of earlier work in the folder."""
     now = {"date": datetime.now(UTC).date().isoformat(), **describe_environment(runtime)}
     first = _read_first_environment(folder)
     if first is not None:
@@ -291,11 +295,11 @@ def _write_environment(folder: RunFolder, runtime: Runtime) -> None:
 
 
 def _read_first_environment(folder: RunFolder) -> dict[str, Any] | None:
-    """Return what is written of the conditions so far, if it is there and whole."""
+    """Return the conditions recorded so far; None if there are none, or they are damaged."""
     if not folder.environment.exists():
         return None
     try:
         return read_sealed_json(folder.environment)
-    except CheckpointError as error:  # No reason to keep a training from going on.
+    except CheckpointError as error:  # No reason to refuse to resume a training.
         logger.warning("%s; recording only the conditions of today", error)
         return None

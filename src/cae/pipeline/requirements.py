@@ -1,4 +1,4 @@
-"""What a stage refuses before it begins, and before anything on disk is dropped for it."""
+"""The checks of a stage before it begins, and before anything on disk is removed for it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def require_pretrainable(config: AutoencoderConfig, train: ImageSet, val: ImageS
     """Refuse what an autoencoder cannot be trained on.
 
     Raises:
-        ConfigError: the images' shape is not the configured one, or callbacks have no images to
-            watch.
-        DataError: there is only one image, and batch norm needs two.
+        ConfigError: the images do not have the configured shape, or callbacks are on without
+            validation images for them to watch.
+        DataError: there is only one image to train on, and batch norm needs two.
     """
     _require_fitting(config, train, val, section="autoencoder")
 
@@ -34,15 +34,16 @@ def require_finetunable(
     """Refuse what a classifier cannot be trained on.
 
     Args:
-        autoencoder_config: what the encoder is built by.
-        config: of the classifier.
-        train: to learn from.
-        val: to validate on, if any.
-        encoder_weights: of the encoder, if there are any yet.
+        autoencoder_config: the configuration of the autoencoder, from which the encoder is built.
+        config: the configuration of the classifier.
+        train: images to learn from.
+        val: images to validate on, if any.
+        encoder_weights: the encoder's weights, if there are any yet.
 
     Raises:
         ConfigError: as for `require_pretrainable`, or the configurations do not fit together.
-        DataError: likewise; labels are missing, or the two sets differ in their classes.
+        DataError: as for `require_pretrainable`, or labels are missing, or the two sets differ in
+            their classes.
         CheckpointError: `encoder_weights` do not fit the encoder.
     """
     _require_fitting(config, train, val, section="classifier")
@@ -56,7 +57,7 @@ def require_finetunable(
             f"{list(train.class_names)}"
         )
     if encoder_weights is not None:
-        with torch.device("meta"):  # It takes no memory, and is as strict.
+        with torch.device("meta"):  # It takes no memory, and the check is just as strict.
             encoder = build_encoder(autoencoder_config)
         apply_weights(encoder, encoder_weights, place="encoder weights", take=True)
 

@@ -1,4 +1,4 @@
-"""The whole experiment: both stages in one folder, then measured on the test images."""
+"""The whole experiment: both stages in one folder, then their scores on the test images."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ from cae.training.trainer import FitResult
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RunResult:
-    """What a run found.
+    """The results of a run.
 
     Attributes:
-        folder: where everything lies.
+        folder: the folder that everything was written to.
         evaluation: the content of evaluation.json.
-        reconstructions: some test images beside their reconstructions.
-        mistakes: the test images on which the classifier was most surely wrong.
+        reconstructions: some test images and their reconstructions.
+        mistakes: the wrongly classified test images with the most confident predictions.
     """
 
     folder: RunFolder
@@ -81,24 +81,26 @@ def run(
 ) -> RunResult:
     """Run the whole experiment and write its models, histories and evaluation under `out`.
 
-    Where the folder holds the same run, interrupted, it goes on; stages that ended there are not
-    repeated.
+    If the folder holds the same run, unfinished, that run is resumed, and stages that are finished
+    are not repeated.
 
     Args:
-        config: what decides the result.
+        config: everything that decides the result.
         dataset: from `load_dataset`.
         out: folder of the run; made if missing.
-        name: ends the names of the models: `autoencoder_NAME`, `encoder_NAME`, `classifier_NAME`.
+        name: name of the run. The names of its models end with it: `autoencoder_NAME`,
+            `encoder_NAME`, `classifier_NAME`.
         runtime: device and precision.
-        progress: told what happens.
-        keeping: how often the state is saved, and who may stop the training.
+        progress: receives the events of training.
+        keeping: how often the state is saved, and what may stop the training.
         fresh: start over, and replace what the folder holds under that name.
 
     Raises:
         ConfigError: `out` cannot be written, or it holds another run.
-        OccupiedError: a ConfigError: another process works in it.
-        CheckpointError: what the folder holds is damaged, or cannot be written.
-        StoppedError: `keeping.stop_requested` returned true; the state is saved.
+        OccupiedError: (a ConfigError) another process is working in `out`.
+        CheckpointError: what the folder holds is damaged, or files cannot be written.
+        StoppedError: `keeping.stop_requested` returned true; the state is saved, unless the message
+            says otherwise.
         CaeError: see also `pretrain` and `finetune`.
     """
     started = time.perf_counter()
@@ -106,7 +108,7 @@ def run(
     splits = make_splits(dataset, config.data)
     tell_ineffective(config.data, section="data")
     tell_validation_copies(splits)
-    # What will be refused is refused before anything is written or dropped.
+    # Refuse what cannot work before anything is written or removed.
     require_pretrainable(config.autoencoder, splits.train, splits.val)
     require_finetunable(config.autoencoder, config.classifier, splits.labelled, splits.val)
     about = describe_splits(splits)
@@ -150,23 +152,23 @@ def run(
             "seeds": {section: values["seed"] for section, values in dump(config).items()},
             "parameters": count_parameters(finetuned.model),
         }
-        # From here on the test images are read, once; nothing is chosen any more.
+        # From here on the test images are read, once, and nothing is chosen any more.
         return _evaluate(
             folder, facts, pretrained, finetuned, splits, runtime=runtime, started=started
         )
 
 
 def describe_run(config: RunConfig, *, source: str, name: str) -> dict[str, Any]:
-    """Return what decides a run's result, as run.json holds it: equal for equal runs."""
+    """Return what decides a run's result, as in run.json; it is equal for equal runs."""
     return {"name": name, "data": source, "config": dump(config)}
 
 
 def require_same_run(folder: RunFolder, description: Mapping[str, Any]) -> None:
-    """Refuse a folder that holds a run other than the one described, finished or begun.
+    """Refuse a folder that holds a run other than the one described, finished or not.
 
     Raises:
-        ConfigError: telling what differs.
-        CheckpointError: what the folder says of its run is damaged.
+        ConfigError: the folder holds another run; the message says what differs.
+        CheckpointError: the folder's run.json is damaged.
     """
     if not folder.configuration.exists():
         return
@@ -183,16 +185,16 @@ def require_same_run(folder: RunFolder, description: Mapping[str, Any]) -> None:
 
 
 def _complete(description: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the description with the keys that later versions added at their defaults."""
+    """Return the description, with keys that it lacks, added by later versions, at defaults."""
     try:
         config = cast("dict[str, Any]", description["config"])
         return {**description, "config": dump(parse_section(RunConfig, config, place="run.json"))}
     except (ConfigError, KeyError, TypeError, ValueError):
-        return dict(description)  # It will differ, and be shown as it is.
+        return dict(description)  # It will differ, and be shown unchanged.
 
 
 def _require_same_name(folder: RunFolder) -> None:
-    """Refuse to replace, unasked, the run of another name that the folder is of."""
+    """Refuse to replace a run that has another name than the one to be replaced."""
     try:
         name = read_sealed_json(folder.configuration).get("name")
     except CheckpointError:
@@ -214,7 +216,7 @@ def _evaluate(
     runtime: Runtime,
     started: float,
 ) -> RunResult:
-    """Measure both models on the test images and write what was found."""
+    """Evaluate both models on the test images, write the evaluation, and return the results."""
     test = splits.test
     evaluating = time.perf_counter()
     reconstructions = reconstruct(pretrained.model, test, runtime=runtime)
@@ -249,7 +251,7 @@ def _evaluate(
         "seconds": {
             **{stage: round(fit.history.seconds, 1) for stage, fit in stages.items()},
             "evaluate": round(evaluated - evaluating, 1),
-            # What was trained before an interruption counts; what it cost besides does not.
+            # Training before an interruption counts; other time spent before it does not.
             "total": round(
                 evaluated - started + sum(fit.earlier_seconds for fit in stages.values()), 1
             ),
@@ -265,7 +267,10 @@ def _evaluate(
 
 
 def _evaluate_predictions(model: Classifier, val: ImageSet, runtime: Runtime) -> dict[str, float]:
-    """Return the accuracy as `predict_probabilities` answers; training measures bare logits."""
+    """Return the accuracy on `val` of what `predict_probabilities` predicts.
+
+    Training measures bare logits; nothing is returned if the predictions are the same.
+    """
     bare = model.test_time_augmentation == "none" and model.log_priors is None
     if bare or val.labels is None:
         return {}

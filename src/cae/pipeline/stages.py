@@ -37,11 +37,12 @@ from cae.training.trainer import Checkpoints, Weights, copy_weights, fit
 
 logger = logging.getLogger(__name__)
 
-# What is computed from images before training, such as their whitening, is of so many of them.
+# How many images computations before training, such as that of the whitening, are based on.
 _IMAGES_TO_BEGIN_FROM = 5_000
-# How many times as many images a class may have as another for both balances to do well.
+# Up to this ratio of the largest class to the smallest, both ways of balancing do well together.
 _MILD = 3
-# The origin's training images at its 8x8x128 in float32, or all of CIFAR-10 in bfloat16.
+# Enough for the 8x8x128 encodings of the origin's training images in float32, or of all of
+# CIFAR-10's images in bfloat16.
 _MOST_FEATURE_BYTES = 1_100_000_000
 SILENT = SilentProgress()
 
@@ -55,24 +56,24 @@ def pretrain(
     progress: Progress = SILENT,
     checkpoints: Checkpoints | None = None,
 ) -> Trained[Autoencoder]:
-    """Train an autoencoder on the images of `train`; labels are not looked at.
+    """Train an autoencoder on the images of `train`; labels are not used.
 
-    Where it was trained on masked or smaller images, its encoder's batch-norm statistics are taken
-    anew at the end, of whole images of full size: those are what the encoder is shown from then on.
-    What the autoencoder itself predicts of hidden patches is then a little worse than it was in
-    training.
+    After training on masked or smaller images, the encoder's batch-norm statistics are computed
+    anew from whole images of full size, because those are what it is given from then on. The
+    autoencoder's own predictions of hidden patches are then a little worse than during training.
 
     Args:
         train: images to learn from.
-        val: images to validate on; None: the last weights are taken unseen.
-        config: of the autoencoder.
+        val: images to validate on; None: no validation, and the last weights are kept.
+        config: the configuration of the autoencoder.
         runtime: device and precision.
-        progress: told what happens.
-        checkpoints: where the training saves its state and goes on from; None: nowhere.
+        progress: receives the events of training.
+        checkpoints: where the training saves its state and resumes from; None: nowhere.
 
     Raises:
-        ConfigError: `config.image_shape` is not the images' shape.
-        DataError: there is only one image, and batch norm needs two.
+        ConfigError: the images do not have the shape `config.image_shape`, or `config.callbacks` is
+            on and `val` is None.
+        DataError: there is only one image to train on, and batch norm needs two.
         DivergedError, StoppedError, CheckpointError: see `cae.training.trainer.fit`.
     """
     require_pretrainable(config, train, val)
@@ -98,7 +99,7 @@ def pretrain(
         checkpoints=checkpoints,
     )
     if config.mask_ratio > 0 or config.low_resolution_epochs > 0:
-        # Whoever takes the encoder shows it whole images of full size.
+        # From now on the encoder is given whole images of full size.
         _estimate_statistics(model.encoder, train, runtime)
         weights, history = copy_weights(model), result.history
         is_last = history.best_epoch == history.epochs
@@ -120,23 +121,23 @@ def finetune(
     progress: Progress = SILENT,
     checkpoints: Checkpoints | None = None,
 ) -> Trained[Classifier]:
-    """Train a classifier on the labelled images of `train`, standing on a pretrained encoder.
+    """Train a classifier, built on a pretrained encoder, on the labelled images of `train`.
 
     Args:
         train: labelled images to learn from.
         val: labelled images of the same classes to validate on; None: see `pretrain`.
-        autoencoder_config: what the encoder is built by.
-        config: of the classifier.
+        autoencoder_config: the configuration of the autoencoder, from which the encoder is built.
+        config: the configuration of the classifier.
         encoder_weights: the pretrained encoder's; None starts it from its random initial weights,
             which is the control from scratch (with `freeze_encoder` off).
         runtime: device and precision.
-        progress: told what happens.
-        checkpoints: where the training saves its state and goes on from; None: nowhere.
+        progress: receives the events of training.
+        checkpoints: where the training saves its state and resumes from; None: nowhere.
 
     Raises:
-        ConfigError: the configurations do not fit together or not these images.
+        ConfigError: the configurations do not fit each other, or do not fit these images.
         DataError: labels are missing, the two sets differ in their classes, or there is only one
-            image, and batch norm needs two.
+            image to train on, and batch norm needs two.
         CheckpointError: `encoder_weights` do not fit the encoder.
         DivergedError, StoppedError: see `cae.training.trainer.fit`.
     """
@@ -181,11 +182,11 @@ def finetune(
 
 
 def _warn_of_imbalance(config: ClassifierConfig, train: ImageSet) -> None:
-    """Warn where one class has many times as many images as another, and both or no way to balance.
+    """Warn if classes differ much in size, and are balanced in both ways or in none.
 
-    Balanced training and corrected predictions each make up for the whole imbalance. Where classes
-    are thinned to a half, as in CIFAR-10, both together were found to do well; where they differ
-    more, all images come out as the rare one, and without either as the frequent one.
+    Balanced training and corrected predictions each make up for the whole imbalance. With classes
+    thinned to a half, as in CIFAR-10, both together were found to do well. If classes differ more,
+    using both predicts the rare class for all images, and using neither the frequent one.
     """
     is_balanced = config.class_weights or config.class_balance != "none"
     counts = train.class_counts()
@@ -212,7 +213,7 @@ def _warn_of_imbalance(config: ClassifierConfig, train: ImageSet) -> None:
 
 
 def set_log_priors(model: Classifier, labels: Tensor) -> None:
-    """Give a classifier that adjusts its predictions the shares of the classes among `labels`."""
+    """Give a classifier that adjusts its predictions the classes' shares among `labels`."""
     if model.log_priors is not None:
         model.log_priors = compute_log_priors(labels, num_classes=len(model.log_priors))
 
@@ -224,13 +225,13 @@ def make_classification_objective(
     *,
     num_classes: int,
 ) -> ClassificationObjective:
-    """Return what the classifier is trained by.
+    """Return the objective that the classifier is trained with.
 
     Args:
-        autoencoder_config: of the encoder below.
-        config: of the classifier.
+        autoencoder_config: the configuration of the autoencoder that the encoder comes from.
+        config: the configuration of the classifier.
         labels: int64 [N] of the training images, which say how frequent each class is.
-        num_classes: of the classifier.
+        num_classes: how many classes the classifier has.
     """
     balanced = compute_balanced_weights(labels, num_classes=num_classes)
     adjusts = config.class_balance == "logit_adjustment"
@@ -254,7 +255,7 @@ def make_low_resolution(config: AutoencoderConfig | ClassifierConfig) -> LowReso
 def tell_ineffective(
     config: AutoencoderConfig | ClassifierConfig | DataConfig, *, section: str
 ) -> None:
-    """Warn of what was set in a `section` of the configuration without the effect it has."""
+    """Warn of keys in a `section` of the configuration that have no effect or too much of it."""
     for sentence in find_ineffective_keys(config):
         logger.warning("%s: %s", section, sentence)
 
@@ -262,7 +263,7 @@ def tell_ineffective(
 def _make_validation(
     val: ImageSet | None, runtime: Runtime, model: Classifier | None = None
 ) -> Batches | None:
-    """Return the validation images in batches, encoded ahead where the model's encoder stays."""
+    """Return the validation images in batches, encoded in advance if the encoder is frozen."""
     if val is None:
         return None
     return Batches(
@@ -276,8 +277,8 @@ def _make_validation(
 def take_images(train: ImageSet) -> Tensor:
     """Return some images [n, C, H, W], float32 in [0, 1], evenly spread over the set.
 
-    There are fewer than twice as many as are needed, and of larger images than CIFAR-10's no more
-    pixels: of each of them many patches are made.
+    They are 5,000 to 10,000, if the set has as many. Of images larger than CIFAR-10's there are
+    fewer, so that there are no more pixels: each image gives many patches.
     """
     height, width, _ = train.image_shape
     enough = _IMAGES_TO_BEGIN_FROM * min(1.0, 32 * 32 / (height * width))
@@ -288,14 +289,14 @@ def take_images(train: ImageSet) -> Tensor:
 
 @torch.no_grad()
 def _estimate_statistics(encoder: Encoder, train: ImageSet, runtime: Runtime) -> None:
-    """Take the encoder's batch-norm statistics anew, of whole images as they are."""
+    """Compute the encoder's batch-norm statistics anew, from whole, unchanged images."""
     norms = [layer for layer in encoder.modules() if isinstance(layer, nn.BatchNorm2d)]
     momenta = [norm.momentum for norm in norms]
     encoder.eval()  # no noise, no dropout
     for norm in norms:
         norm.train()
         norm.reset_running_stats()
-        norm.momentum = None  # torch's word for the plain average over batches
+        norm.momentum = None  # which in torch means the plain average over batches
     with runtime.autocast():
         for batch in Batches(train, runtime=runtime, batch_size=EVALUATION_BATCH_SIZE).epoch(0):
             encoder(batch.images)
@@ -305,7 +306,7 @@ def _estimate_statistics(encoder: Encoder, train: ImageSet, runtime: Runtime) ->
 
 
 def _encode_ahead(model: Classifier, images: ImageSet, runtime: Runtime) -> Tensor | None:
-    """Return the encodings of images that are the same in every epoch, if the encoder is too.
+    """Return the encodings of images that do not change, if the encoder does not either.
 
     None if the encoder is trained, or if the encodings would take too much memory.
     """

@@ -1,4 +1,4 @@
-"""Whole configurations: those that ship here as JSON, and changes made to them by key."""
+"""Whole configurations: the presets that ship as JSON, and changes to them key by key."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def preset_names() -> tuple[str, ...]:
     return tuple(sorted(name[len(stem) : -len(".json")] for name in names if name.startswith(stem)))
 
 
-# What makes up for classes that are scarcer in training than where they are predicted.
+# Keys that make up for classes that are rarer in training than among the images to predict.
 _FOR_THINNED = ("class_balance", "posthoc_logit_adjustment")
 
 
@@ -48,12 +48,12 @@ def load_preset(name: str, *, is_thinned: bool = True) -> RunConfig:
 
     Args:
         name: one of `preset_names`.
-        is_thinned: whether training images of some classes are removed, as of CIFAR-10; where they
-            are not, classes are as frequent in training as elsewhere, and the keys that make up
-            for the removal are left at their defaults.
+        is_thinned: whether training images of some classes are removed, as with CIFAR-10. If not,
+            classes are as frequent in training as elsewhere, and the keys that make up for the
+            removal (`class_balance`, `posthoc_logit_adjustment`) keep their defaults.
 
     Raises:
-        ConfigError: there is no such preset; the message lists those there are.
+        ConfigError: there is no such preset; the message names the nearest one, or lists all.
     """
     if name not in preset_names():
         raise ConfigError(f"no preset {name!r}{suggest(name, preset_names())}")
@@ -65,7 +65,7 @@ def load_preset(name: str, *, is_thinned: bool = True) -> RunConfig:
 
 
 def preset_keys(name: str) -> dict[str, tuple[str, ...]]:
-    """Return by section the keys that the file of the preset `name` gives; base: the origin's.
+    """Return, by section, the keys that the files of the preset `name` set; base: the origin's.
 
     Raises:
         ConfigError: there is no such preset.
@@ -79,7 +79,7 @@ def override(config: RunConfig, settings: Sequence[str]) -> RunConfig:
     """Return `config` with each `key=value` of `settings` applied, in order.
 
     A key may name its section (`classifier.epochs=3`); a bare key is set in every section that
-    has it. Values are JSON, and what is not JSON is text (`optimizer=sgd`).
+    has it. A value is read as JSON; what is not JSON is taken as text (`optimizer=sgd`).
 
     Raises:
         ConfigError: a setting without `=`, an unknown section or key, or a value not allowed.
@@ -105,7 +105,7 @@ def override(config: RunConfig, settings: Sequence[str]) -> RunConfig:
 
 
 def split_setting(setting: str) -> tuple[str, str]:
-    """Return the section, "" for every one that has it, and the key of a `key=value`."""
+    """Return section and key of a `key=value`; the section is "" if the key is a bare one."""
     section, _, key = setting.partition("=")[0].strip().rpartition(".")
     return section, key
 
@@ -116,7 +116,7 @@ def _read_preset(name: str) -> dict[str, dict[str, Any]]:
         section: files / f"{section}_config_{name}.json"
         for section in ("data", "autoencoder", "classifier")
     }
-    # The data's keys have a file only where a preset gives some.
+    # There is a file of data keys only if the preset sets any.
     return {
         section: json.loads(path.read_text("utf-8"))
         for section, path in paths.items()

@@ -1,1 +1,1 @@
-"""What a run looks like: its figures, drawn from plain numbers and pictures."""
+"""A run's figures and its report, made from plain numbers and pictures."""

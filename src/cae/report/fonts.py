@@ -1,4 +1,4 @@
-"""Fonts of this machine for signs that those of the figures and of the report do not have."""
+"""Fonts of this machine for characters that the fonts of the figures and the report lack."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from matplotlib import font_manager
 from matplotlib.font_manager import FontProperties, fontManager
 from matplotlib.ft2font import FT2Font, StyleFlags
 
-# It comes with Matplotlib, so that it is everywhere, and has the letters of many scripts.
+# It comes with Matplotlib, so that it is on every machine, and has the letters of many scripts.
 _SHIPPED = "DejaVu Sans"
 _WEIGHTS = (400, 700)
 _REGULAR = ("regular", "book", "roman", "normal")
@@ -20,19 +20,19 @@ REMEDY = "install a font that has them: those of Noto do, such as Noto Sans CJK"
 
 @lru_cache(maxsize=64)
 def find_fonts(signs: frozenset[str], *, outlined: bool) -> tuple[Path, ...]:
-    """Return the files of a few fonts that have as many of `signs` as any font here has.
+    """Return the files of a few fonts that together have all of `signs` that any font here has.
 
-    That is: each font in turn has the most of what those before it lack; of several that have as
-    many it is a regular one without serifs, and then the first by its file's name.
+    Each font in turn is the one that has most of what the fonts before it lack. If several have
+    equally many, a regular one without serifs is taken, and then the first by file name.
 
     Args:
         signs: single characters.
-        outlined: only fonts whose signs are drawn as outlines, which is all that Matplotlib can
-            draw. Many fonts of emoji hold coloured pictures.
+        outlined: take only fonts whose characters are outlines, which is all that Matplotlib can
+            draw. Many emoji fonts hold coloured pictures.
     """
     has: dict[Path, frozenset[str]] = {}
     ranks: dict[Path, tuple[bool, bool, str]] = {}
-    # Matplotlib's own list of fonts is a file from an earlier day, which lacks what came since.
+    # Matplotlib's own list of fonts is a cached file, which lacks fonts installed since.
     for path in map(
         Path, sorted({font_manager.findfont(_SHIPPED), *font_manager.findSystemFonts()})
     ):
@@ -61,9 +61,9 @@ def find_fonts(signs: frozenset[str], *, outlined: bool) -> tuple[Path, ...]:
 
 
 def name_families(words: str, family: str) -> list[str]:
-    """Return the families to draw `words` in: `family`, and others that have what it lacks.
+    """Return the families to draw `words` in: `family`, and others for the characters it lacks.
 
-    Matplotlib knows of them afterwards.
+    Afterwards Matplotlib knows these families.
     """
     own = FT2Font(font_manager.findfont(FontProperties(family=[family])))
     lacking = frozenset(sign for sign in words if is_drawn(sign) and not _has(own, sign))
@@ -71,15 +71,15 @@ def name_families(words: str, family: str) -> list[str]:
 
 
 def is_drawn(sign: str) -> bool:
-    """Whether a character is one that fonts have to have, none of ASCII's and no white space."""
+    """Return whether a font may lack this character: it is neither ASCII nor white space."""
     return not sign.isascii() and not sign.isspace()
 
 
 def _add_families(paths: Iterable[Path]) -> list[str]:
-    """Return what Matplotlib calls each of these files from now on.
+    """Make the font files known to Matplotlib, and return their family names.
 
-    Each is a family of its own, for headings too: the bold face of the family that it belongs to
-    may be missing, which Matplotlib would warn of, or have fewer signs.
+    Each becomes a family of its own, for headings too: the bold face of its real family may be
+    missing, which Matplotlib would warn of, or have fewer characters.
     """
     known = {entry.name for entry in fontManager.ttflist}
     names: list[str] = []

@@ -1,4 +1,4 @@
-"""What data sets and reconstructions are called where people read of them."""
+"""The names of data sets, machines and reconstructions for readers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _DATA_NAMES = {"cifar10": "CIFAR-10", "digits": "digits"}
 
 
 def name_data(source: str) -> str:
-    """Return how people call the data set `source` ("CIFAR-10" for "cifar10")."""
+    """Return the name of the data set `source` for readers ("CIFAR-10" for "cifar10")."""
     return _DATA_NAMES.get(source, source)
 
 
@@ -29,11 +29,11 @@ def name_place(environment: Mapping[str, Any]) -> str:
 def name_reconstructions(scores: Mapping[str, Any]) -> Reconstructions:
     """Return what the pictures that an autoencoder makes of images show.
 
-    Without a mask that is its reconstructions. With one it is the images with the hidden patches
-    filled in, or, where what is predicted is no picture, merely what was seen of them.
+    Without a mask they are its reconstructions. With one they are the images with the hidden
+    patches filled in or, if the prediction is not a picture, only the visible parts of the images.
 
     Args:
-        scores: of the autoencoder, from `evaluate_autoencoder`.
+        scores: the autoencoder's scores, from `evaluate_autoencoder`.
     """
     if "target" not in scores:
         return "reconstruction"

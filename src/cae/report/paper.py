@@ -1,4 +1,4 @@
-"""The report: everything that is known of a run, gathered, drawn and typeset as one PDF."""
+"""The report: everything that is known about a run, gathered, drawn and typeset as one PDF."""
 
 from __future__ import annotations
 
@@ -39,18 +39,19 @@ def make_report(
     Args:
         run: the folder of the run that the report is about.
         out: the PDF.
-        beside: the folders of other runs to compare. Those of the same recipe as another, with
-            another seed, are told of together.
-        study: the folder of a study's results; None: history/study of the run.
-        benchmarks: the folder of results of `make bench`, of which that of the run's machine is
-            shown, or else the newest; None: benchmarks/results of the run.
-        command: what the report says that it was made by.
+        beside: the folders of other runs to compare it with. Runs that share a recipe but differ in
+            their seed are reported together.
+        study: the folder of a study, or of its results; None: history/study of the run.
+        benchmarks: the folder of results of `make bench`, of which the newest from the run's
+            machine is shown, or else the newest of all; None: benchmarks/results of the run.
+        command: the command that the report says it was made with.
 
     Raises:
         MissingExtraError: Typst is not installed.
         CheckpointError: a file of a run, of the study or of the benchmarks is missing or damaged,
             or `out` cannot be written.
-        ConfigError: the configuration of a run cannot be read, or `study` is given and holds none.
+        ConfigError: the configuration of a run cannot be used, `study` is given and holds no study,
+            or a run or the study is of other data than `run`.
     """
     require_typesetter()
     material = gather(
@@ -100,15 +101,15 @@ def draw(material: Material, folder: Path) -> dict[str, str]:
 
 
 def _write_for_typst(content: Mapping[str, Any]) -> str:
-    r"""Return `content` as JSON that Typst reads, for it refuses half a surrogate pair.
+    r"""Return `content` as JSON that Typst can read: it refuses lone surrogates.
 
-    That stands for a byte of a file's name that is no UTF-8, and is shown as `\udcff`.
+    They stand for bytes of a file name that are not UTF-8, and are shown as `\udcff`.
     """
     text = json.dumps(content, allow_nan=False, ensure_ascii=False)
     return _SURROGATE.sub(lambda found: f"\\\\u{ord(found[0]):04x}", text)
 
 
 def fingerprint(data: Mapping[str, Any]) -> str:
-    """Return what tells data from other data; a PDF holds that of its own among its keywords."""
+    """Return a fingerprint of data; a PDF has that of its own data among its keywords."""
     text = json.dumps(data, sort_keys=True)
     return f"data {hashlib.sha256(text.encode()).hexdigest()[:_FINGERPRINT_DIGITS]}"

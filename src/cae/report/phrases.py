@@ -21,7 +21,7 @@ def write_range(low: float, high: float) -> str:
 def write_points(fraction: float, digits: int = 1) -> str:
     """Return a difference of fractions in points of a percent, with its sign: "+3.1"."""
     text = f"{100 * fraction:+.{digits}f}"
-    # What rounds to nothing has no sign.
+    # A difference that rounds to zero has no sign.
     return text.replace("-", MINUS) if float(text) else text[1:]
 
 
@@ -31,7 +31,7 @@ def write_size(fraction: float) -> str:
 
 
 def write_p(p: float) -> str:
-    """Return a p-value in two digits that count: "0.25", "0.047"."""
+    """Return a p-value with two significant digits: "0.25", "0.047"."""
     return f"{p:.2f}" if p >= 0.0995 else f"{p:.2g}"
 
 
@@ -57,5 +57,5 @@ def write_cores(threads: int) -> str:
 
 
 def capitalise(sentence: str) -> str:
-    """Return `sentence` with its first letter large and the others as they are."""
+    """Return `sentence` with its first letter in upper case and the others unchanged."""
     return sentence[:1].upper() + sentence[1:]

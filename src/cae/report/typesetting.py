@@ -1,4 +1,4 @@
-"""A PDF of the report's template, its data and its figures, the same bytes wherever it is made."""
+"""The PDF made of the report's template, data and figures, with the same bytes everywhere."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ logger = logging.getLogger(__name__)
 _DOCUMENT = "paper.typ"
 _EXTRA = "cifar10-classification-autoencoder[report]"
 _MOST_TOLD = 10
-# Unicode promises that it never becomes a character: no font has it.
+# Unicode guarantees that this never becomes a character, so no font has it.
 _NO_CHARACTER = "\U0010ffff"
 _GLYPH = re.compile(rb'xlink:href="(#[^"]+)"')
 
 
 def require_typesetter() -> None:
-    """Refuse to begin where Typst is not installed.
+    """Refuse to begin if Typst is not installed.
 
     Raises:
-        MissingExtraError: naming the extra that brings it.
+        MissingExtraError: naming the extra that installs it.
     """
     try:
         import typst  # noqa: F401  # pyright: ignore[reportUnusedImport]
@@ -41,11 +41,11 @@ def require_typesetter() -> None:
 
 
 def typeset(folder: Path, *, date: str) -> bytes:
-    """Return the PDF of the template, copied into `folder`, where its data and figures lie.
+    """Return the PDF of the template, which is copied into `folder`, to its data and figures.
 
-    Only the fonts that Typst brings are used, and the document is dated `date`, so that the same
-    data give the same bytes everywhere. Signs that those fonts lack are set in fonts of this
-    machine; a warning names those that none has.
+    Only Typst's own fonts are used, and the document is dated `date`, so that the same data give
+    the same bytes everywhere. Characters that those fonts lack are set in fonts of this machine; a
+    warning names those that no font has.
 
     Args:
         folder: holds `data.json` and the files that it names.
@@ -78,7 +78,7 @@ def typeset(folder: Path, *, date: str) -> bytes:
 
 
 def _provide_fonts(folder: Path) -> list[Path]:
-    """Return the folders of fonts, copied into `folder`, that have what Typst's own fonts lack."""
+    """Copy fonts with the characters that Typst's own lack into `folder`; return their folders."""
     texts = [
         path.read_text(encoding="utf-8") for path in (*folder.glob("*.json"), *folder.glob("*.svg"))
     ]
@@ -88,7 +88,7 @@ def _provide_fonts(folder: Path) -> list[Path]:
         return []
     fonts = folder / "fonts"
     fonts.mkdir()
-    # Numbered, for fonts of two folders may have one name.
+    # Numbered, because fonts from two folders may have the same name.
     for place, path in enumerate(find_fonts(frozenset(lacking), outlined=False)):
         shutil.copyfile(path, fonts / f"{place}-{path.name}")
     if lacking := find_lacking(lacking, folder, fonts=[fonts]):
@@ -105,14 +105,14 @@ def _provide_fonts(folder: Path) -> list[Path]:
 
 
 def find_lacking(signs: Iterable[str], folder: Path, *, fonts: Sequence[Path] = ()) -> list[str]:
-    """Return those characters, in order, for which Typst has but a box.
+    """Return the characters, in order, for which Typst can draw only a box.
 
-    Typst does not say so. It is seen in what it draws: all boxes are one glyph.
+    Typst does not report them. They are found in what it draws: all boxes are the same glyph.
 
     Args:
         signs: single characters.
-        folder: where a file may be left.
-        fonts: folders of fonts to use beside Typst's own.
+        folder: where a temporary file may be left.
+        fonts: folders of fonts to use besides Typst's own.
     """
     import typst
 

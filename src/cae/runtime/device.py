@@ -1,4 +1,4 @@
-"""Device and precision: chosen apart from the configuration, for they decide no result."""
+"""Device and precision: no part of the configuration, because they decide how fast, not what."""
 
 from __future__ import annotations
 
@@ -40,16 +40,17 @@ class Runtime:
     def place(self, model: nn.Module) -> None:
         """Move the model to the device, its convolutions' weights laid out NHWC.
 
-        From the first time on this holds for all of the process: on the CPU freed memory stays with
-        it (`keep_freed_memory`); on a GPU, in float32, cuDNN computes no convolution in TF32, of
-        other models neither. Everything that trains, predicts or measures places its model.
+        From the first call on, this also affects the rest of the process: on the CPU the process
+        keeps freed memory (`keep_freed_memory`); on a GPU, with float32, cuDNN computes no
+        convolutions in TF32 any more, not even those of other models. Everything that trains,
+        predicts or measures places its model.
         """
         if self.device.type == "cpu":
             keep_freed_memory()
         elif self.precision == "float32":
-            torch.backends.cudnn.allow_tf32 = False  # it rounds to 10 bits unless told not to
+            torch.backends.cudnn.allow_tf32 = False  # TF32, the default, rounds to 10 bits
         if all(_is_placed(parameter, self.device) for parameter in model.parameters()):
-            return  # A model that answers one image at a time comes here every time.
+            return  # A model that is called for one image at a time gets here every time.
         model.to(self.device)
         # NHWC: about 1.3x of NCHW for this network on a Zen 4; see benchmarks/LOG.md.
         for parameter in model.parameters():
@@ -58,7 +59,7 @@ class Runtime:
 
     def tensor(self, array: Any) -> Tensor:
         """Return a NumPy array as a tensor on the device, on the CPU without a copy if possible."""
-        # torch takes no mirrored array (negative strides), and warns of one that is read-only.
+        # torch refuses mirrored arrays (negative strides), and warns of read-only ones.
         return torch.from_numpy(np.require(array, requirements=("C", "W"))).to(self.device)
 
 
@@ -93,7 +94,7 @@ def choose_runtime(*, device: str = "auto", precision: str = "auto") -> Runtime:
 
 
 def describe_environment(runtime: Runtime) -> dict[str, Any]:
-    """Return the conditions of a figure: machine, versions, device, precision, threads."""
+    """Return the conditions of a measurement: machine, versions, device, precision, threads."""
     packages = ("torch", "numpy", "scikit-learn", "cifar10-classification-autoencoder")
     accelerator = (
         torch.cuda.get_device_name(runtime.device) if runtime.device.type == "cuda" else None
@@ -111,7 +112,7 @@ def describe_environment(runtime: Runtime) -> dict[str, Any]:
 
 
 def _is_placed(parameter: Tensor, device: torch.device) -> bool:
-    # "cuda" without a number is never equal to where a tensor lies: such a model is placed anew.
+    # "cuda" without a number never equals a tensor's device: such a model is always placed anew.
     return parameter.device == device and (
         parameter.dim() != 4 or parameter.is_contiguous(memory_format=torch.channels_last)
     )
@@ -121,7 +122,7 @@ def _computes_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
     # oneDNN runs bfloat16 anywhere from AVX-512 on, but without these instructions it emulates it
-    # and loses to float32. PyTorch has no public question for them.
+    # and is slower than float32. PyTorch has no public function to ask for them.
     questions = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     return any(bool(getattr(torch.cpu, question, lambda: False)()) for question in questions)
 
@@ -134,7 +135,7 @@ def _read_processor_name() -> str:
     fields = dict(line.split(":", 1) for line in lines if ":" in line)
     facts = {key.strip(): value.strip() for key, value in fields.items()}
     name = facts.get("model name", platform.machine())
-    # Clouds cut the name short ("AMD EPYC"); the family and model still tell the generation.
+    # Cloud machines cut the name short ("AMD EPYC"); family and model still tell the generation.
     numbers = [f"{key} {facts[key]}" for key in ("cpu family", "model") if key in facts]
     return f"{name} ({', '.join(numbers)})" if numbers else name
 

@@ -1,4 +1,4 @@
-"""The C library's memory: kept for the next step, and given back before steps of another size."""
+"""Freed memory of the C library: kept for the next step, given back before other sizes follow."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ _MOST = 2**30
 
 @cache
 def keep_freed_memory() -> bool:
-    """Let this process reuse freed memory without asking the system for it anew, from now on.
+    """From now on, let this process keep freed memory and reuse it, not ask the system for more.
 
     Every training step frees and allocates the same tensors. The GNU C library gives large ones
     back to the system at once, and each new page is then cleared and mapped again: 2,500 page
-    faults a step, 15% of its time (benchmarks/LOG.md). Its peak is held on to, and where sizes
-    differ much it is higher, for what is free is in pieces.
+    faults a step, 15% of its time (benchmarks/LOG.md). The process then holds on to its peak
+    memory, and the peak is higher if sizes differ much, because the free memory is in pieces.
 
     Returns:
-        Whether it was done: not without the GNU C library, whose way this is.
+        Whether it was done; only the GNU C library can do it.
     """
     library = _find_library()
     if library is None:
@@ -31,10 +31,10 @@ def keep_freed_memory() -> bool:
 
 
 def give_back_freed_memory() -> None:
-    """Give the system what is free now, where that can be done.
+    """Give the memory that is free now back to the system, if the C library can do that.
 
-    What was freed fits tensors of other sizes badly, those of another stage or of larger images:
-    they are put beside it, and the process grows.
+    Freed memory does not fit tensors of other sizes well, such as those of another stage or of
+    larger images: they would be placed beside it, and the process would grow.
     """
     library = _find_library()
     if library is not None:
@@ -42,5 +42,5 @@ def give_back_freed_memory() -> None:
 
 
 def _find_library() -> ctypes.CDLL | None:
-    """Return the GNU C library, if that is the one here."""
+    """Return the GNU C library, or None if the system has another one."""
     return ctypes.CDLL(None) if platform.libc_ver()[0] == "glibc" else None

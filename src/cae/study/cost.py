@@ -1,4 +1,4 @@
-"""What a training costs in floating-point operations: counted, so the same on every machine."""
+"""The cost of a training in floating-point operations: counted, so equal on every machine."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from cae.training.objectives import (
 )
 from cae.training.step import make_step
 
-# The count grows with the images; batch norm needs two of them.
+# The count is proportional to the number of images; batch norm needs two of them.
 _COUNTED_IMAGES = 4
 _TIMED_STEPS = 3
 
@@ -40,7 +40,7 @@ class Speeds:
 def count_pretraining(config: AutoencoderConfig, *, images: int) -> float:
     """Return the operations of pretraining: forward and backward passes of all its epochs.
 
-    The optimizer's own and those of validation are left out, here and below.
+    Those of the optimizer and of validation are not counted, here and below.
     """
     low = min(config.low_resolution_epochs, config.epochs)
     counted = (config.epochs - low) * _count_autoencoder_step(_strip(config), None)
@@ -52,7 +52,7 @@ def count_pretraining(config: AutoencoderConfig, *, images: int) -> float:
 def count_finetuning(
     autoencoder: AutoencoderConfig, config: ClassifierConfig, *, images: int, num_classes: int
 ) -> float:
-    """Return the operations of training a classifier, `images` of them an epoch.
+    """Return the operations of training a classifier on `images` images in each epoch.
 
     A frozen encoder has no backward pass, and encodes images that never change only once.
     """
@@ -69,12 +69,12 @@ def count_finetuning(
 
 
 def choose_equal_epochs(count: Callable[[int], float], *, epochs: int, more: float) -> int:
-    """Return how many epochs come nearest to `epochs` and `more` operations.
+    """Return how many epochs come nearest to the operations of `epochs` epochs plus `more`.
 
     Args:
-        count: returns the operations of so many epochs.
-        epochs: of the training that is to be lengthened.
-        more: what the longer training may compute on top.
+        count: returns the operations of a number of epochs.
+        epochs: the epochs of the training that is to be lengthened.
+        more: how many operations the longer training may take in addition.
     """
     return epochs + round(more / (count(epochs + 1) - count(epochs)))
 
@@ -89,9 +89,9 @@ def measure_speeds(
     """Return how fast this machine trains, from a few steps of each stage on random images.
 
     Args:
-        autoencoder: whose steps are taken.
-        classifier: likewise, all its layers trained.
-        num_classes: of the classifier.
+        autoencoder: the autoencoder whose steps are timed.
+        classifier: the classifier whose steps are timed.
+        num_classes: how many classes the classifier has.
         runtime: device and precision.
     """
     with torch.random.fork_rng(devices=[]):
@@ -111,14 +111,20 @@ def measure_speeds(
 
 
 def _strip(config: AutoencoderConfig | ClassifierConfig) -> str:
-    """Return the configuration as JSON, less what no count depends on: each is counted once."""
+    """Return the configuration as JSON, with keys that no count depends on made equal.
+
+    So configurations with the same count are counted only once.
+    """
     idle = {"seed": 0, "epochs": 1, "low_resolution_epochs": 0, "lr": 1.0, "batch_size": 2}
     return config.model_copy(update=idle).model_dump_json()
 
 
 @lru_cache
 def _count_autoencoder_step(stripped: str, side: int | None) -> float:
-    """Return the operations of a training step, per image, the images `side` pixels a side."""
+    """Return the operations of a training step, per image, with images of `side` pixels a side.
+
+    None: of the configured shape.
+    """
     config = AutoencoderConfig.model_validate_json(stripped)
     model = make_autoencoder(config)
     return _count_step(model, ReconstructionObjective(config), _draw_batch(config, side=side))
@@ -135,7 +141,7 @@ def _count_classifier_step(below: str, stripped: str, num_classes: int, side: in
 
 @lru_cache
 def _count_frozen_steps(below: str, stripped: str, num_classes: int) -> tuple[float, float]:
-    """Return the operations, per image, of encoding it and of a step of the head on that."""
+    """Return the operations, per image, of encoding it and of a head's step on its encoding."""
     autoencoder = AutoencoderConfig.model_validate_json(below)
     config = ClassifierConfig.model_validate_json(stripped)
     model = make_classifier(autoencoder, config, num_classes=num_classes)
@@ -162,7 +168,7 @@ def _time_step(
     batch: Batch,
     runtime: Runtime,
 ) -> float:
-    """Return the seconds of an optimizer step, the shortest of a few."""
+    """Return the seconds that an optimizer step takes, the shortest of a few."""
     runtime.place(model)
     model.train()
     step = make_step(model, objective, config, runtime=runtime)

@@ -1,4 +1,4 @@
-"""From a plan and what is chosen of it to its trials, each with its whole configuration."""
+"""The trials that are chosen from a plan, each with its whole configuration."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ from cae.wording import suggest
 
 logger = logging.getLogger(__name__)
 
-# Whole epochs cannot cost exactly the same; beyond this ratio it is told.
+# Whole epochs cannot cost exactly the same; beyond this ratio there is a warning.
 _MOST_UNEQUAL = 1.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """What is chosen of a plan.
+    """What is chosen from a plan.
 
     Attributes:
         plan: "labels" or "origin".
         encoder: "origin" or "optimal".
         schedule: how long to train, by name.
-        full: the whole grid, not the part that two cores can do. That is also what `arms`,
-            `pretrainings` and `budgets` choose from, each where it is given.
-        seeds: to train with.
-        seeds_at_all: at all labels only the seeds below this number.
-        pretrain_epochs, finetune_epochs: in the place of the schedule's.
+        full: take the whole grid, not just the part that two cores can do. If `arms`,
+            `pretrainings` or `budgets` are given, these choose from the whole grid too.
+        seeds: the seeds to train with.
+        seeds_at_all: with all labels, only seeds below this number are used.
+        pretrain_epochs, finetune_epochs: replace those of the schedule.
         settings: `key=value` each, for both stages of every trial.
     """
 
@@ -64,13 +64,14 @@ class Choice:
 def make_grid(choice: Choice, dataset: Dataset) -> list[Cell]:
     """Return the cells that are chosen, seed by seed, few labels first.
 
-    Of one seed and label budget all arms share the labelled images, their order and the head's
-    initial weights. All pretrainings cost the same computation, as nearly as whole epochs allow,
-    and so does what the arm with the whole budget trains on top of the one from scratch.
+    With the same seed and label budget, all arms share the labelled images, their order and the
+    head's initial weights. All pretrainings cost the same computation, as nearly as whole epochs
+    allow. So do the additional epochs of the arm that has the whole budget, compared with the arm
+    from scratch.
 
     Raises:
-        ConfigError: the choice names what the plan does not have, or is of nothing.
-        DataError: the images are too few for it.
+        ConfigError: the choice names something that the plan does not have, or chooses nothing.
+        DataError: there are too few images for it.
     """
     pairs = _choose_pairs(choice)
     maker = _Maker(choice, dataset)
@@ -132,7 +133,7 @@ class _Maker:
         self._pretrainings: dict[str, tuple[AutoencoderConfig, float]] = {}
 
     def choose_budgets(self) -> list[int | None]:
-        """Return the label budgets that are chosen, else the plan's as far as there are labels."""
+        """Return the chosen label budgets, or else the plan's for which there are enough labels."""
         smallest = int(self._class_counts.min())
         usual, whole = (
             [budget for budget in budgets if budget is None or budget <= smallest]
@@ -140,19 +141,19 @@ class _Maker:
         )
         default = whole if self._choice.full or len(usual) < 2 else usual
         for budget in self._choice.budgets:
-            make_splits(self._dataset, _make_data(budget, seed=0))  # refuses what is too much
+            make_splits(self._dataset, _make_data(budget, seed=0))  # refuses too large a budget
         budgets = self._choice.budgets or default
         few = sorted({budget for budget in budgets if budget is not None})
         return [*few, *([None] if None in budgets else [])]
 
     def make_cell(self, arm: str, pretraining: str, budget: int | None, seed: int) -> Cell:
-        """Return the cell of an arm after a pretraining, with so many labels per class."""
+        """Return the cell of an arm after a pretraining, with `budget` labels per class."""
         classifier = self._make_classifier(self._plan.arms[arm], budget, seed)
         trial = Trial(
             source=self._source,
             data=_make_data(budget, seed=seed),
-            # The same below every arm, without the noise or the mask of its pretraining: the arms
-            # differ in where its weights come from.
+            # The encoder is the same in every arm, without the noise or the mask of its
+            # pretraining: the arms differ only in where its weights come from.
             autoencoder=change(self._recipe.autoencoder, seed=seed),
             classifier=classifier,
             pretraining=None
@@ -171,7 +172,10 @@ class _Maker:
         return Trial(source=self._source, data=data, autoencoder=config, flops=flops)
 
     def _make_pretraining(self, name: str) -> tuple[AutoencoderConfig, float]:
-        """Return a pretraining of as many epochs as cost what the plain one costs, and its cost."""
+        """Return a pretraining with as many epochs as cost what the plain one costs, and its cost.
+
+        The number of epochs is rounded, and is at least one.
+        """
         changes = dict(self._plan.pretrainings[name])
         if name in self._plan.masked:
             changes = {**self._recipe.mask, **changes}
@@ -223,7 +227,7 @@ def _count_unlabelled(dataset: Dataset) -> int:
 
 
 def _make_data(labels_per_class: int | None, *, seed: int) -> DataConfig:
-    """Return the origin's split, the same for every seed, with labels of the seed's choice."""
+    """Return the origin's split, which is the same for every seed; the seed chooses the labels."""
     labelled_seed = None if labels_per_class is None else seed
     return DataConfig(labels_per_class=labels_per_class, labelled_seed=labelled_seed)
 

@@ -1,4 +1,4 @@
-"""What a study asks, as data: the arms, pretrainings and label budgets of its two plans."""
+"""The questions of a study, as data: arms, pretrainings and label budgets of its two plans."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Arm:
 
     Attributes:
         changes: keys of the classifier that differ from the recipe's.
-        has_whole_budget: whether what pretraining costs is spent on more epochs from scratch.
-        controls: arms that it is held against. One that is not itself pretrained stands for all
-            pretrainings; else it is held against the same one's.
+        has_whole_budget: whether the cost of pretraining is spent on more epochs from scratch.
+        controls: arms that it is compared with: with the same pretraining, or, if the control is
+            trained from scratch, with the one control that serves all pretrainings.
     """
 
     changes: Mapping[str, Any]
@@ -31,15 +31,15 @@ class Plan:
     """A question, as a grid.
 
     Attributes:
-        arms: by name.
+        arms: the arms by name.
         pretrainings: by name, the keys of the autoencoder that differ from the recipe's.
-        masked: those of them that the recipe's mask is laid on; their own keys come after its.
-        whole: every pair of an arm and a pretraining; "none" is none.
+        masked: the pretrainings that use the recipe's mask; their own keys override its keys.
+        whole: every pair of an arm and a pretraining; "none" means no pretraining.
         usual: the pairs that are trained unless others are asked for: what two cores can do.
-        whole_budgets: labels per class; None: all.
-        usual_budgets: those of them that are trained unless others are asked for.
-        corrects_over: what the p-values of one comparison are corrected for: the "labels_per_class"
-            or the "pretraining" that it is made at.
+        whole_budgets: all label budgets, in labels per class; None: all labels.
+        usual_budgets: those that are trained unless others are asked for.
+        corrects_over: a comparison is made at each "labels_per_class", or at each "pretraining";
+            this names the key whose number of values its p-values are corrected for.
     """
 
     arms: Mapping[str, Arm]
@@ -52,10 +52,10 @@ class Plan:
     masked: Sequence[str] = ()
 
 
-# Only an encoder that comes from somewhere is spared in the first epochs or in its lower layers.
+# Only a pretrained encoder is spared in the first epochs or in its lower layers.
 _NOTHING_TO_SPARE = {"freeze_encoder_epochs": 0, "layer_decay": 1.0}
 _SCRATCH = {"freeze_encoder": False, **_NOTHING_TO_SPARE}
-# What trains a head on an encoder that stays as it is, whichever that encoder is.
+# Keys that train a head on an encoder that does not change, whichever encoder it is.
 _FROZEN = {
     "freeze_encoder": True,
     **_NOTHING_TO_SPARE,
@@ -67,7 +67,7 @@ _FROZEN = {
     "weight_decay": None,
     "batch_norm": True,
 }
-# A linear probe is of the images as they are, so they are encoded once.
+# A linear probe uses unchanged images, so that they are encoded only once.
 _UNCHANGED_IMAGES = {
     "data_augmentation": False,
     **{
@@ -125,7 +125,7 @@ LABELS = Plan(
     corrects_over="labels_per_class",
 )
 
-_BASE = "dropout_0.2"  # what the origin chose to go on from
+_BASE = "dropout_0.2"  # what the origin chose to build on
 _REGULARISATIONS: dict[str, dict[str, Any]] = {
     "unregularised": {"dropout": False},
     _BASE: {},
@@ -141,13 +141,13 @@ _REGULARISATIONS: dict[str, dict[str, Any]] = {
         "dropout": False,
         "activity_regularizer": True,
         "activity_regularizer_type": "l1",
-        # The origin's 1e-8: Keras 2.2.5 summed the penalty over the 64 images of a batch, where
-        # here, as in Keras 3, it is divided by their number.
+        # The origin's 1e-8: Keras 2.2.5 summed the penalty over the 64 images of a batch, whereas
+        # here, as in Keras 3, the sum is divided by their number.
         "activity_regularizer_value": 64 * 1e-8,
     },
 }
-_ORIGIN = {"freeze_encoder": True}  # its own recipe, which the plan's recipe is
-# What was tried on top of that: by the origin its augmentation, its dropout and its class weights.
+_ORIGIN = {"freeze_encoder": True}  # the origin's own recipe, which is also the plan's
+# What was tried on top of that. The origin itself tried augmentation, dropout and class weights.
 _ON_BASE = (
     "no_augmentation",
     "head_dropout",

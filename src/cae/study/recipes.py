@@ -1,4 +1,4 @@
-"""How a study trains: the two encoders' recipes, and how long, in one table."""
+"""How a study trains: the recipes of the two encoders, and a table of how long they train."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from cae.wording import show, suggest
 Config = TypeVar("Config", AutoencoderConfig, ClassifierConfig)
 
 
-_CIFAR10_IMAGES = 33_150  # to train on, of the origin's split
+_CIFAR10_IMAGES = 33_150  # training images of the origin's split
 _MANY_LABELS = 1_000
 _MOST_PRETRAIN_EPOCHS = 400
 
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """How a classifier is trained at some number of labels; no batch size: the recipe's."""
+    """How long a classifier trains with some number of labels; batch size None: the recipe's."""
 
     epochs: int
     batch_size: int | None = None
@@ -32,10 +32,10 @@ class Schedule:
     """How long a study trains.
 
     Attributes:
-        pretrain_epochs: of the plain autoencoder. The other pretrainings get as many epochs as
-            cost the same computation.
-        lessons: by the least number of labels per class that they are for; under None all labels.
-        images: how many the epochs of pretraining are for.
+        pretrain_epochs: epochs of the plain autoencoder. The other pretrainings get as many epochs
+            as cost the same computation.
+        lessons: by the smallest number of labels per class that they are for; None: all labels.
+        images: the number of images that `pretrain_epochs` is meant for.
     """
 
     pretrain_epochs: int
@@ -43,16 +43,16 @@ class Schedule:
     images: int = _CIFAR10_IMAGES
 
     def choose_pretrain_epochs(self, images: int) -> int:
-        """Return the epochs that make as many steps of fewer images, if not too many of them."""
+        """Return the epochs that give as many steps with fewer images, up to a limit."""
         enough = min(round(self.pretrain_epochs * self.images / images), _MOST_PRETRAIN_EPOCHS)
         return max(self.pretrain_epochs, enough)
 
     def choose_lesson(self, labels_per_class: int | None, *, images_per_class: int) -> Lesson:
-        """Return the lesson for a budget: that of the nearest number below it, or the smallest.
+        """Return the lesson for a budget: that of the nearest number up to it, or the smallest.
 
         Args:
-            labels_per_class: None: all. Of a small data set all labels are few.
-            images_per_class: that are labelled in all, on average.
+            labels_per_class: None: all labels. In a small data set even all labels are few.
+            images_per_class: how many labelled images a class has in all, on average.
         """
         if labels_per_class is None:
             if images_per_class >= _MANY_LABELS or len(self.lessons) == 1:
@@ -63,8 +63,8 @@ class Schedule:
         return self.lessons[below[-1] if below else None]
 
 
-# By schedule, plan and encoder. Few labels take more epochs: their steps are what counts.
-# "two-cores" keeps the default part at about ten hours there.
+# By schedule, plan and encoder. With few labels there are more epochs: the number of steps is what
+# counts. With "two-cores" the default part takes about ten hours on two cores.
 _SCHEDULES: dict[tuple[str, str, str], Schedule] = {
     ("two-cores", "labels", "origin"): Schedule(
         6, {10: Lesson(150), 50: Lesson(80), 100: Lesson(60), 400: Lesson(40), None: Lesson(8)}
@@ -112,7 +112,7 @@ _SHORT_ORIGIN = (
     "classifier.augmentation_zoom=0",
 )
 _FOR_THINNED = ("classifier.class_weights=true",)
-# What is hidden from the origin's encoder; chosen on validation images (benchmarks/LOG.md).
+# The mask for the origin's encoder, chosen on validation images (benchmarks/LOG.md).
 _ORIGIN_MASK: dict[str, Any] = {
     "mask_ratio": 0.6,
     "mask_patch_size": 8,
@@ -130,8 +130,8 @@ class Recipe:
     """What the trials of one encoder have in common.
 
     Attributes:
-        autoencoder: the plain autoencoder, which reconstructs whole images from themselves.
-        classifier: of all layers, on that encoder.
+        autoencoder: the plain autoencoder, which reconstructs whole images.
+        classifier: the classifier on that encoder, before an arm changes it.
         mask: the keys that make the autoencoder a masked one.
     """
 
@@ -144,7 +144,7 @@ def choose_schedule(name: str, *, plan: str, encoder: str, source: str) -> Sched
     """Return the schedule called `name` for the trials of a plan.
 
     Raises:
-        ConfigError: there is none of that name.
+        ConfigError: there is no schedule of that name.
     """
     if name not in SCHEDULES:
         raise ConfigError(f"--schedule {name}: unknown{suggest(name, SCHEDULES)}")
@@ -155,7 +155,7 @@ def make_recipe(encoder: str, *, plan: str, source: str, settings: Sequence[str]
     """Return the recipe of an encoder on the data `source`, changed by `key=value` settings.
 
     Raises:
-        ConfigError: a setting that cannot be used, or of the data.
+        ConfigError: a setting cannot be used, or is one of the data's keys.
     """
     is_thinned = source == "cifar10"
     if encoder == "optimal":
@@ -181,7 +181,7 @@ def make_recipe(encoder: str, *, plan: str, source: str, settings: Sequence[str]
     mask = dict(_ORIGIN_MASK)
     if preset.autoencoder.mask_ratio:
         mask = {key: getattr(preset.autoencoder, key) for key in mask}
-    if named:  # which have a meaning on top of the usual mask alone
+    if named:  # These keys make sense only together with the usual mask.
         masked = change(preset.autoencoder, **mask)
         config = config.model_copy(update={"autoencoder": masked})
     config = override(config, settings)
@@ -200,13 +200,13 @@ def change(config: Config, **values: Any) -> Config:
     """Return the configuration with some keys changed, checked anew.
 
     Raises:
-        ConfigError: they do not fit together.
+        ConfigError: the keys do not fit together.
     """
     return parse_section(type(config), {**dump(config), **values}, place="the study's plan")
 
 
 def set_epochs(config: Config, epochs: int) -> Config:
-    """Return a stage with so many epochs, and the same share of them of small images."""
+    """Return a stage with `epochs` epochs, the same share of them with small images as before."""
     low = round(config.low_resolution_epochs / config.epochs * epochs)
     changed = change(config, epochs=epochs, low_resolution_epochs=low)
     return changed if low else change(changed, low_resolution_side=24)

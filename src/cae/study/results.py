@@ -1,4 +1,4 @@
-"""What all trials of a study folder found: one table, and the summary made of it."""
+"""The results of all trials in a study's folder: one table, and the summary made of it."""
 
 from __future__ import annotations
 
@@ -45,15 +45,15 @@ _AFTER_RECALLS = (
 
 
 def enter_grid(folder: StudyFolder, cells: Sequence[Cell], *, command: str) -> None:
-    """Write down which trials belong to which cells, for the results to tell of them.
+    """Record which trials belong to which cells, so that the results include them.
 
-    A grid is a file of its own, named by its content, so that several processes may write theirs
-    and the trials of several folders may be put into one.
+    A grid is a file of its own, named by its content, so that several processes can write theirs,
+    and the trials of several folders can be put into one.
 
     Raises:
         ConfigError: the folder holds another trial in one of the cells, other data, or trials
             whose recipe differs in more than a study varies.
-        CheckpointError: what it holds is damaged, or the grid cannot be written.
+        CheckpointError: what the folder holds is damaged, or the grid cannot be written.
     """
     for path in require_room(folder, cells):
         logger.warning(
@@ -64,16 +64,16 @@ def enter_grid(folder: StudyFolder, cells: Sequence[Cell], *, command: str) -> N
     text = json.dumps(grid, sort_keys=True, separators=(",", ":"))
     path = folder.grid(hashlib.sha256(text.encode()).hexdigest()[:16])
     there = read_sealed_json(path) if path.exists() else {"command": command, "date": _today()}
-    if "recipe" not in there:  # It is new, or an older version wrote none down.
+    if "recipe" not in there:  # It is new, or from an older version, which wrote no recipe.
         about = {name: there[name] for name in ("command", "date")}
         write_sealed_json(path, {**grid, "recipe": describe_shared_recipe(cells), **about})
 
 
 def require_room(folder: StudyFolder, cells: Sequence[Cell]) -> list[Path]:
-    """Refuse trials that would be told together with others of another recipe or data.
+    """Refuse trials that would share their results with trials of another recipe or other data.
 
     Returns:
-        The grids that are in the way, of which nothing is finished or under way.
+        The grids that are in the way but have no finished or running trial.
 
     Raises:
         ConfigError: see `enter_grid`.
@@ -107,13 +107,13 @@ def require_room(folder: StudyFolder, cells: Sequence[Cell]) -> list[Path]:
 
 
 def _list_keys(grid: Mapping[str, Any]) -> set[str]:
-    """Return the keys of all trials of a grid, the pretrainings' too."""
+    """Return the keys of all trials of a grid, pretrainings included."""
     keys = {cell[name] for cell in grid["cells"] for name in ("key", "pretraining_key")}
     return keys - {None}
 
 
 def _has_begun(folder: StudyFolder, key: str) -> bool:
-    """Return whether a trial is finished, or somebody is at work on it."""
+    """Return whether a trial is finished, or a process is working on it."""
     run = folder.trial(key)
     if folder.result(key).exists():
         return True
@@ -127,7 +127,7 @@ def _has_begun(folder: StudyFolder, key: str) -> bool:
 
 
 def _find_recipe(folder: StudyFolder, grid: Mapping[str, Any]) -> Recipe:
-    """Return a grid's recipe; of an older one, which has none, what its results tell of it."""
+    """Return a grid's recipe; for an older grid, which has none, as far as its results show it."""
     if "recipe" in grid:
         return grid["recipe"]
     found = ((cell, folder.result(cell["key"])) for cell in grid["cells"])
@@ -146,11 +146,11 @@ def read_grids(folder: StudyFolder) -> list[dict[str, Any]]:
 
 
 def read_rows(folder: StudyFolder) -> list[Row]:
-    """Return a row for each cell that was asked for and whose trial is over, in order.
+    """Return a row for each cell that was asked for and whose trial finished or failed, in order.
 
     Raises:
         CheckpointError: a file of a trial is damaged.
-        ConfigError: the grids are of several studies, put into one folder.
+        ConfigError: the folder holds grids of several studies.
     """
     grids = read_grids(folder)
     cells: dict[str, Mapping[str, Any]] = {}
@@ -173,7 +173,7 @@ def read_rows(folder: StudyFolder) -> list[Row]:
 
 
 def write_results(folder: StudyFolder) -> dict[str, Any]:
-    """Write table and summary of all that the folder holds; return the summary.
+    """Write the table and the summary of all trials in the folder; return the summary.
 
     Raises:
         CheckpointError: a file of a trial is damaged, or the results cannot be written.
@@ -189,8 +189,8 @@ def _read_row(folder: StudyFolder, cell: Mapping[str, Any]) -> Row | None:
     """Return a cell's row, or None while its trial is neither finished nor failed."""
     row: Row = {name: cell[name] for name in (*_ROLE, "key")}
     found, other = (_read_result(folder, cell[name]) for name in ("key", "pretraining_key"))
-    # What a finished trial stands on may have been trained anew since, by another machine.
-    # Results of before this was written down have no other one.
+    # The pretraining of a finished trial may have been trained anew since, by another machine, so
+    # the trial's own record of it counts. Older results lack that record.
     before = other if found is None else found.get("pretraining", other)
     pretraining = {
         "pretrain_seconds": before["seconds"] if before else 0.0,
@@ -212,7 +212,7 @@ def _read_row(folder: StudyFolder, cell: Mapping[str, Any]) -> Row | None:
             "finetune_seconds": found["seconds"],
             "finetune_epochs": found["epochs"],
             "flops": found["flops"] + (before["flops"] if before else 0.0),
-            # The key says what it was: the same whenever it was trained.
+            # The configuration follows from the key: it is the same whenever this was trained.
             "autoencoder": other["config"]["autoencoder"] if other else None,
         }
     for key, prefix in ((cell["pretraining_key"], "its pretraining failed: "), (cell["key"], "")):
@@ -241,7 +241,7 @@ def _write_csv(rows: Sequence[Row]) -> str:
 
 
 def _describe_conditions(rows: Sequence[Row], grids: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return by which commands the finished trials were made, where and when, and after what."""
+    """Return with which commands, where and when the trials were made, and their pretrainings."""
     ordered = sorted(grids, key=lambda grid: grid["date"])
     return {
         "data": ordered[0]["data"] if ordered else None,
@@ -252,7 +252,7 @@ def _describe_conditions(rows: Sequence[Row], grids: Sequence[Mapping[str, Any]]
 
 
 def _describe_pretrainings(rows: Iterable[Row]) -> list[dict[str, Any]]:
-    """Return the configuration of each pretraining, without the seed, as its trials had it."""
+    """Return the configuration of each pretraining, without the seed."""
     found = {
         (row["plan"], ENCODERS.index(row["encoder"]), _rank(row["plan"], row["pretraining"])): row
         for row in rows
@@ -268,7 +268,7 @@ def _describe_pretrainings(rows: Iterable[Row]) -> list[dict[str, Any]]:
 
 
 def _describe_machines(rows: Iterable[Row]) -> list[dict[str, Any]]:
-    """Return for each plan and environment what was trained in it, and when; the first first."""
+    """Return what was trained in each plan and environment, and when, the earliest first."""
     visits: dict[tuple[str, str], list[tuple[str, Row]]] = {}
     for row in rows:
         for date, environment in row["trained"]:
@@ -289,7 +289,7 @@ def _describe_machines(rows: Iterable[Row]) -> list[dict[str, Any]]:
 
 
 def _list_cells(rows: Iterable[Row]) -> list[dict[str, Any]]:
-    """Return which seeds there are of each encoder and label budget."""
+    """Return which seeds there are for each encoder and label budget."""
     seeds: dict[tuple[str, int | str], set[int]] = {}
     for row in rows:
         seeds.setdefault((row["encoder"], row["labels_per_class"]), set()).add(row["seed"])
@@ -300,12 +300,12 @@ def _list_cells(rows: Iterable[Row]) -> list[dict[str, Any]]:
 
 
 def _name_cell(cell: Mapping[str, Any]) -> str:
-    """Return what tells a cell from all others: "labels/origin/masked/fine_tuned/100/0"."""
+    """Return a cell's unique name, such as "labels/origin/masked/fine_tuned/100/0"."""
     return "/".join(str(cell[name]) for name in _ROLE)
 
 
 def _order(row: Row) -> tuple[Any, ...]:
-    """Return what sorts rows by budget, and in it as their plan lists arms and pretrainings."""
+    """Return a key that sorts rows by plan, encoder and budget, then in the order of their plan."""
     plan, labels = PLANS[row["plan"]], row["labels_per_class"]
     return (
         row["plan"],
@@ -318,7 +318,7 @@ def _order(row: Row) -> tuple[Any, ...]:
 
 
 def _rank(plan: str, pretraining: str) -> int:
-    """Return the place of a pretraining in its plan; from scratch comes first."""
+    """Return the position of a pretraining in its plan; "from scratch" comes first."""
     return [NO_PRETRAINING, *PLANS[plan].pretrainings].index(pretraining)
 
 

@@ -1,4 +1,4 @@
-"""The trials of a grid, one after the other or several at once; finished ones are not repeated."""
+"""Runs the trials of a grid, one by one or several at once; finished ones are not repeated."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ class Outcome:
     """How a trial ended here.
 
     Attributes:
-        key: of the trial.
-        state: "elsewhere": another process is at work on it, or on its pretraining.
+        key: the trial's key.
+        state: "elsewhere": another process is working on it, or on its pretraining.
         error: why it failed.
-        val_accuracy: of a classifier that was finished.
+        val_accuracy: validation accuracy, if a classifier was finished.
     """
 
     key: str
@@ -52,25 +52,25 @@ class StudyProgress(Progress, Protocol):
     """Receives the events of a study, and those of each training while one runs at a time."""
 
     def study_started(self, trials: Sequence[Trial], *, finished: int) -> None:
-        """Tell which trials are to be made, and how many were finished before."""
+        """Report which trials are to be run, and how many were finished before."""
         ...
 
     def trial_started(self, trial: Trial) -> None:
-        """Tell that a trial begins; told only where one runs at a time."""
+        """Report that a trial begins; called only if one runs at a time."""
         ...
 
     def trial_ended(self, trial: Trial, outcome: Outcome) -> None:
-        """Tell how a trial ended."""
+        """Report how a trial ended."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """Who carries out the trials.
+    """How many trials run at once, and by what.
 
     Attributes:
-        jobs: how many at once; the threads are shared out between them.
-        backend: joblib's name of what carries out more than one.
+        jobs: how many trials run at once; the threads are divided among them.
+        backend: joblib's name of the backend that runs them, if there is more than one job.
 
     Raises:
         ConfigError: the backend has no processes that can train on their own.
@@ -114,28 +114,28 @@ def run_study(
     keeping: Keeping = KEEPING,
     workers: Workers = ALONE,
 ) -> list[Outcome]:
-    """Carry out what is not finished yet of a grid, and write what all trials say so far.
+    """Run the trials of a grid that are not finished yet, and write the results of all trials.
 
-    A trial that fails does not end the study: its error is written beside it, told in the table,
-    and the next call tries it again. What another process is at work on is left to it.
+    A trial that fails does not end the study: its error is written to its folder and to the table,
+    and the next call tries it again. Trials that another process is working on are left to it.
 
     Args:
         cells: from `make_grid`.
-        dataset: that they were made for.
-        folder: of the study; may hold other trials, which the results tell of as well.
+        dataset: the data set that they were made for.
+        folder: the study's folder; it may hold other trials, which the results then include.
         runtime: device and precision.
-        command: that asks for it, for readers of the results.
-        progress: told what happens.
-        keeping: how often a training's state is saved, and who may stop it.
-        workers: who carries out the trials.
+        command: the command that asked for it, for readers of the results.
+        progress: receives the events of the study.
+        keeping: how often a training's state is saved, and what may stop it.
+        workers: how many trials run at once, and by what.
 
     Returns:
         The outcomes of the trials that were not finished before.
 
     Raises:
         ConfigError: the folder cannot be written, or holds other trials in the same cells.
-        CheckpointError: what it holds is damaged.
-        StoppedError: a training was asked to stop; the same call goes on from there.
+        CheckpointError: what the folder holds is damaged.
+        StoppedError: a training was asked to stop; the same call resumes it.
     """
     progress = progress or SilentStudy()
     folder.make()
@@ -160,10 +160,10 @@ def run_study(
 def make_waves(
     cells: Iterable[Cell], folder: StudyFolder, *, at_once: bool
 ) -> Iterator[list[Trial]]:
-    """Yield the trials that are not finished, in waves that need only what is in those before.
+    """Yield the unfinished trials in waves, each of which needs only trials of earlier waves.
 
-    One at a time, seed follows seed; else all pretrainings come before all classifiers, the
-    longest first, so that all workers are busy.
+    If trials run one at a time, the seeds follow one another. If they run at once (`at_once`), all
+    pretrainings come before all classifiers, the longest first, to keep all workers busy.
     """
     groups: dict[int, dict[str, Trial]] = {}
     for cell in cells:
@@ -190,7 +190,7 @@ def _run_wave(
     keeping: Keeping,
     workers: Workers,
 ) -> Iterator[tuple[Trial, Outcome]]:
-    """Carry out trials that need nothing of one another; yield each with its outcome."""
+    """Run trials that do not depend on one another; yield each with its outcome."""
     if workers.jobs == 1:
         for trial in wave:
             progress.trial_started(trial)
@@ -199,7 +199,7 @@ def _run_wave(
     import joblib
 
     threads = max(1, torch.get_num_threads() // workers.jobs)
-    # The variables that libraries read when a worker starts; other backends inherit the parent's.
+    # Sets variables that libraries read when a worker starts; other backends inherit the parent's.
     limits = {"inner_max_num_threads": threads} if workers.backend == "loky" else {}
     try:
         configured = joblib.parallel_config(workers.backend, n_jobs=workers.jobs, **limits)
@@ -207,7 +207,7 @@ def _run_wave(
         raise ConfigError(f"--backend {workers.backend}: {error}") from None
     with configured:
         keeping = Keeping(keeping.every_seconds)  # A request to stop does not reach a worker.
-        # joblib is without types.
+        # joblib has no type annotations.
         call = cast("Callable[..., Any]", joblib.delayed)(attempt_apart)
         calls = (call(trial, dataset, folder, runtime, keeping, threads) for trial in wave)
         parallel = cast("Callable[..., Any]", joblib.Parallel(return_as="generator_unordered"))
@@ -231,7 +231,7 @@ def attempt_apart(
     keeping: Keeping,
     threads: int,
 ) -> Outcome:
-    """Carry out a trial in a process of its own, which nobody watches."""
+    """Run a trial in a process of its own, without reporting progress."""
     torch.set_num_threads(threads)
     return attempt(trial, dataset, folder, runtime, SilentProgress(), keeping)
 
@@ -244,7 +244,7 @@ def attempt(
     progress: Progress,
     keeping: Keeping,
 ) -> Outcome:
-    """Carry out a trial; return how it ended, and write why if it failed."""
+    """Run a trial; return how it ended, and write the reason to its folder if it failed."""
     try:
         result = run_trial(
             trial, dataset, folder, runtime=runtime, progress=progress, keeping=keeping
@@ -265,7 +265,7 @@ def attempt(
 def _write_failure(folder: StudyFolder, trial: Trial, words: str) -> None:
     try:
         write_sealed_json(folder.failure(trial.key), {"key": trial.key, "error": words})
-    except CheckpointError as error:  # It is told at the end in any case.
+    except CheckpointError as error:  # The failure is reported at the end in any case.
         logger.warning("%s", error)
 
 
@@ -275,7 +275,7 @@ def _leave_out_orphans(
     outcomes: dict[str, Outcome],
     progress: StudyProgress,
 ) -> Iterator[Trial]:
-    """Yield the trials whose pretraining is there, whoever made it; tell of the others."""
+    """Yield the trials whose pretraining is there, whoever made it; report the others as ended."""
     for trial in wave:
         if trial.pretraining is None or is_finished(trial.pretraining, folder):
             yield trial
@@ -287,14 +287,14 @@ def _leave_out_orphans(
 
 
 def _look_again(trial: Trial, outcome: Outcome, folder: StudyFolder) -> Outcome:
-    """Return the outcome, as finished if another process has finished the trial meanwhile."""
+    """Return the outcome, or "finished" if another process has finished the trial meanwhile."""
     if outcome.state == "elsewhere" and is_finished(trial, folder):
         return Outcome(trial.key, "finished")
     return outcome
 
 
 def _list_trials(cells: Iterable[Cell]) -> list[Trial]:
-    """Return the trials of a grid, pretrainings included, each once."""
+    """Return all trials of a grid once each, pretrainings included."""
     trials = [cell.trial for cell in cells]
     before = [trial.pretraining for trial in trials if trial.pretraining is not None]
     return list({trial.key: trial for trial in (*before, *trials)}.values())

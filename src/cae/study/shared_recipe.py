@@ -1,4 +1,4 @@
-"""What all trials of a study have in common, for one of another recipe not to join them."""
+"""What all trials of a study have in common, so that one of another recipe cannot join them."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from cae.study.trials import Cell
 
 Recipe = Mapping[str, Mapping[str, Any]]
 
-# How long a classifier trains, which depends on how many labels there are.
+# Keys that say how long a classifier trains, which depends on the number of labels.
 _LENGTH = ("epochs", "batch_size", "low_resolution_epochs", "low_resolution_side")
 
 
 def describe_shared_recipe(cells: Iterable[Cell]) -> dict[str, dict[str, Any]]:
-    """Return the recipe of trials, whatever their seeds, as JSON by what it is of.
+    """Return the recipe that trials share, apart from their seeds, as JSON by its parts.
 
-    That is the network and the classifier of each plan and encoder, but for what an arm changes of
-    it, each pretraining, and how long each arm trains at each label budget.
+    The parts are the network and the classifier of each plan and encoder, without the keys that
+    arms change; each pretraining; and how long each arm trains at each label budget.
     """
     found: list[tuple[Mapping[str, Any], Mapping[str, Any]]] = []
     for cell in cells:
@@ -36,17 +36,17 @@ def describe_shared_recipe(cells: Iterable[Cell]) -> dict[str, dict[str, Any]]:
 def recover_shared_recipe(
     cells: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]],
 ) -> dict[str, dict[str, Any]]:
-    """Return the same of cells as a grid has them.
+    """Return what `describe_shared_recipe` does, for cells as they are in a grid's file.
 
     Args:
-        cells: each with its trial's configuration, as its result has it: `autoencoder` and
+        cells: each with its trial's configuration, as in its result: `autoencoder` and
             `classifier`; `pretraining` too, if that is known.
     """
     parts: dict[str, dict[str, Any]] = {}
     for cell, config in cells:
         where, arm = f"{cell['plan']}/{cell['encoder']}", cell["arm"]
         classifier = config["classifier"]
-        # What one arm changes is told by the others.
+        # Keys that this arm changes are taken from the other arms.
         own = {*_LENGTH, *PLANS[cell["plan"]].arms[arm].changes}
         parts.setdefault(f"{where}/classifier", {}).update(_leave_out(classifier, own))
         parts[f"{where}/{arm}/{cell['labels_per_class']}"] = {
@@ -64,9 +64,9 @@ def _leave_out(config: Mapping[str, Any], keys: Iterable[str] = ()) -> dict[str,
 
 
 def tell_other_recipe(there: Recipe, now: Recipe) -> str:
-    """Return in which keys that both have two recipes differ; "" if in none.
+    """Return how two recipes differ in the keys that both have; "" if they do not.
 
-    One version of this package may have keys that another has not, and one grid arms.
+    Versions of this package may differ in their keys, and grids in their arms.
     """
     ours, theirs = (
         {

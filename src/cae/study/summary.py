@@ -1,4 +1,4 @@
-"""What the rows of a study say together: means over seeds, and differences paired by seed."""
+"""The summary of a study's rows: means over seeds, and differences paired by seed."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ RECALL = "recall_"
 
 
 def summarise(rows: Sequence[Row]) -> dict[str, Any]:
-    """Return what a table of trials says, as JSON: fractions, not percent.
+    """Return the summary of a table of trials, as JSON, in fractions rather than percent.
 
     Returns:
-        plan: of each plan, what of it is there.
-        estimates: of each cell the test accuracy and the macro F1 over its seeds (mean, low, high,
-            bootstrap_low, bootstrap_high, count, values; the intervals are of 95%), the mean recall
-            of each class, the epochs of a classifier, and of a trial, its pretraining included,
-            the mean seconds and the operations.
-        differences: of each arm and its control the difference of test accuracies, paired by seed,
-            with the p-value of the exact sign-flip test (p), that p-value corrected by Holm's
-            method (p_holm) over the label budgets (plan "labels") or the pretrainings (plan
-            "origin"; corrected_over), which are so many comparisons, and the smallest that p_holm
-            could be with so many seeds and comparisons (p_holm_least). Also the precision of the
-            arm's classifier, by seed, and the seeds whose control was trained on another processor
-            or in another precision (crossed_seeds).
+        plan: for each plan, which of its arms, pretrainings, budgets and so on are there.
+        estimates: for each cell, the test accuracy and the macro F1 over its seeds (mean, low,
+            high, bootstrap_low, bootstrap_high, count, values; the intervals are 95% intervals),
+            the mean recall of each class, the epochs of the classifier, and the mean seconds and
+            the operations of a trial, its pretraining included.
+        differences: for each arm and each of its controls, the difference of test accuracies,
+            paired by seed, with the p-value of the exact sign-flip test (p). Also that p-value
+            corrected by Holm's method (p_holm) over the label budgets (plan "labels") or the
+            pretrainings (plan "origin"), as corrected_over says; the number of these (comparisons);
+            and the smallest possible p_holm with that many seeds and comparisons (p_holm_least).
+            Also the precision of the arm's classifier, by seed (precisions), and the seeds whose
+            control was trained on another processor or in another precision (crossed_seeds).
     """
     finished = [row for row in rows if row["state"] == "finished"]
     groups: dict[tuple[Any, ...], Group] = {}
@@ -75,11 +75,11 @@ def _estimate(cell: tuple[Any, ...], group: Group) -> dict[str, Any]:
 
 
 def _compare(groups: Mapping[tuple[Any, ...], Group]) -> Iterator[dict[str, Any]]:
-    """Yield the difference of each cell from each of its controls, where both have seeds."""
+    """Yield the difference of each cell from each of its controls, if they have common seeds."""
     for cell, group in groups.items():
         plan, encoder, pretraining, arm, labels = cell
         for control in PLANS[plan].arms[arm].controls:
-            # One from scratch stands for every pretraining.
+            # A control from scratch is the same for every pretraining.
             same = groups.get((plan, encoder, pretraining, control, labels))
             other = same or groups.get((plan, encoder, NO_PRETRAINING, control, labels)) or Group()
             seeds = sorted(group.keys() & other.keys())
@@ -104,14 +104,14 @@ def _compare(groups: Mapping[tuple[Any, ...], Group]) -> Iterator[dict[str, Any]
 
 
 def _find_place(trial: Row) -> tuple[str, str]:
-    """Return what of a trial's environment its figures hang on most."""
+    """Return the parts of a trial's environment that its scores depend on most."""
     environment = trial["environment"]
     processor = environment.get("accelerator") or environment["processor"]
     return processor, environment["precision"]
 
 
 def _correct(differences: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
-    """Return the differences, given their p-values as corrected within each family."""
+    """Return the differences, with p-values added that are corrected within each family."""
     families: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for difference in differences:
         over = PLANS[difference["plan"]].corrects_over
@@ -132,7 +132,7 @@ def _correct(differences: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
 def _describe_mean(
     values: Sequence[float], cell: Iterable[Any], within: tuple[float, float]
 ) -> dict[str, Any]:
-    # Each interval has a stream of its own, so that it does not depend on what else is there.
+    # Each interval has a random stream of its own, so that it does not depend on the other rows.
     seed = derive_seed(0, "bootstrap", *(str(name) for name in cell))
     return {**asdict(estimate_mean(values, seed=seed, within=within)), "values": list(values)}
 

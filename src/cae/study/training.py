@@ -1,4 +1,4 @@
-"""One trial in its own run folder: trained or gone on with, measured, and sealed."""
+"""One trial in its own run folder: trained or resumed, measured, and written with a checksum."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ from cae.training.progress import Progress
 from cae.training.saving import Trained
 from cae.training.trainer import evaluate_objective
 
-# What a classifier's result repeats of its pretraining's. Where encoders are not kept, another
-# machine trains one anew for later trials; it is not the one that this classifier stands on.
+# What a classifier's result repeats from that of its pretraining. If encoders are not kept, another
+# machine trains one anew for later trials, which is not the one that this classifier is built on.
 _OF_PRETRAINING = ("epochs", "seconds", "flops", "date", "environment")
 
 
 def is_finished(trial: Trial, folder: StudyFolder) -> bool:
-    """Return whether the trial is over, and, of a pretraining, its encoder still there.
+    """Return whether the trial is finished; a pretraining also needs its encoder to be there.
 
     Raises:
-        CheckpointError: what it found is damaged.
+        CheckpointError: its result is damaged.
     """
     path = folder.result(trial.key)
     if not path.exists():
@@ -57,25 +57,26 @@ def run_trial(
     progress: Progress,
     keeping: Keeping,
 ) -> dict[str, Any]:
-    """Carry out a trial, or go on with it; write what it found and return it.
+    """Carry out a trial, or resume it; write its result and return it.
 
-    What was finished meanwhile is read.
+    If another process has finished it meanwhile, that result is returned.
 
-    Validation images are looked at while it trains only where the configuration chooses by them
-    (`callbacks`), else once when it is over. The test images are read once, when it is over.
-    Of a classifier only the figures are kept, of a pretraining its encoder too.
+    Validation images are used during training only if the configuration chooses by them
+    (`callbacks`), otherwise once after it. A classifier reads the test images once, after training.
+    Of a classifier only the scores are kept, of a pretraining its encoder too.
 
     Args:
-        trial: to be trained.
-        dataset: whose images it takes.
-        folder: of the study; must hold the trial's pretraining, finished.
+        trial: the trial.
+        dataset: the data set that it uses.
+        folder: the study's folder; it must hold the trial's pretraining, finished.
         runtime: device and precision.
-        progress: told what happens.
-        keeping: how often the state is saved, and who may stop the training.
+        progress: receives the events of training.
+        keeping: how often the state is saved, and what may stop the training.
 
     Raises:
-        OccupiedError: another process is at work on it.
-        StoppedError: `keeping.stop_requested` returned true; the state is saved.
+        OccupiedError: another process is working on it.
+        StoppedError: `keeping.stop_requested` returned true; the state is saved, unless the message
+            says otherwise.
         CaeError: see also `cae.pretrain_into` and `cae.finetune_into`.
     """
     with folder.trial(trial.key).lock():
@@ -105,7 +106,7 @@ def _pretrain(
     progress: Progress,
     keeping: Keeping,
 ) -> dict[str, Any]:
-    """Return what is to be said of a pretraining."""
+    """Train a pretraining, or resume it; return its part of the result."""
     config = trial.autoencoder
     trained = pretrain_into(
         folder.trial(trial.key),
@@ -128,7 +129,7 @@ def _finetune(
     progress: Progress,
     keeping: Keeping,
 ) -> dict[str, Any]:
-    """Return what is to be said of a classifier."""
+    """Train a classifier, or resume it; return its part of the result."""
     assert trial.classifier is not None
     encoder = checksum = pretraining = None
     if trial.pretraining is not None:
@@ -151,7 +152,7 @@ def _finetune(
         keeping=keeping,
     )
     assert splits.val is not None
-    # Nothing is chosen any more: from here on the test images are read, once.
+    # From here on the test images are read, once, and nothing is chosen any more.
     return {
         **_describe_training(trained),
         "pretraining": pretraining,
@@ -209,7 +210,7 @@ def _measure_reconstruction(
 
 
 def tidy_up(trials: Iterable[Trial], folder: StudyFolder) -> None:
-    """Remove the weights that processes left of finished trials, killed before they could."""
+    """Remove the weights of finished trials that a killed process could not remove."""
     for trial in trials:
         run = folder.trial(trial.key)
         if run.model(_name_model(trial, run)).json.exists() and is_finished(trial, folder):
@@ -218,11 +219,11 @@ def tidy_up(trials: Iterable[Trial], folder: StudyFolder) -> None:
 
 
 def _tidy(trial: Trial, folder: StudyFolder) -> None:
-    """Remove what nobody needs of a finished trial: all weights but a pretraining's encoder."""
+    """Remove all weights of a finished trial except a pretraining's encoder."""
     run = folder.trial(trial.key)
     run.drop_weights(_name_model(trial, run))
 
 
 def _name_model(trial: Trial, run: RunFolder) -> str:
-    """Return the name of the model that a trial trains and does not keep."""
+    """Return the name of the model that a trial trains but does not keep."""
     return run.autoencoder if trial.classifier is None else run.classifier

@@ -1,4 +1,4 @@
-"""A trial: one training, and the key that everything which decides its result hashes to."""
+"""A trial: one training, and its key, a hash of everything that decides its result."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ NO_PRETRAINING = "none"
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A pretraining, or a classifier that stands on one or starts from scratch.
+    """A pretraining, or a classifier that is built on one or starts from scratch.
 
     Attributes:
-        source: of the images.
-        data: which of them are for what.
-        autoencoder: what is pretrained, or what the encoder below the classifier is built by.
-        classifier: None for a pretraining.
+        source: where the images come from, as in `Dataset.source`.
+        data: which of them are used for what.
+        autoencoder: what is pretrained, or the configuration that the classifier's encoder is
+            built from.
+        classifier: the configuration of the classifier; None for a pretraining.
         pretraining: where the classifier's encoder comes from; None: from scratch.
         flops: floating-point operations of its training, as `cae.study.cost` counts them.
     """
@@ -38,8 +39,8 @@ class Trial:
     def key(self) -> str:
         """The name of the trial's folder: 16 hexadecimal digits of a SHA-256 of its content.
 
-        Keys of the configuration count only where they differ from their defaults, so that a
-        version with new ones finds the trials of this one.
+        Keys of the configuration count only if they differ from their defaults, so that a later
+        version with new keys finds the trials of this one.
         """
         content = {
             "source": self.source,
@@ -59,11 +60,11 @@ class Cell:
     Attributes:
         plan: "labels" or "origin".
         encoder: "origin" or "optimal".
-        pretraining: its name; "none" from scratch.
+        pretraining: name of the pretraining; "none" from scratch.
         arm: what is done with the encoder.
-        labels_per_class: None: all.
+        labels_per_class: how many labels are used; None: all.
         seed: of weights, order, noise and the choice of labels.
-        trial: of the classifier.
+        trial: the classifier's trial.
     """
 
     plan: str
@@ -76,7 +77,7 @@ class Cell:
 
     @property
     def flops(self) -> float:
-        """Floating-point operations in all, those of the pretraining included."""
+        """All floating-point operations, including those of the pretraining."""
         before = self.trial.pretraining
         return self.trial.flops + (0.0 if before is None else before.flops)
 
@@ -96,7 +97,7 @@ class Cell:
 
 
 def write_budget(labels_per_class: int | None) -> int | str:
-    """Return a label budget as results name it: a number of labels per class, or "all"."""
+    """Return a label budget as results write it: a number of labels per class, or "all"."""
     return "all" if labels_per_class is None else labels_per_class
 
 

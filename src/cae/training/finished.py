@@ -1,4 +1,4 @@
-"""Trainings that are over: found again in their run folder, whole, or not taken for finished."""
+"""Finished trainings: found in their run folder, and taken for finished only if they are whole."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def identify(
     """Return, as JSON values, what decides the result of a training: equal for equal trainings.
 
     Args:
-        autoencoder_config: of the autoencoder, or of the encoder below the classifier.
-        classifier_config: None for an autoencoder.
-        about: what it is trained on, as it is given to `save_autoencoder`.
+        autoencoder_config: of the autoencoder, or of the one that the classifier's encoder is from.
+        classifier_config: of the classifier; None for an autoencoder.
+        about: what it is trained on, as passed to `save_autoencoder`.
     """
     config = {"autoencoder": dump(autoencoder_config)}
     if classifier_config is None:
@@ -46,12 +46,12 @@ def find_autoencoder(
     """Return the folder's finished autoencoder, or None if there is none.
 
     Args:
-        folder: of the run.
-        config: that it must have been trained with.
-        about: what it must have been trained on, as it was given to `save_autoencoder`.
+        folder: the run's folder.
+        config: the configuration that it must have been trained with.
+        about: what it must have been trained on, as passed to `save_autoencoder`.
 
     Raises:
-        ConfigError: the folder holds another one.
+        ConfigError: the folder holds a different one.
         CheckpointError: one of its files is missing or damaged.
     """
     files = folder.model(folder.autoencoder)
@@ -82,7 +82,7 @@ def find_classifier(
 
 
 def require_whole_run(folder: RunFolder) -> None:
-    """Refuse a run of which a model, a history or any weights are missing or damaged.
+    """Refuse a run if a model, a history or any weights of it are missing or damaged.
 
     Raises:
         CheckpointError: naming the file.
@@ -98,7 +98,7 @@ def require_whole_run(folder: RunFolder) -> None:
 
 
 def _read_same(files: ModelFiles, identity: Mapping[str, Any]) -> SavedModel:
-    """Return the saved model, if it is the one with that identity."""
+    """Return the saved model; refuse one with another identity."""
     with _remedy_told(files):
         saved = read_model(files.json)
     kept = {key: saved.about.get(key) for key in identity if key != "config"}
@@ -117,7 +117,7 @@ def _read_fit(folder: RunFolder, files: ModelFiles, saved: SavedModel, model: We
     chosen = str(saved.about.get("weights"))
     checksum = saved.about.get("other_weights_sha256")
     best = last = model
-    # Earlier versions wrote the last weights once more where nothing was validated.
+    # Earlier versions wrote the last weights a second time if nothing was validated.
     if history.is_validated or checksum is not None:
         other = files.other_weights("last" if chosen == "best" else "best")
         weights = read_weights(other)

@@ -1,4 +1,4 @@
-"""What happened in each epoch, in columns, and its file."""
+"""The history of a training, with a column for each metric, and its file."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class History:
     def best_epoch(self) -> int:
         """The epoch, counted from 1, of the lowest validation loss (the first of equals).
 
-        The last one, where nothing was validated.
+        Without validation it is the last epoch.
         """
         losses = self.metrics.get("val_loss")
         if losses is None:
@@ -51,7 +51,7 @@ class History:
 
 
 def write_history(path: Path, history: History, *, about: Mapping[str, Any]) -> None:
-    """Write a history as JSON: what it is `about`, then its best epoch, seconds and columns."""
+    """Write a history as JSON: the facts in `about`, then its best epoch, seconds and columns."""
     write_sealed_json(
         path,
         {

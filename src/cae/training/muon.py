@@ -24,14 +24,14 @@ _Muon = without_compiler(optim.Muon)
 class FilterMuon(_Muon):
     """Muon (Jordan et al., 2024) on convolutions, each seen as a matrix [filters, all the rest].
 
-    Before each step a convolution is brought to the norm sqrt(filters), so that the learning rate
-    is a share of it: behind batch norm its scale says nothing (airbench94, Jordan, arXiv
-    2404.00498). torch's Muon takes matrices alone; this lends it the filters as such.
+    Before each step a convolution is scaled to the norm sqrt(filters), so that the learning rate is
+    a share of that norm. With batch norm after it, its scale makes no difference (airbench94,
+    Jordan, arXiv 2404.00498). torch's Muon takes only matrices; this shows it the filters as such.
 
     Args:
         filters: weights [out, in, h, w] of convolutions.
         lr: learning rate, as a share of the filters' norm.
-        precision: in which the momentum is orthogonalised.
+        precision: the precision in which the momentum is orthogonalised.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class FilterMuon(_Muon):
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Take a step along the filters' gradients; at the rate 0 they stay as they are."""
+        """Take a step along the filters' gradients; at a rate of 0 the filters do not change."""
         if not self.param_groups[0]["lr"]:
             return
         for each, matrix in zip(self._filters, self._matrices, strict=True):
@@ -73,10 +73,10 @@ class FilterMuon(_Muon):
 
 
 class _KeptFloat32(TorchFunctionMode):
-    """Lets torch's Muon stay in float32 where it goes over to bfloat16.
+    """Makes torch's Muon stay in float32 where it would convert to bfloat16.
 
-    A processor that has no bfloat16 emulates it, two hundred times as slowly as it computes in
-    float32: half of a step's time.
+    A processor without bfloat16 emulates it, two hundred times slower than it computes in float32:
+    that was half of a step's time.
     """
 
     def __torch_function__(
@@ -86,7 +86,7 @@ class _KeptFloat32(TorchFunctionMode):
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        # Muon changes what it gets in place: it must be a copy here too.
+        # Muon changes what it gets in place, so it must get a copy here too.
         return (Tensor.clone if func is Tensor.bfloat16 else func)(*args, **(kwargs or {}))
 
 
@@ -102,7 +102,7 @@ class Together:
 
     @property
     def param_groups(self) -> list[dict[str, Any]]:
-        """The groups of all."""
+        """The parameter groups of all parts."""
         return [group for part in self.parts for group in part.param_groups]
 
     def zero_grad(self, *, set_to_none: bool = True) -> None:
@@ -111,7 +111,7 @@ class Together:
             part.zero_grad(set_to_none=set_to_none)
 
     def step(self) -> None:
-        """Take a step with each."""
+        """Take a step with each part."""
         for part in self.parts:
             part.step()
 
@@ -124,7 +124,7 @@ def _layout_of(weight: Tensor) -> torch.memory_format:
 def _as_matrix(weight: Tensor) -> Tensor:
     """Return [out, in * h * w] of [out, in, h, w], in the same memory.
 
-    The order of the columns is that of the memory, and makes no difference to Muon.
+    The columns are in the order of the memory, which makes no difference to Muon.
     """
     if _layout_of(weight) == torch.channels_last:
         weight = weight.permute(0, 2, 3, 1)

@@ -1,4 +1,4 @@
-"""What a stage optimises and measures: reconstruction, then classification."""
+"""What the two stages optimise and measure: reconstruction and classification."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Measured:
 
 
 class Objective(Protocol[Model]):
-    """What the training loop needs to know of a stage."""
+    """What the training loop needs to know about a stage."""
 
     stage: str
 
@@ -46,7 +46,7 @@ class Objective(Protocol[Model]):
         ...
 
     def measure(self, model: Model, batch: Batch) -> Measured:
-        """Return the loss and the metrics of a batch, in the model's present mode."""
+        """Return the loss and the metrics of a batch, in the model's current mode."""
         ...
 
 
@@ -69,7 +69,7 @@ class Penalty:
 
 
 class EncoderPenalties:
-    """The penalties on the encoder's convolutions that the autoencoder's configuration asks for."""
+    """The penalties on the encoder that the autoencoder's configuration asks for."""
 
     def __init__(self, config: AutoencoderConfig) -> None:
         self.kernel = (
@@ -84,14 +84,14 @@ class EncoderPenalties:
         )
 
     def make_record(self) -> list[Tensor] | None:
-        """Return an empty list to collect activations in, or None if nobody needs them."""
+        """Return an empty list to collect activations in, or None if they are not needed."""
         return None if self.activity is None else []
 
     def measure(self, encoder: Encoder, activities: Sequence[Tensor] | None) -> Tensor | None:
         """Return the sum of the penalties, or None if there are none.
 
-        The activity penalty is divided by the batch's size, as Keras documents it, so that its
-        strength does not depend on it.
+        The activity penalty is divided by the size of the batch, as Keras documents, so that its
+        strength does not depend on that size.
         """
         parts: list[Tensor] = []
         if self.kernel is not None:
@@ -107,8 +107,8 @@ def mean_squared_error(x: Tensor, target: Tensor) -> Tensor:
 
 
 def binary_crossentropy(x: Tensor, target: Tensor) -> Tensor:
-    """Return the mean cross-entropy of pixels seen as probabilities, clipped as Keras clips."""
-    with torch.autocast(x.device.type, enabled=False):  # CUDA's refuses this function
+    """Return the mean cross-entropy of pixels taken as probabilities, clipped as in Keras."""
+    with torch.autocast(x.device.type, enabled=False):  # CUDA's autocast refuses this function
         return F.binary_cross_entropy(x.clamp(_KERAS_EPSILON, 1 - _KERAS_EPSILON), target)
 
 
@@ -121,7 +121,9 @@ _RECONSTRUCTION_LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 
 def compute_balanced_weights(labels: Tensor, *, num_classes: int) -> Tensor:
-    """Return float32 [K] weights that give every class the same sum, as scikit-learn's "balanced".
+    """Return float32 [K] weights with which all classes add up to the same sum.
+
+    They are those that scikit-learn calls "balanced".
 
     A class's weight is N / (classes present * its count); one without images gets 0.
     """
@@ -131,20 +133,20 @@ def compute_balanced_weights(labels: Tensor, *, num_classes: int) -> Tensor:
 
 
 def compute_log_priors(labels: Tensor, *, num_classes: int) -> Tensor:
-    """Return float32 [K], the logarithms of the classes' shares; one without images counts as one.
+    """Return float32 [K], the logarithms of the classes' shares.
 
-    Added to the logits in training, they leave the classes equally likely without them (Menon et
-    al., arXiv 2007.07314).
+    A class without images counts as having one. If they are added to the logits in training, the
+    logits alone come to treat all classes as equally likely (Menon et al., arXiv 2007.07314).
     """
     counts = torch.bincount(labels, minlength=num_classes).clamp(min=1)
     return (counts / len(labels)).log().float()
 
 
 class ReconstructionObjective:
-    """Reconstruct the clean images, or what is hidden of them; `mse` is measured whatever the loss.
+    """Reconstruct the clean images, or their hidden patches; `mse` is measured with any loss.
 
-    Where patches are hidden, loss and `mse` are of the hidden ones alone, and of the configured
-    target. In training the patches are drawn anew for every batch; else they are always the same.
+    With a mask, loss and `mse` are those of the configured target in the hidden patches alone. In
+    training these patches are drawn anew for every batch; otherwise they are always the same.
     """
 
     stage = "autoencoder"
@@ -162,7 +164,7 @@ class ReconstructionObjective:
         if self._config.mask_ratio > 0:
             visible = self._draw_visible(model, images)
             predicted, wanted, hidden = model.compare_hidden(images, visible, activities)
-            share = hidden.mean()  # A mean over all is then one over the hidden.
+            share = hidden.mean()  # A mean over all divided by this is one over the hidden places.
             loss = self._loss(predicted, wanted) / share
             with torch.no_grad():
                 error = mean_squared_error(predicted, wanted) / share
@@ -188,11 +190,12 @@ class ClassificationObjective:
     """Categorical cross-entropy and accuracy.
 
     Args:
-        config: of the autoencoder below; its penalties act while the encoder is trained.
+        config: the configuration of the autoencoder that the encoder comes from; its penalties act
+            while the encoder is trained.
         class_weights: float32 [K], or None for no weighting of the training loss.
-        log_priors: float32 [K], added to the logits in training; None: nothing.
-        label_smoothing: share of each label that goes to all classes alike, in training.
-        weighted_metrics: names of metrics to measure once more with `metric_weights`.
+        log_priors: float32 [K], added to the logits in training; None: nothing is added.
+        label_smoothing: share of each label that is spread evenly over all classes, in training.
+        weighted_metrics: names of metrics to measure a second time with `metric_weights`.
         metric_weights: float32 [K], the class weights of the weighted metrics.
     """
 
@@ -224,7 +227,8 @@ class ClassificationObjective:
         if features is None:
             features = model.encode(batch.images, activities)
         logits = model.head(features)
-        # What changes the loss acts in training only: validation losses compare between runs.
+        # Weights and the like act in training only, so that validation losses are comparable
+        # between runs.
         if model.training:
             losses, loss = self._measure_training_loss(logits, labels)
         else:

@@ -18,8 +18,8 @@ from cae.training.uncompiled import without_compiler
 _EPSILON = 1e-7  # Keras's; torch's is 1e-8 or 1e-10.
 _ADAMW_WEIGHT_DECAY = 0.004  # Keras's; torch's is 0.01.
 
-# What Muon leaves is stepped by SGD, at these multiples of Muon's rate, which is a share of the
-# filters' norm: found for batches of 1,000 at 0.24, see benchmarks/LOG.md.
+# Parameters that Muon does not take are stepped by SGD, at these multiples of Muon's rate, which is
+# a share of the filters' norm: found for batches of 1,000 at 0.24, see benchmarks/LOG.md.
 _MUON_VECTOR_RATE = 20.0 / 0.24
 _MUON_OUTPUT_RATE = 0.02 / 0.24
 _MUON_OUTPUT_DECAY = 0.2
@@ -52,7 +52,7 @@ CAPTURABLE = frozenset({"adam", "adamw"})
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """Parameters that are stepped alike: at a multiple of the learning rate, from an epoch on."""
+    """Parameters with the same multiple of the learning rate, and the first epoch to train in."""
 
     name: str
     scale: float
@@ -66,17 +66,17 @@ def make_optimizer(
     precision: Precision = "bfloat16",
     capturable: bool = False,
 ) -> Optimizer:
-    """Return the configured optimizer of those of the model's parameters that take a gradient.
+    """Return the configured optimizer for the model's parameters that take a gradient.
 
-    Under "muon" convolutions are stepped by Muon, the output layer, other dense layers and all
-    vectors (biases, batch norm) by Nesterov SGD at rates in fixed proportion to `lr`.
+    With "muon", convolutions are stepped by Muon; the output layer, other dense layers and all
+    vectors (biases, batch norm) by Nesterov SGD, at rates in fixed proportion to `lr`.
 
     Args:
         model: an autoencoder or a classifier.
         config: names the optimizer, its learning rate and its weight decay.
-        precision: in which Muon computes; the others compute in float32 alone.
-        capturable: whether its steps are to become a part of a CUDA graph. That keeps the learning
-            rate in a tensor on the device, and takes an optimizer of `CAPTURABLE`.
+        precision: the precision that Muon computes in; the others always compute in float32.
+        capturable: whether its steps are to become part of a CUDA graph. This keeps the learning
+            rate in a tensor on the device, and needs an optimizer in `CAPTURABLE`.
     """
     kinds: dict[_Kind, list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
@@ -100,7 +100,7 @@ def _make_muon(
     config: AutoencoderConfig | ClassifierConfig,
     precision: Precision,
 ) -> Together:
-    """Return a Muon for each kind of filters, and one SGD for all the rest."""
+    """Return a Muon for each kind of filters, and one SGD for all other parameters."""
     decay = _MUON_OUTPUT_DECAY if config.weight_decay is None else config.weight_decay
     parts: list[optim.Optimizer] = []
     rest: list[dict[str, Any]] = []
@@ -157,14 +157,14 @@ def flatten_optimizer_state(optimizer: Optimizer) -> dict[str, Tensor]:
 
 
 def restore_optimizer_state(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Give a new optimizer the state that `flatten_optimizer_state` returned of another."""
+    """Give a new optimizer the state that `flatten_optimizer_state` returned for another one."""
     parts = _list_parts(optimizer)
     states: list[dict[int, dict[str, Tensor]]] = [{} for _ in parts]
     for key, value in tensors.items():
         part, index, name = key.split(".")
         parameters = [each for group in parts[int(part)].param_groups for each in group["params"]]
         like = parameters[int(index)]
-        # A moment lies in memory as its parameter does: one pass runs over both.
+        # A moment has its parameter's memory layout, because one pass runs over both.
         kept = torch.empty_like(like).copy_(value) if value.shape == like.shape else value
         states[int(part)].setdefault(int(index), {})[name] = kept
     for part, state in zip(parts, states, strict=True):
@@ -176,11 +176,11 @@ def _list_parts(optimizer: Optimizer) -> Sequence[optim.Optimizer]:
 
 
 def set_learning_rate(optimizer: Optimizer, lr: float, *, epoch: int = 1) -> None:
-    """Let the optimizer take its next steps at the rate `lr`, in the epoch of that number."""
+    """Set the optimizer's learning rate to `lr` for its next steps, which are in epoch `epoch`."""
     for group in optimizer.param_groups:
         rate = lr * group["scale"] if epoch >= group["first_epoch"] else 0.0
         if isinstance(group["lr"], Tensor):
-            group["lr"].fill_(rate)  # A graph reads it from where it lies.
+            group["lr"].fill_(rate)  # In place: a graph reads it from there.
         else:
             group["lr"] = rate
 
@@ -191,8 +191,8 @@ def make_learning_rates(
     """Return the learning rate of each of `steps` optimizer steps.
 
     "constant" keeps `lr`; "linear" and "cosine" fall from `lr` to 0; "one_cycle" rises to `lr` over
-    the first 30% and falls to almost 0 (Smith and Topin, arXiv 1708.07120). Before the others the
-    rate rises in a straight line over the share `lr_warmup` of the steps.
+    the first 30% and falls to almost 0 (Smith and Topin, arXiv 1708.07120). With the others, the
+    rate first rises to `lr` in a straight line over the share `lr_warmup` of the steps.
     """
     rise = round(config.lr_warmup * steps)
     warmup = [config.lr * (step + 1) / (rise + 1) for step in range(rise)]
@@ -200,7 +200,7 @@ def make_learning_rates(
 
 
 def _make_fall(config: AutoencoderConfig | ClassifierConfig, *, steps: int) -> Sequence[float]:
-    # Under four steps there is no rise and fall to speak of, and OneCycleLR divides by zero.
+    # With fewer than four steps there is hardly a rise and a fall, and OneCycleLR divides by zero.
     if config.lr_schedule == "constant" or (config.lr_schedule == "one_cycle" and steps < 4):
         return [config.lr] * steps
     stand_in = _Sgd([nn.Parameter(torch.zeros(1))], lr=config.lr)

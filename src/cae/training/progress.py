@@ -1,4 +1,4 @@
-"""What training tells whoever watches: an interface, and one that watches in silence."""
+"""The events that training reports: an interface that receives them, and one that ignores them."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ class Progress(Protocol):
     def stage_started(
         self, stage: str, *, epochs: int, images_per_epoch: int, images_done: int
     ) -> None:
-        """Tell that a stage ("autoencoder", "classifier") starts.
+        """Report that a stage ("autoencoder", "classifier") starts.
 
-        `images_done` of its images were trained on before, where it goes on from a saved state.
+        If it resumes from a saved state, `images_done` of its images were trained on before.
         """
         ...
 
     def images_done(self, count: int) -> None:
-        """Tell that `count` more images were trained on."""
+        """Report that `count` more images were trained on."""
         ...
 
     def epoch_ended(self, epoch: int, record: Mapping[str, float]) -> None:
-        """Tell that epoch `epoch` (from 1) ended, with the values that went into the history."""
+        """Report that epoch `epoch` (from 1) ended, with the values that the history received."""
         ...
 
     def stage_ended(self) -> None:
-        """Tell that the stage ended, by its last epoch or early."""
+        """Report that the stage ended, after its last epoch or early."""
         ...
 
     def stage_skipped(self, stage: str) -> None:
-        """Tell that the stage is not trained: it was before, and its model is there."""
+        """Report that the stage is not trained, because its finished model is there."""
         ...
 
 

@@ -22,7 +22,7 @@ Network = TypeVar("Network", bound=nn.Module)
 
 @dataclass(frozen=True, slots=True)
 class Trained(Generic[Network]):
-    """A trained model with what happened on the way; the model holds the chosen weights."""
+    """A trained model, which holds the chosen weights, and the history of its training."""
 
     model: Network
     fit: FitResult
@@ -40,16 +40,16 @@ def save_autoencoder(
     """Write the autoencoder, its encoder in a file of its own, and the training history.
 
     Args:
-        folder: of the run.
-        trained: from `pretrain`.
-        config: of the autoencoder.
+        folder: the run's folder.
+        trained: what `pretrain` returned.
+        config: the configuration of the autoencoder.
         about: what it was trained on, for readers of the files.
-        name: of the model; the folder's own name for it if None.
-        encoder_name: likewise of the encoder.
+        name: name of the model; None: `folder.autoencoder`.
+        encoder_name: name of the encoder; None: `folder.encoder`.
     """
     model_files = folder.model(name or folder.autoencoder)
     encoder_files = folder.model(encoder_name or folder.encoder)
-    # The model's own file is the last: where it is whole, so is the rest.
+    # The model's own file is written last: if it is whole, so is the rest.
     rest = _write_rest(
         folder, model_files, trained.fit, stage="autoencoder", config=config, about=about
     )
@@ -72,13 +72,13 @@ def save_classifier(
     """Write the classifier, its encoder included, and the training history.
 
     Args:
-        folder: of the run.
-        trained: from `finetune`.
-        autoencoder_config: what the encoder is built by.
-        config: of the classifier.
-        class_names: in the order of the labels.
+        folder: the run's folder.
+        trained: what `finetune` returned.
+        autoencoder_config: the configuration of the autoencoder, from which the encoder is built.
+        config: the configuration of the classifier.
+        class_names: the class names, in the order of the labels.
         about: what it was trained on, for readers of the files.
-        name: of the model; the folder's own name for it if None.
+        name: name of the model; None: `folder.classifier`.
     """
     files = folder.model(name or folder.classifier)
     rest = _write_rest(folder, files, trained.fit, stage="classifier", config=config, about=about)
@@ -102,9 +102,9 @@ def _write_rest(
     config: AutoencoderConfig | ClassifierConfig,
     about: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Write the weights that were not chosen, and the history; return what there is to say.
+    """Write the weights that were not chosen, and the history; return facts for the model's JSON.
 
-    Without validation there is no best epoch to choose or not: the weights are the last.
+    Without validation there is no best epoch to choose, and there are only the last weights.
     """
     aside = None
     if result.history.is_validated:
@@ -132,9 +132,10 @@ def _write_rest(
 
 
 def _drop_stale_weights(files: ModelFiles, result: FitResult) -> None:
-    """Remove the weights aside that an earlier training under this name may have left.
+    """Remove other weights that an earlier training under this name may have left.
 
-    Those of the epoch that was chosen are the model's own: a file of them is another training's.
+    The chosen weights are the model's own, so a file of other weights by that name is not of this
+    training.
     """
     for which in (result.chosen,) if result.history.is_validated else ("best", "last"):
         remove(files.other_weights(which))

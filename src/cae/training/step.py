@@ -1,4 +1,4 @@
-"""One optimizer step: taken operation by operation, or on a GPU replayed as one CUDA graph."""
+"""The optimizer step: taken operation by operation, or on a GPU replayed as one CUDA graph."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cae.training.optim import CAPTURABLE, Optimizer, make_optimizer, set_learni
 
 logger = logging.getLogger(__name__)
 
-# What libraries set up at their first calls must not become a part of the graph.
+# What libraries set up in their first calls must not become part of the graph.
 _STEPS_BEFORE_CAPTURE = 3
 
 
@@ -34,7 +34,7 @@ class Step(Protocol):
     def __call__(self, batch: Batch, *, lr: float, epoch: int = 1) -> Measured:
         """Take a step on `batch` at the learning rate `lr`; return what was measured before it.
 
-        The tensors returned are only good until the next step.
+        The tensors returned are only valid until the next step.
         """
         ...
 
@@ -46,11 +46,11 @@ def make_step(
     *,
     runtime: Runtime,
 ) -> Step:
-    """Return the fastest way that this device has to take the model's optimizer steps.
+    """Return the fastest way to take the model's optimizer steps on this device.
 
     A batch of 64 small images keeps a GPU busy for less time than Python needs to tell it what to
-    do; a CUDA graph tells it once. Where the optimizer's steps cannot be in a graph, or on a CPU,
-    they are taken one operation at a time.
+    do; a CUDA graph tells it once. On a CPU, or if the optimizer's steps cannot be in a graph, they
+    are taken one operation at a time.
     """
     capturable = runtime.device.type == "cuda" and config.optimizer in CAPTURABLE
     optimizer = make_optimizer(model, config, precision=runtime.precision, capturable=capturable)
@@ -61,7 +61,7 @@ def make_step(
 
 
 class PlainStep:
-    """The step as it is written down: forward, backward, optimizer."""
+    """The step, one operation after the other: forward, backward, optimizer."""
 
     def __init__(
         self,
@@ -81,11 +81,11 @@ class PlainStep:
         return self.take(batch)
 
     def set_learning_rate(self, lr: float, *, epoch: int = 1) -> None:
-        """Let the next steps be taken at the rate `lr`, in the epoch of that number."""
+        """Set the learning rate `lr`, and the epoch's number, for the next steps."""
         set_learning_rate(self.optimizer, lr, epoch=epoch)
 
     def take(self, batch: Batch) -> Measured:
-        """Take a step at the rate that was set; nothing in it waits for the device."""
+        """Take a step at the learning rate that was set; nothing in it waits for the device."""
         with self._runtime.autocast():
             measured = self._measure(batch)
         self.optimizer.zero_grad(set_to_none=True)
@@ -97,10 +97,10 @@ class PlainStep:
 class GraphStep:
     """The same step as one CUDA graph, for batches of the usual size.
 
-    The first batches are stepped plainly, then a step is recorded, and from there on a batch is
-    copied to where the recorded step reads it and the recording replayed. Random numbers are drawn
-    anew at each replay, from the generator's present seed. A batch of another size, the last of an
-    epoch, is stepped plainly; where the images' size changes, a step is recorded anew.
+    The first steps are taken plainly, then one is recorded. From then on each batch is copied to
+    where the recorded step reads it, and the recording is replayed. Random numbers are drawn anew
+    at each replay, from the generator's current seed. For a batch of another size, the last of an
+    epoch, the step is taken plainly; if the images' size changes, a step is recorded anew.
     """
 
     def __init__(self, step: PlainStep, *, batch_size: int, device: torch.device) -> None:
@@ -129,7 +129,7 @@ class GraphStep:
         if self._recording is None:
             self._recording = self._record(batch)
         if self._recording is None:
-            self._batch_size = 0  # No batch is of the usual size any more.
+            self._batch_size = 0  # From now on no batch has the usual size: none is recorded.
             return self._take_plainly(batch)
         graph, kept, measured = self._recording
         for place, new in zip(_list_tensors(kept), _list_tensors(batch), strict=True):
@@ -138,7 +138,7 @@ class GraphStep:
         return measured
 
     def _take_plainly(self, batch: Batch) -> Measured:
-        # On the stream of the capture, for gradients are added up on the stream they began on.
+        # On the stream of the capture, because gradients accumulate on the stream they began on.
         self._taken += 1
         self._stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(self._stream):
@@ -154,7 +154,7 @@ class GraphStep:
             with torch.cuda.graph(graph, stream=self._stream):
                 measured = self._step.take(kept)
         except RuntimeError as error:
-            torch.cuda.set_stream(stream)  # torch leaves its own if the capture cannot be ended
+            torch.cuda.set_stream(stream)  # torch leaves its own set if the capture cannot be ended
             cause = error.__context__ or error
             logger.warning("training without a CUDA graph, more slowly: %s", cause)
             return None

@@ -27,9 +27,9 @@ class Sums:
         return {name: value.item() for name, value in zip(self._names, values, strict=True)}
 
     def copy(self) -> Tensor:
-        """Return what was added up so far, [2, metrics], on the CPU."""
+        """Return the totals and weights so far, [2, metrics], on the CPU."""
         return torch.stack((self._totals, self._weights)).cpu()
 
     def restore(self, sums: Tensor) -> None:
-        """Go on from what `copy` returned."""
+        """Continue from what `copy` returned."""
         self._totals, self._weights = sums.to(self._totals.device).clone()

@@ -1,4 +1,4 @@
-"""The training loop, the only one: what differs between the stages is their objective."""
+"""The training loop, one for both stages, which differ only in their objective."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from cae.training.sums import Sums
 
 logger = logging.getLogger(__name__)
 
-# Fewer are a mistake, such as a large batch for few pictures.
+# Fewer are probably a mistake, such as large batches of few pictures.
 _FEW_STEPS = 20
 
 Weights = dict[str, Tensor]
@@ -41,11 +41,11 @@ Weights = dict[str, Tensor]
 
 @dataclass(frozen=True, slots=True)
 class FitResult:
-    """What training leaves: the history, and the weights of the best and of the last epoch.
+    """The result of training: the history, and the weights of the best and of the last epoch.
 
     Attributes:
-        best_weights: the last, where nothing was validated.
-        chosen: "best" or "last": which of them the model holds now.
+        best_weights: those of the last epoch if nothing was validated.
+        chosen: "best" or "last": which weights the model holds now.
         earlier_seconds: the part of the training's time that was spent before it was interrupted.
     """
 
@@ -58,13 +58,12 @@ class FitResult:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoints:
-    """Where a training keeps its state, and who may ask it to stop.
+    """Where a training saves its state, and what may stop it.
 
     Attributes:
         files: where states are written.
-        latest: the state to go on from; None: begin.
-        every_seconds: how often a state is saved, at most.
-        stop_requested: asked after each step; once it returns true, training saves and stops.
+        latest: the state to resume from; None: start from the beginning.
+        every_seconds, stop_requested: see `cae.Keeping`.
     """
 
     files: StateFiles
@@ -86,19 +85,20 @@ def fit(
 ) -> FitResult:
     """Train `model` in place on `train`, watching `val` if there is one; return what happened.
 
-    With `config.callbacks` the weights of the lowest validation loss are restored at the end, and
+    With `config.callbacks` the weights with the lowest validation loss are restored at the end, and
     `config.early_stopping` can end training: once the validation loss has not fallen by more than
     `early_stopping_delta` below its best for `early_stopping_patience` epochs. Without callbacks
     the model ends with its last weights.
 
-    With `checkpoints`, training saves its state and can go on from one. On the CPU it then ends
-    with the very bytes that it would have ended with had it never stopped.
+    With `checkpoints`, training saves its state and can resume from one. On the CPU it then ends
+    with the same bytes as if it had never stopped.
 
     Raises:
-        DivergedError: a loss or a weight is not finite; losses are looked at when an epoch ends,
+        DivergedError: a loss or a weight is not finite; losses are checked when an epoch ends,
             weights before a state is saved and at the end.
-        StoppedError: training was asked to stop, and its state is saved.
-        CheckpointError: the state to go on from does not fit.
+        StoppedError: training was asked to stop; its state is saved, unless the message says
+            otherwise.
+        CheckpointError: the state to resume from does not fit.
     """
     steps = config.epochs * len(train)
     if steps < _FEW_STEPS:
@@ -130,7 +130,7 @@ def evaluate_objective(
     runtime: Runtime,
     after_batch: Callable[[], None] = lambda: None,
 ) -> dict[str, float]:
-    """Return the objective's metrics over all batches, the model in evaluation mode."""
+    """Return the objective's metrics over all batches, with the model in evaluation mode."""
     model.eval()
     sums = Sums(objective.metrics, device=runtime.device)
     with torch.no_grad(), runtime.autocast():
@@ -147,7 +147,7 @@ def copy_weights(model: nn.Module) -> Weights:
 
 
 class _Training(Generic[Model]):
-    """A training under way. Whenever it is saved, it stands between two optimizer steps."""
+    """An unfinished training. Its state is always saved between two optimizer steps."""
 
     def __init__(
         self,
@@ -169,8 +169,8 @@ class _Training(Generic[Model]):
         self._runtime, self._progress, self._checkpoints = runtime, progress, checkpoints
         self._step = make_step(model, objective, config, runtime=runtime)
         self._rates = make_learning_rates(config, steps=config.epochs * len(train))
-        # Where it stands: the epoch under way, how many of its batches are done, what they
-        # measured, and when it would have started had it never been interrupted.
+        # Where it stands: the current epoch, how many of its batches are done, what they measured,
+        # and when the epoch would have started if it had never been interrupted.
         self._epoch, self._batch = 1, 0
         self._sums: Sums = self._make_sums()
         self._epoch_started = self._saved_at = time.perf_counter()
@@ -193,7 +193,7 @@ class _Training(Generic[Model]):
 
     def _run_epoch(self) -> None:
         if self._batch == 0:
-            # Dropout and noise draw from torch's own state; seeded here, they too are a function
+            # Dropout and noise draw from torch's own state. Seeded here, they too are a function
             # of (seed, epoch).
             seed = derive_seed(self._config.seed, self._objective.stage, "noise", self._epoch)
             torch.manual_seed(seed)
@@ -241,14 +241,14 @@ class _Training(Generic[Model]):
         return Sums(self._objective.metrics, device=self._runtime.device)
 
     def _keep(self) -> None:
-        """Save the state if it is time to, and stop if asked to."""
+        """Stop if asked to, and save the state if it is time to."""
         self._stop_if_asked()
         if self._checkpoints is None:
             return
         if time.perf_counter() - self._saved_at >= self._checkpoints.every_seconds:
             try:
                 self._save(self._checkpoints)
-            except CheckpointError as error:  # What is in memory is worth more than the file.
+            except CheckpointError as error:  # The training in memory is worth more than the file.
                 logger.warning("training continues, but its state is not saved: %s", error)
             self._saved_at = time.perf_counter()
 
@@ -294,7 +294,7 @@ class _Training(Generic[Model]):
             self._epoch, self._batch = facts["epoch"], facts["batch"]
             self._epoch_started = time.perf_counter() - facts["seconds"]
             self.earlier_seconds = facts["seconds"] + self.history.seconds
-            if self._val is not None:  # Earlier versions kept some without validation too.
+            if self._val is not None:  # Earlier versions saved best weights without it, too.
                 self.best_weights = _select("best", tensors)
             apply_weights(self._model, _select("model", tensors), place="its tensors")
             restore_optimizer_state(self._step.optimizer, _select("optimizer", tensors))
@@ -314,7 +314,7 @@ class _Training(Generic[Model]):
                 raise self._describe_divergence(f"{name} is {value}")
 
     def require_finite_weights(self, weights: Weights) -> None:
-        """Refuse weights that a last step, whose loss nobody measures any more, has ruined."""
+        """Refuse weights that are not finite: no loss is measured after the last step."""
         if not all(bool(value.isfinite().all()) for value in weights.values()):
             raise self._describe_divergence("the loss or a weight is not finite")
 
@@ -328,7 +328,7 @@ class _Training(Generic[Model]):
 
 
 def _should_stop(history: History, config: AutoencoderConfig | ClassifierConfig) -> bool:
-    """Return whether the validation losses so far end training early."""
+    """Return whether training should stop early, given the validation losses so far."""
     if not (config.callbacks and config.early_stopping):
         return False
     best, waited = math.inf, 0

@@ -1,4 +1,4 @@
-"""The pictures of a run in one place: each function writes one PNG and returns its path."""
+"""The plots of a run in one place: each function writes one PNG and returns its path."""
 
 from __future__ import annotations
 

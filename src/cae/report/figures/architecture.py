@@ -1,4 +1,4 @@
-"""A network as its parts: what a model's list of layers says of blocks, widths and sizes."""
+"""A network as a list of parts: the blocks, widths and sizes in a model's list of layers."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any
 
 from cae.report.phrases import TIMES
 
-# Of `encoder.blocks.0.units.1.conv`, the part is `encoder.blocks.0`.
+# The part of `encoder.blocks.0.units.1.conv` is `encoder.blocks.0`.
 _NUMBERED = re.compile(r"^(\w+\.\w+\.\d+)(\.|$)")
 _CALL = re.compile(r"^(\w+)\((.*)\)$")
-# Of the residual encoder and its decoder: a path past all blocks.
+# In the residual encoder and its decoder: a path past all blocks.
 _BESIDE = "linear"
 Size = tuple[int, int]
 
@@ -28,14 +28,14 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A block of a network, or a layer that stands by itself.
+    """A block of a network, or a layer that is not in a block.
 
     Attributes:
         name: where it is, such as `encoder.blocks.0`.
-        layers: what it is made of, in few words each.
-        width: channels or numbers that come out of it.
-        size: height and width of what comes out, where the layers tell.
-        parameters: as Keras counts, running statistics included.
+        layers: what it is made of, a few words for each layer.
+        width: the number of channels, or of numbers, in its output.
+        size: height and width of its output, if the layers show them.
+        parameters: their number as Keras counts, running statistics included.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Part:
 
     @property
     def shape(self) -> str:
-        """Height, width and channels of what comes out, or the width alone."""
+        """Height, width and channels of the output, or the number of numbers alone."""
         return f" {TIMES} ".join(map(str, [*(self.size or ()), self.width]))
 
 
@@ -55,15 +55,15 @@ def make_parts(
 ) -> list[Part]:
     """Return the parts of `stage` ("encoder", "decoder" or "head") of a model, in order.
 
-    Sizes are followed through convolutions, pools and the rearranging of pixels into channels;
-    where they cannot be followed, the parts from there on have none. A linear path past all others
-    is told of in the last part.
+    Sizes are followed through convolutions, pools and the rearranging of pixels into channels; if
+    they can no longer be followed, the parts from there on have none. A linear path past all other
+    layers is added to the last part.
 
     Args:
         layers: a model's layers, each with name, layer (as PyTorch writes it) and parameters.
-        stage: the first word of the names of the layers that count.
-        size: height and width of what goes in, if known.
-        width: channels of what goes in.
+        stage: the first word of the names of the layers to take.
+        size: height and width of the input, if known.
+        width: channels of the input.
     """
     grouped: dict[str, list[Mapping[str, Any]]] = {}
     for layer in layers:
@@ -91,7 +91,7 @@ def make_parts(
         else:
             part = Part(name, told, width, size, parameters)
         parts.append(part)
-    if beside and parts:  # From what goes in to what comes out, where it is added.
+    if beside and parts:  # It leads from the input to the output, where it is added.
         last = parts.pop()
         more = sum(member["parameters"] for member in beside)
         all_layers = (*last.layers, "+ linear path")
@@ -103,11 +103,11 @@ def mirror_sizes(decoder: Sequence[Part], encoder: Sequence[Part], size: Size | 
     """Return a decoder's parts with the sizes at which its blocks compute.
 
     A decoder that mirrors its encoder doubles the size between its blocks without a layer that
-    says so: its first block computes at the size that the encoder's last one gives out, and so on
-    to the output, which has the image's.
+    shows it: its first block computes at the size of the last block of the encoder, and so on to
+    the output, which has the size of the image.
 
     Args:
-        decoder: its parts, the last one the output.
+        decoder: its parts; the last one is the output.
         encoder: its parts, as many as the decoder has before its output.
         size: height and width of the image.
     """
@@ -132,7 +132,7 @@ def _parse(layer: str) -> tuple[str, str]:
 
 
 def _name_layer(kind: str, options: str) -> str | None:
-    """Return few words for a layer, or None for one that is not told of (noise, dropout)."""
+    """Return a few words for a layer, or None for one that is not mentioned (noise, dropout)."""
     if "Conv" in kind:
         kernel = _read_pair(options, "kernel_size")
         return f"conv {kernel[0]} {TIMES} {kernel[1]}" if kernel else "conv"
@@ -148,7 +148,7 @@ def _name_layer(kind: str, options: str) -> str | None:
 
 
 def _follow(kind: str, options: str, size: Size | None, width: int) -> tuple[Size | None, int]:
-    """Return size and width behind a layer."""
+    """Return size and width after a layer."""
     if kind.endswith("Linear"):
         return None, int(re.findall(r"out_features=(\d+)", options)[0])
     if "MaxPool" in kind or "AvgPool" in kind:
@@ -171,7 +171,7 @@ def _follow(kind: str, options: str, size: Size | None, width: int) -> tuple[Siz
 
 
 def _rearrange(size: Size | None, width: int, taken: int) -> Size | None:
-    """Return the size once `width` channels are rearranged into `taken`, None if it is unclear."""
+    """Return the size after rearranging `width` channels into `taken`; None if it is unclear."""
     if size is None or taken == width:
         return size
     large, small = max(width, taken), min(width, taken)

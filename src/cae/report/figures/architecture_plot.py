@@ -32,13 +32,13 @@ def plot_architecture(
     image_shape: tuple[int, int, int],
     predicts: str = "image",
 ) -> Path:
-    """Write the encoder, the decoder and the head as blocks, each with what comes out of it.
+    """Write a drawing of encoder, decoder and head as blocks, each with the shape of its output.
 
     Args:
-        layers: of the autoencoder and of the classifier, as their JSON lists them.
+        layers: the layers of the autoencoder and of the classifier, as their JSON lists them.
         path: the SVG to write.
         image_shape: [height, width, channels].
-        predicts: what the decoder gives out.
+        predicts: what the decoder's output is called.
     """
     height, width, channels = image_shape
     size = (height, width)
@@ -46,7 +46,7 @@ def plot_architecture(
     code = encoder[-1]
     decoder = make_parts(layers["autoencoder"], stage="decoder", size=code.size, width=code.width)
     if decoder[-1].size != size:
-        # The layers alone do not tell how the image's size comes back.
+        # The layers alone do not show how the image's size is restored.
         decoder = mirror_sizes(decoder, encoder, size)
     head = make_parts(layers["classifier"], stage="head", size=code.size, width=code.width)
     encoder, decoder, head = map(_join_middle, (encoder, decoder, head))
@@ -89,7 +89,7 @@ def plot_architecture(
 
 
 def _measure(words: str) -> float:
-    """Return the centimetres that words of one or more lines take side by side with others."""
+    """Return the width in centimetres of words in one or more lines, with a gap beside them."""
     return _LETTER_CM * max(map(len, words.split("\n"))) + _GAP_CM
 
 
@@ -98,12 +98,12 @@ def _measure_part(part: Part) -> float:
 
 
 def _name_shape(part: Part) -> str:
-    """Return what stands above a block: nothing where it would be the number inside once more."""
+    """Return the words above a block; none if they would only repeat the number inside."""
     return part.shape if part.size else ""
 
 
 def _find_middles(widths: Sequence[float], *, spare: float, start: float) -> list[float]:
-    """Return where the middles of blocks of these widths lie, each given `spare` more."""
+    """Return the middles of blocks of these widths, side by side, each `spare` wider."""
     ends = np.cumsum([width + spare for width in widths])
     return [
         start + float(end) - (width + spare) / 2 for end, width in zip(ends, widths, strict=True)
@@ -133,7 +133,7 @@ def _draw_row(
     y: float,
     begin: float,
 ) -> None:
-    """Draw the parts side by side, each at its middle; an arrow from `begin` leads to the first."""
+    """Draw the parts side by side at their middles; an arrow from `begin` leads to the first."""
     highest = 0.0
     for part, middle in zip(parts, middles, strict=True):
         _draw_arrow(axes, (begin, y), (middle - _HALF_CM, y))

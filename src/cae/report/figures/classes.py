@@ -21,7 +21,7 @@ _MOST_CLASSES_WITH_COUNTS = 12
 _MOST_CLASSES_WITH_NUMBERS = 20
 _MOST_NAMED_CLASSES = 40
 _LONGEST_NAME = 24
-# Thinned classes are told apart in grey, too.
+# Thinned classes can be told apart in greyscale, too.
 _THINNED: dict[str, Any] = {"hatch": "////", "edgecolor": "white", "linewidth": 0}
 
 
@@ -34,9 +34,9 @@ def plot_confusion_matrix(
 ) -> Path:
     """Write the confusion matrix, each row in percent of its true class.
 
-    Blue cells are correct, vermilion ones mistaken, and stronger with their share of the row. Up
-    to 20 classes, cells show their percentage, and up to 12 their count too. A class without
-    images has a grey row.
+    Blue cells are correct and vermilion ones are mistakes; the colour is stronger with a larger
+    share of the row. With up to 20 classes, cells show their percentage, with up to 12 their count
+    too. A class without images has a grey row.
 
     Args:
         matrix: counts [K][K], rows are true classes, columns predicted ones.
@@ -84,7 +84,7 @@ def draw_confusion_matrix(
     counts = _require_counts(matrix, classes)
     totals = counts.sum(axis=1, keepdims=True)
     shares = counts / np.maximum(totals, 1)
-    # The square root lets a mistake of a few percent be seen beside correct ones of ninety.
+    # With the square root, mistakes of a few percent are visible beside correct cells of ninety.
     strength = np.sqrt(shares)[:, :, None]
     hues = np.where(np.eye(classes, dtype=bool)[:, :, None], to_rgb(BLUE), to_rgb(VERMILION))
     colors = 1 - strength * (1 - hues)
@@ -184,7 +184,7 @@ def draw_recall(
     for place, name in enumerate(ascending):
         recall = recalls[name]
         words = "no images" if recall is None else f"{recall:.1%}"
-        # Behind the longest bar there can be, clear of the line of the mean.
+        # To the right of the longest possible bar, clear of the line of the mean.
         axes.annotate(words, (1, place), (5, 0), textcoords="offset points", va="center")
     axes.set_xlim(0, 1.08)
     axes.set_ylim(-0.6, len(ascending) - 0.4)
@@ -235,7 +235,7 @@ def _require_recalls(
 
 
 def _shorten(name: str) -> str:
-    """Cut a name that would leave the chart no room."""
+    """Shorten a name that would leave no room for the chart."""
     return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
 
 
@@ -253,7 +253,7 @@ def _write_cells(
     size = 9.5 if has_counts else 6.5 if is_small else 8.0
     for row, column in zip(*np.nonzero(counts), strict=True):
         percent = 100 * shares[row, column]
-        # The usual weights of the three channels in how bright a colour looks.
+        # The usual weights of the three channels in the brightness of a colour.
         is_dark = colors[row, column] @ (0.299, 0.587, 0.114) < 0.55
         color = "white" if is_dark else INK
         axes.annotate(

@@ -38,7 +38,7 @@ _LINES: dict[str, tuple[str, str | tuple[float, tuple[float, float]], float]] = 
 
 @dataclass(frozen=True, slots=True)
 class Curves:
-    """What is drawn of one metric: its lines by name, and the scale that suits them."""
+    """What is drawn of one metric: its lines by name, and their scale."""
 
     metric: str
     lines: dict[str, NDArray[np.float64]]
@@ -47,7 +47,7 @@ class Curves:
 
     @property
     def words(self) -> str:
-        """What the vertical axis shows."""
+        """What the vertical axis shows, in words."""
         scale = ", log scale" if self.is_log else ""
         return f"{self.metric.replace('_', ' ')} after each epoch{scale}"
 
@@ -58,8 +58,8 @@ def plot_history(
     """Write the curves of `metric` (train) and `val_metric` (validation) against the epoch.
 
     The best validation epoch is marked with its value: the highest for accuracy, F1, precision,
-    recall, PSNR and SSIM, else the lowest. Without validation values the train curve stands
-    alone. The axis is logarithmic where the values span more than a factor of 20.
+    recall, PSNR and SSIM, otherwise the lowest. Without validation values there is only the train
+    curve. The axis is logarithmic if the values span more than a factor of 20.
 
     Args:
         metrics: one value per epoch, by metric name, as a history holds them.
@@ -130,7 +130,7 @@ def draw_curves(axes: Axes, curves: Curves) -> None:
 
 
 def _label_line_ends(axes: Axes, ends: Mapping[str, float]) -> None:
-    """Name each line at its right end, the names pushed apart where the lines meet."""
+    """Name each line at its right end, with the names pushed apart if the lines meet."""
     to_axes = axes.transData + axes.transAxes.inverted()
     placed = sorted((float(to_axes.transform((1, value))[1]), name) for name, value in ends.items())
     heights = [height for height, _ in placed]
@@ -152,7 +152,7 @@ def _label_line_ends(axes: Axes, ends: Mapping[str, float]) -> None:
 
 
 def _mark_best(axes: Axes, curve: NDArray[np.float64], *, metric: str, is_fraction: bool) -> None:
-    """Ring the best point and name it on the side of the curves that is empty there."""
+    """Circle the best point and label it on the side of the curves that is empty there."""
     is_high = any(name in metric for name in _HIGHER_IS_BETTER)
     best = int(curve.argmax() if is_high else curve.argmin())
     value = f"{curve[best]:.1%}" if is_fraction else f"{curve[best]:.3g}"
@@ -192,13 +192,13 @@ def _mark_best(axes: Axes, curve: NDArray[np.float64], *, metric: str, is_fracti
 
 
 def _write_on_the_left(axes: Axes, best: int, *, last: int, edge: float) -> bool:
-    """Return whether words about the best epoch go to its left: where there is room, and no curve.
+    """Return whether words about the best epoch go to its left: on the side with room and no curve.
 
     Args:
-        axes: with the curves and their final limits.
-        best: the epoch's place, counted from 0.
+        axes: axes with the curves and their final limits.
+        best: the index of the epoch, counted from 0.
         last: how many epochs there are.
-        edge: 0 if the words stand at the lower edge, 1 at the upper one.
+        edge: 0 if the words are at the lower edge, 1 at the upper one.
     """
     is_late = best + 1 > last / 2
     reach = max(1, round(_WORDS_WIDTH * last))

@@ -108,7 +108,7 @@ def plot_confident_mistakes(
     *,
     title: str,
 ) -> Path:
-    """Write wrongly classified pictures, each above its true class and what it was taken for.
+    """Write wrongly classified pictures, each above its true and its predicted class.
 
     They are shown in the order given, five in a row. Without any picture the figure says so.
 
@@ -116,7 +116,7 @@ def plot_confident_mistakes(
         images: uint8 [n, H, W, C] with C 1 or 3.
         true_names: n names of the true classes.
         predicted_names: n names of the predicted classes.
-        probabilities: n fractions, what the model gave the predicted class.
+        probabilities: n fractions, the model's probabilities of the predicted classes.
         path: the PNG to write; its folder is made as needed.
         title: what there is to see.
 
@@ -170,7 +170,7 @@ def plot_confident_mistakes(
 
 
 def _fit_pictures(columns: int, height: int, width: int, *, room: int) -> tuple[float, int]:
-    """Return the scale of pictures so that a row fits in `room`, and their distance in pixels."""
+    """Return the scale at which a row of pictures fits in `room`, and their distance in pixels."""
     side = min((room + _GAP_PIXELS) // columns - _GAP_PIXELS, _LARGEST_PICTURE_PIXELS)
     scale = side / max(height, width)
     scale = float(math.floor(scale)) if scale >= 1 else scale

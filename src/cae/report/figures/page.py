@@ -1,4 +1,4 @@
-"""The sheet that every figure is drawn on: its style, its heading, and how it becomes a file."""
+"""The page that a figure in a PNG is drawn on: its style, its heading, and how it is written."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from cae.report.fonts import name_families
 # A README shows a picture of this width at full size.
 WIDTH_PIXELS = 900
 MARGIN_PIXELS = 24
-# Okabe and Ito's colours stay apart for every common kind of colour blindness.
+# Okabe and Ito's colours are distinct for every common kind of colour blindness.
 BLUE = "#0072B2"
 VERMILION = "#D55E00"
 GREEN = "#009E73"
@@ -65,12 +65,11 @@ STYLE: dict[str, Any] = {
 
 @contextmanager
 def open_page(path: Path, *, title: str, subtitle: str, body_pixels: int) -> Generator[Figure]:
-    """Yield a figure under a heading; when the block ends well, it is written whole to `path`.
+    """Yield a figure under a heading; if the block succeeds, it is written to `path` whole.
 
-    The figure is `WIDTH_PIXELS` wide and leaves `body_pixels` below its heading, where axes are
-    laid out so that nothing is cut off. Every setting is fixed here, whatever the user's own
-    Matplotlib settings say, and the file holds no date and no version: the same data give the
-    same bytes.
+    The figure is `WIDTH_PIXELS` wide and has `body_pixels` below its heading, where axes are laid
+    out so that nothing is cut off. All settings are fixed here, whatever the user's own Matplotlib
+    settings are, and the file holds no date and no version: the same data give the same bytes.
     """
     with matplotlib.style.context(["default", STYLE]):
         titles = _wrap_evenly(title, _TITLE_FONT)
@@ -78,7 +77,7 @@ def open_page(path: Path, *, title: str, subtitle: str, body_pixels: int) -> Gen
         titles_pixels = len(titles) * _TITLE_LINE_PIXELS
         heading = MARGIN_PIXELS + titles_pixels + len(subtitles) * _SUBTITLE_LINE_PIXELS + 10
         height = heading + body_pixels
-        # The fraction of a pixel keeps rounding from losing a whole one.
+        # A fraction of a pixel more, so that rounding cannot lose a whole one.
         size_inches = ((WIDTH_PIXELS + 0.01) / _DPI, (height + 0.01) / _DPI)
         figure = Figure(figsize=size_inches, dpi=_DPI, facecolor="white")
         FigureCanvasAgg(figure)
@@ -108,9 +107,9 @@ def open_page(path: Path, *, title: str, subtitle: str, body_pixels: int) -> Gen
 
 
 def complete_fonts(figure: Figure) -> None:
-    """Let the texts of a figure be drawn in further fonts of this machine, where theirs lack signs.
+    """Give the texts of a figure further fonts of this machine for characters that theirs lack.
 
-    Called when all are there and before they are laid out.
+    To be called when all texts are there, before they are laid out.
     """
     for text in figure.findobj(Text):
         assert isinstance(text, Text)
@@ -124,12 +123,12 @@ def _complete_font(text: Text) -> None:
 
 
 def heading_pixels(figure: Figure, *, body_pixels: int) -> int:
-    """Return where the body of a page begins, in pixels from its top."""
+    """Return the height of a page's heading: where its body begins, in pixels from the top."""
     return int(figure.bbox.height) - body_pixels
 
 
 def draw_text(figure: Figure, text: str, *, left: float, top: float, **style: Any) -> Text:
-    """Draw `text` with its upper left corner at these pixels from the page's upper left corner."""
+    """Draw `text` with its upper left corner `left` and `top` pixels from that of the page."""
     style = {"ha": "left", "va": "top", **style}
     x = left / figure.bbox.width
     y = 1 - top / figure.bbox.height
@@ -139,14 +138,14 @@ def draw_text(figure: Figure, text: str, *, left: float, top: float, **style: An
 def draw_picture(
     figure: Figure, image: NDArray[np.uint8], *, left: int, top: int, scale: float
 ) -> None:
-    """Draw `image` [H, W, C], its pixels kept as squares, with its upper left corner there.
+    """Draw `image` [H, W, C], with pixels as squares, at that position of its upper left corner.
 
     Args:
         figure: the page.
-        image: of 1 channel (grey) or 3 (RGB).
+        image: with 1 channel (grey) or 3 (RGB).
         left: pixels from the page's left side.
         top: pixels from the page's upper side.
-        scale: pixels of the page per pixel of the image; whole where it is above 1.
+        scale: pixels of the page per pixel of the image; a whole number if above 1.
     """
     height, width, channels = image.shape
     picture = Image.fromarray(image if channels == 3 else image[:, :, 0]).convert("RGB")
@@ -159,16 +158,16 @@ def draw_picture(
 
 
 def write_tick_percent(fraction: float, _position: int | None = None) -> str:
-    """Return a fraction as an axis shows it: "70%" or "72.5%"; Matplotlib tells a tick's place."""
+    """Return a fraction as an axis shows it: "70%" or "72.5%"; Matplotlib passes the position."""
     return f"{100 * fraction:g}%"
 
 
 def shorten_to_width(figure: Figure, text: Text, *, pixels: float, keep: int = 0) -> None:
-    """Put an ellipsis into a text wider than `pixels`, before its last `keep` characters."""
+    """Shorten a text wider than `pixels` by an ellipsis before its last `keep` characters."""
     canvas = figure.canvas
     assert isinstance(canvas, FigureCanvasAgg)
     renderer = canvas.get_renderer()
-    _complete_font(text)  # the widths are those of the signs that are drawn
+    _complete_font(text)  # so that the widths are those of the characters that are drawn
     words = text.get_text()
     kept = words[len(words) - keep :]
     words = words[: len(words) - keep]
@@ -178,7 +177,7 @@ def shorten_to_width(figure: Figure, text: Text, *, pixels: float, keep: int = 0
 
 
 def _wrap_evenly(text: str, font: dict[str, Any]) -> list[str]:
-    """Break `text` into as few lines as the page's width needs, of like lengths."""
+    """Break `text` into as few lines as the page's width allows, of similar length."""
     text = " ".join(text.split())
     properties = FontProperties(family=name_families(text, STYLE["font.family"]), **font)
     width, _, _ = text_to_path.get_text_width_height_descent(text, properties, ismath=False)

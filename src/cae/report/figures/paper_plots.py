@@ -1,4 +1,4 @@
-"""The report's figures of one run: its training, and how each class fares."""
+"""The report's figures of one run: its training, its classes, and its reconstructions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def plot_training(histories: Mapping[str, Mapping[str, Any]], path: Path) -> Pat
     """Write the autoencoder's loss and the classifier's accuracy by epoch, side by side.
 
     Args:
-        histories: of one stage or both.
+        histories: the histories of one stage or both, by stage.
         path: the SVG to write.
     """
     with open_figure(path, height_cm=5.2 if len(histories) > 1 else 4.3) as figure:
@@ -63,10 +63,10 @@ def plot_classes(scores: Mapping[str, Any], path: Path, *, thinned: Sequence[str
 
 
 def crop_to_pictures(picture: Path, path: Path) -> Path:
-    """Write the part of a page of pictures that holds them, without its heading and labels.
+    """Write the part of a page that holds its pictures, without heading and labels.
 
-    The pictures are the rows and columns that hold a long line without white. A page without any
-    is written as it is.
+    The pictures are in the rows and columns with a long line without white. A page without any is
+    written unchanged.
 
     Raises:
         CheckpointError: `picture` is damaged, or `path` cannot be written.
@@ -91,6 +91,6 @@ def crop_to_pictures(picture: Path, path: Path) -> Path:
 
 
 def _has_run(inked: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return which rows have `_LINE_PIXELS` neighbours that are all inked."""
+    """Return which rows have `_LINE_PIXELS` adjacent pixels that are all inked."""
     counts = np.cumsum(np.pad(inked, ((0, 0), (1, 0))), axis=1)
     return (counts[:, _LINE_PIXELS:] - counts[:, :-_LINE_PIXELS] == _LINE_PIXELS).any(axis=1)

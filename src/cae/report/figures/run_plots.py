@@ -1,4 +1,4 @@
-"""The pictures of one run: which there are, what each shows, and which data it was."""
+"""The plots of one run: which there are, and what each shows of which data."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def draw_run(
     reconstructions: ReconstructionSamples,
     mistakes: MistakeSamples,
 ) -> list[Path]:
-    """Draw everything there is to see of a finished run into its folder; return the PNGs.
+    """Draw all plots of a finished run into its folder; return the paths of the PNGs.
 
     Args:
-        folder: of the run; its histories are read.
+        folder: the run's folder; its histories are read.
         evaluation: the content of its evaluation.json.
-        reconstructions: test images beside their reconstructions.
-        mistakes: the test images on which the classifier was most surely wrong.
+        reconstructions: test images and their reconstructions.
+        mistakes: the wrongly classified test images with the most confident predictions.
 
     Raises:
         CheckpointError: a history of the run is missing or damaged.
@@ -81,12 +81,12 @@ def draw_run(
 
 
 def find_damaged_plots(folder: RunFolder) -> list[Path]:
-    """Return those of the pictures that `draw_run` draws which are missing or damaged."""
+    """Return which of the plots that `draw_run` draws are missing or damaged."""
     return [path for path in folder.plots if not _is_whole(path)]
 
 
 def draw_training(folder: RunFolder, model: str) -> list[Path]:
-    """Draw the training curves of the model called `model` from its history; return the PNGs.
+    """Draw the training curves of the model called `model` from its history; return their paths.
 
     Raises:
         CheckpointError: the history is missing or damaged.

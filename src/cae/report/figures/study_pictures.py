@@ -1,4 +1,4 @@
-"""The pictures that a study leaves: those of the report as PNG, and the origin's comparison."""
+"""The plots that a study writes: those of the report as PNG, and the origin's comparison."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _COLORS = {"scratch": INK, "frozen": BLUE}
 
 
 def draw_study(folder: StudyFolder) -> list[Path]:
-    """Write the pictures of all that a study's summary tells; return their paths.
+    """Write the plots of a study's summary; return their paths.
 
-    Of the plan "labels" study_accuracy.png, study_differences.png and study_cost.png; of the plan
+    For the plan "labels" study_accuracy.png, study_differences.png and study_cost.png; for the plan
     "origin" study_regularisations.png.
 
     Raises:
@@ -47,7 +47,7 @@ def plot_regularisations(estimates: Sequence[Estimate], path: Path) -> Path:
     """Write the test accuracy of each arm of the origin's comparison, the best on top.
 
     Args:
-        estimates: of the plan "origin", one for each row.
+        estimates: the estimates of the plan "origin", one for each row.
         path: the PNG or SVG to write.
     """
     ordered = sorted(estimates, key=lambda each: each.accuracy.mean)

@@ -65,7 +65,7 @@ _ROW_CM = 0.46
 def plot_accuracy_against_labels(study: Study, path: Path) -> Path:
     """Write the test accuracy of each arm against the label budget, a panel for each encoder.
 
-    Bars are the intervals over seeds. `path` ends with .svg or .png, as of all figures here.
+    Bars are the intervals over seeds. As for all figures here, `path` ends with .svg or .png.
     """
     encoders = study.encoders
     budgets = study.labels
@@ -93,7 +93,7 @@ def plot_accuracy_against_labels(study: Study, path: Path) -> Path:
 
 
 def plot_differences(differences: Sequence[Difference], path: Path) -> Path:
-    """Write each difference with its interval as a row, on which side of zero it lies in colour."""
+    """Write each difference with its interval as a row; colours show its side of zero."""
     encoders = list(dict.fromkeys(row.encoder for row in differences))
     # Drawn from the bottom up: the last row first.
     rows = sorted(
@@ -146,9 +146,9 @@ def plot_differences(differences: Sequence[Difference], path: Path) -> Path:
 
 
 def plot_cost(study: Study, path: Path) -> Path:
-    """Write the test accuracy of each arm against the operations of a trial, a panel a budget.
+    """Write the test accuracy of each arm against the operations of a trial, by label budget.
 
-    The encoder is the first one of the study; the panels are the largest budgets.
+    The encoder is the first one of the study; there is a panel for each of the largest budgets.
     """
     encoder = study.encoders[0]
     estimates = [estimate for estimate in study.estimates if estimate.encoder == encoder]
@@ -186,7 +186,7 @@ def plot_cost(study: Study, path: Path) -> Path:
 def _draw_legend(
     figure: Figure, arms: Sequence[tuple[str, str]], *, lines: bool = True, **options: Any
 ) -> None:
-    """Draw the keys of the arms below the panels, in as many columns as fit beside each other."""
+    """Draw the legend of the arms below the panels, in as many columns as fit."""
     labels = [name_arm(arm, pretraining) for arm, pretraining in arms]
     columns = 3  # which are filled one by one
     rows = -(-len(labels) // columns)
@@ -261,14 +261,14 @@ def _make_key(arm: str, pretraining: str, *, line: bool = True) -> Line2D:
 
 
 def _block(row: Difference) -> tuple[str, ...]:
-    """Return what rows that differ in their label budget alone share."""
+    """Return what rows share that differ only in their label budget."""
     return row.encoder, row.treatment, row.pretraining, row.control
 
 
 def _name_difference(
     row: Difference, arms: set[str], controls: set[str], encoders: Sequence[str]
 ) -> str:
-    """Return what tells a row from the others; what all share is left out."""
+    """Return the label of a row, without what all rows share."""
     encoder = f"{row.encoder}: " if len(encoders) > 1 else ""
     treatment = (
         name_arm(row.treatment, row.pretraining)
@@ -284,7 +284,7 @@ def _write_difference(row: Difference) -> str:
 
 
 def _write_beside(axes: Axes, words: str, *, place: float) -> None:
-    """Write words at the right of the axes, at the height of a row."""
+    """Write words to the right of the axes, at the height of a row."""
     axes.annotate(
         words,
         (1, place),

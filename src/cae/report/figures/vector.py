@@ -1,4 +1,4 @@
-"""The figures of the report: fonts and sizes, how they become SVG, or a page of their own."""
+"""The figures of the report: fonts and sizes, and how they become an SVG or a PNG page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from cae.files import write_text
 from cae.report.figures.page import STYLE, WIDTH_PIXELS, complete_fonts, open_page
 
-# The width of the report's column of text: a figure of this width is shown at its own size.
+# The width of the report's column of text: a figure of this width is shown at its original size.
 COLUMN_CM = 16.2
 
 # Matplotlib measures text in a font that it ships; the report's own, of nearly the same widths,
@@ -35,13 +35,13 @@ _STYLE: dict[str, Any] = {
 
 @contextmanager
 def open_figure(path: Path, *, height_cm: float, width_cm: float = COLUMN_CM) -> Generator[Figure]:
-    """Yield an empty figure; when the block ends well, it is written whole to the SVG `path`.
+    """Yield an empty figure; if the block succeeds, it is written to the SVG `path` whole.
 
     Axes are laid out so that nothing is cut off. The file holds no date and no version: the same
     data give the same bytes.
     """
     with matplotlib.style.context(["default", _STYLE]), warnings.catch_warnings():
-        # Which signs there are no boxes for is for Typst to say: it has other fonts.
+        # Missing characters are Typst's concern when it typesets the figure: it has other fonts.
         warnings.filterwarnings("ignore", message=r"Glyph \d+ .*missing from")
         size = (width_cm / _CM_PER_INCH, height_cm / _CM_PER_INCH)
         figure = Figure(figsize=size, facecolor="none")
@@ -58,9 +58,9 @@ def open_figure(path: Path, *, height_cm: float, width_cm: float = COLUMN_CM) ->
 def open_figure_or_page(
     path: Path, *, title: str, subtitle: str, height_cm: float
 ) -> Generator[Figure]:
-    """Yield what `open_figure` does, or, where `path` ends with .png, a page under a heading.
+    """Yield what `open_figure` does, or, if `path` ends with .png, a page with a heading.
 
-    In the report a caption tells what there is to see; by itself a picture has to say it.
+    In the report a caption says what a figure shows; by itself, a figure needs a heading for that.
     """
     if path.suffix != ".png":
         with open_figure(path, height_cm=height_cm) as figure:

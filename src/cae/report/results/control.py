@@ -1,4 +1,4 @@
-"""What a recipe reaches without its autoencoder, where it was measured."""
+"""What a recipe reaches without its autoencoder, if that was measured."""
 
 from __future__ import annotations
 
@@ -20,18 +20,19 @@ Place = tuple[str, str]  # what it was computed on, and the day
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """A recipe from scratch beside the same recipe behind its autoencoder, seed by seed.
+    """A recipe from scratch, compared with the same recipe after its autoencoder, seed by seed.
 
     Attributes:
-        epochs: of the autoencoder, of the classifier behind it, and of that from scratch, which
-            computes as much as both as far as whole epochs can.
-        seeds: what both were trained with.
-        behind: test accuracies behind the autoencoder, a fraction for each seed.
-        scratch: those from scratch.
-        behind_interval: of the first seed's accuracy, over the test images.
+        epochs: of the autoencoder, of the classifier after it, and of the classifier from scratch,
+            which computes as much as both together, as nearly as whole epochs allow.
+        seeds: the seeds that both were trained with.
+        behind: test accuracies after the autoencoder, a fraction for each seed.
+        scratch: test accuracies from scratch.
+        behind_interval: interval of the first seed's accuracy over the test images, after the
+            autoencoder.
         scratch_interval: likewise, from scratch.
-        command: what measured it.
-        behind_places: where and when the runs behind the autoencoder were trained.
+        command: the command that measured it.
+        behind_places: where and when the runs with the autoencoder were trained.
         scratch_places: likewise, the controls.
     """
 
@@ -52,15 +53,16 @@ class Control:
 
     @property
     def gain(self) -> float:
-        """What the autoencoder adds to the accuracy, the mean over the seeds."""
+        """What the autoencoder adds to the accuracy, as a mean over the seeds."""
         return fmean(self._gains)
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The gain's interval of 95%.
+        """The 95% interval of the gain.
 
-        Of several seeds it is Student's; of one it is over the test images (Newcombe 1998, his
-        method 10, of independent samples: wider than it need be, for these are the same images).
+        With several seeds it is Student's; with one it is over the test images (Newcombe 1998,
+        method 10, for independent samples: wider than necessary, because these are the same
+        images).
         """
         if len(self.seeds) > 1:
             return compute_student_interval(self._gains, within=(-1.0, 1.0))
@@ -81,17 +83,17 @@ def read_control(folder: Path, run: Run) -> Control | None:
     """Return what `python -m benchmarks.control` measured of a run's recipe, None if nothing.
 
     Args:
-        folder: of the results.
-        run: whose recipe, whatever its seeds, is looked for, on the images of its split.
+        folder: the folder of the results.
+        run: the run whose recipe, apart from its seeds, is looked for, on the images of its split.
 
     Raises:
         CheckpointError: a result is damaged.
-        ConfigError: its recipe has a key or a value that there is not.
+        ConfigError: its recipe has a key or a value that does not exist.
     """
     images = run.evaluation["data"], run.evaluation["split"]["fingerprint"]
     for path in sorted(folder.glob("control_*.json")):
         result = read_result(path, ("recipe", "data", "split", "computation", "pairs", "command"))
-        # With the defaults of keys that came after it was written.
+        # With defaults for keys that were added after it was written.
         config = parse_section(RunConfig, result["recipe"], place=str(path))
         same_images = (result["data"], result["split"]) == images
         if same_images and drop_seeds(dump(config)) == run.recipe:

@@ -1,4 +1,4 @@
-"""Everything that a report is made of, gathered from its places."""
+"""Everything that a report is made of, gathered from its files."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def gather(
 
 
 def find_results(study: Path) -> Path:
-    """Return where a study has its results, given that folder or the study's own."""
+    """Return the folder of a study's results, given that folder or the study's own."""
     within = StudyFolder(study).results
     return within if within.is_dir() else study
 
@@ -91,7 +91,7 @@ def _require_same_data(run: Run, other: Path, data: str) -> None:
 
 
 def find_latest_date(material: Material) -> str:
-    """Return the day (YYYY-MM-DD) of the newest of all that the report tells of."""
+    """Return the day (YYYY-MM-DD) of the newest of all results in the report."""
     dates = [run.environment["date"] for group in material.groups for run in group.runs]
     for study in (material.study, material.regularisations):
         dates += [] if study is None else [each.last_date for each in study.machines]

@@ -1,4 +1,4 @@
-"""Runs that differ in their seed alone, told as one: its name, means, and what intervals are of."""
+"""Runs that differ only in their seed, reported as one: name, means, and intervals."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from cae.report.results.sources import Run
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """A test accuracy with its interval of 95%, in fractions.
+    """A test accuracy with its 95% interval, in fractions.
 
     Attributes:
-        seeds: of one run the interval is that of its test images (Wilson's), of several that of
-            the mean over their seeds (Student's).
-        images: the ends of the first run's interval over the test images, whatever the seeds say.
+        seeds: how many there are. For one run the interval is over its test images (Wilson's), for
+            several it is that of the mean over their seeds (Student's).
+        images: the ends of the first run's interval over the test images, in either case.
     """
 
     mean: float
@@ -31,21 +31,21 @@ class Accuracy:
 
     @property
     def lowest(self) -> float:
-        """Where the interval begins that covers seeds and test images, each by itself."""
+        """The lower end of the interval that covers both: over seeds, and over test images."""
         return min(self.low, self.images[0])
 
     @property
     def highest(self) -> float:
-        """Where that interval ends."""
+        """The upper end of that interval."""
         return max(self.high, self.images[1])
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Runs of one recipe and different seeds, the first to be told of first.
+    """Runs of one recipe with different seeds; the first one is reported first.
 
     Attributes:
-        name: the first run's, with its folder where another group's first run is called the same.
+        name: the first run's name, with its folder if another group's first run has the same name.
     """
 
     runs: tuple[Run, ...]
@@ -66,18 +66,18 @@ class Group:
         return Accuracy(fmean(values), *of_seeds, len(values), images)
 
     def mean(self, read: Callable[[Run], float | None]) -> float | None:
-        """Return the mean over the runs of what `read` reads, None where a run has none."""
+        """Return the mean over the runs of what `read` returns; None if it is None for any."""
         values = [read(run) for run in self.runs]
         known = [value for value in values if value is not None]
         return fmean(known) if len(known) == len(values) else None
 
     def recall(self, class_name: str) -> float | None:
-        """Return the mean recall of a class, None where it has no test images."""
+        """Return the mean recall of a class; None if it has no test images."""
         return self.mean(lambda run: run.scores["per_class"][class_name]["recall"])
 
     @property
     def by_place(self) -> list[Group]:
-        """The runs of each machine, precision and version of PyTorch, the first run's first."""
+        """The runs by machine, precision and version of PyTorch, beginning with the first run's."""
         places: dict[str, list[Run]] = {}
         for run in self.runs:
             places.setdefault(name_place(run.environment), []).append(run)
@@ -85,12 +85,12 @@ class Group:
 
     @property
     def minutes(self) -> float:
-        """Mean wall time, evaluation included, of the runs that were made where the first was."""
+        """Mean wall time, evaluation included, of the runs made in the same place as the first."""
         return fmean(run.evaluation["seconds"]["total"] for run in self.by_place[0].runs) / 60
 
 
 def group_runs(runs: Sequence[Run]) -> list[Group]:
-    """Return the runs in groups of one recipe on the same data; a seed stands once in each."""
+    """Return the runs in groups with one recipe and data; each seed is in a group only once."""
     groups: list[list[Run]] = []
     for run in runs:
         for group in groups:
@@ -108,10 +108,10 @@ def group_runs(runs: Sequence[Run]) -> list[Group]:
 
 
 def _name_apart(runs: Sequence[Run]) -> list[str]:
-    """Return the name of each run, followed by its folder where it alone does not tell which.
+    """Return the name of each run, followed by its folder if the name is not unique.
 
-    Of the folders' paths, as they were given, no more is told than sets them apart: where they
-    lie on a machine is nothing to publish, and the same command gives the same report anywhere.
+    Of the folders' paths, as they were given, only as much is shown as tells them apart: where they
+    are on a machine should not be published, and the same command gives the same report anywhere.
     """
     alike: dict[str, list[Path]] = {}
     for run in runs:
@@ -130,6 +130,6 @@ def _name_with_folder(run: Run, folders: Sequence[Path]) -> str:
         return run.name
     tails = (root[-count:] for count in range(1, len(root) - shared + 1))
     differing = (tail for tail in tails if all(other[-len(tail) :] != tail for other in others))
-    tail = next(differing, root[shared:])  # "run" beside "deep/run" is told whole
+    tail = next(differing, root[shared:])  # "run" beside "deep/run" is shown whole
     # Backticks enclose the names in the report's sentences and tables.
     return f"{run.name} ({Path(*tail).as_posix().replace('`', chr(39))})"

@@ -1,4 +1,4 @@
-"""What the report is made of: runs, measured speeds and peers' figures, read from their JSON."""
+"""The sources of the report: runs, measured speeds and peers' figures, read from their JSON."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FEWEST_DRAWN_EPOCHS = 5
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A finished run: its name, and what its files say.
+    """A finished run: its name, and the content of its files.
 
     Attributes:
         config: by section (data, autoencoder, classifier), plain values by key.
@@ -53,18 +53,18 @@ class Run:
 
     @property
     def recipe(self) -> dict[str, dict[str, Any]]:
-        """The configuration without its seeds: what further seeds of the same run share."""
+        """The configuration without its seeds: what runs with other seeds share."""
         return drop_seeds(self.config)
 
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """The published run's training and models.
+    """The training and the models of the run that the report is about.
 
     Attributes:
         histories: by stage, the content of the history's file.
         models: by stage, the content of the model's JSON.
-        reconstructions: the picture of them.
+        reconstructions: the path of the plot of reconstructions.
     """
 
     histories: dict[str, dict[str, Any]]
@@ -73,9 +73,9 @@ class Training:
 
     @property
     def drawn(self) -> dict[str, dict[str, Any]]:
-        """The histories of enough epochs for a curve; fewer values are better told in words.
+        """The histories with enough epochs for a curve; fewer values are better put in words.
 
-        So is a loss on training images alone, which says little of the classifier.
+        So are those without validation: a loss on training images alone says little.
         """
         return {
             stage: history
@@ -94,8 +94,8 @@ def read_run(root: Path) -> Run:
     """Return the finished run in the folder `root`.
 
     Raises:
-        CheckpointError: a file of it is missing or damaged; it is named.
-        ConfigError: its configuration has a key or a value that there is not.
+        CheckpointError: a file of it, which the message names, is missing or damaged.
+        ConfigError: its configuration has a key or a value that does not exist.
     """
     if not find_configuration(root).exists():
         raise CheckpointError(
@@ -117,7 +117,7 @@ def read_run(root: Path) -> Run:
             f"{folder.evaluation}: is of the run {evaluation['name']!r}, but run.json beside it "
             f"names {folder.name!r}; evaluate the run again: cae run --out {root}"
         )
-    # Checked, and with the defaults of keys that came after it was written.
+    # Checked, and with defaults for keys that were added after it was written.
     config = parse_section(RunConfig, configuration["config"], place=str(folder.configuration))
     return Run(folder, dump(config), evaluation, environment)
 
@@ -134,8 +134,8 @@ def read_training(run: Run) -> Training:
     """Return how the run's models were trained and built.
 
     Raises:
-        CheckpointError: a history, a model's JSON or the picture of reconstructions is missing or
-            damaged; it is named.
+        CheckpointError: a file, which the message names, is missing or damaged: a history, a
+            model's JSON, or the plot of reconstructions (only looked for, not read, here).
     """
     folder = run.folder
     names = {"autoencoder": folder.autoencoder, "classifier": folder.classifier}
@@ -161,15 +161,15 @@ def read_training(run: Run) -> Training:
 def read_speed(folder: Path, environment: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the newest result of `make bench` in `folder`, or None if there is none.
 
-    Those measured where a run was trained go before those of other machines. Of several of one day
-    it is the last by name.
+    Results from the hardware that the run was trained on are preferred. Among several from one day
+    it is the last one by name.
 
     Args:
-        folder: of the results.
-        environment: of the run, whose processor, or accelerator, is looked for.
+        folder: the folder of the results.
+        environment: the run's, whose accelerator, or else processor, is looked for.
 
     Raises:
-        CheckpointError: it is damaged.
+        CheckpointError: a result is damaged.
     """
     results = [
         read_result(path, ("date", "environment", "rows"))
@@ -185,10 +185,10 @@ def read_speed(folder: Path, environment: Mapping[str, Any]) -> dict[str, Any] |
 
 
 def read_result(path: Path, keys: tuple[str, ...]) -> dict[str, Any]:
-    """Return a measurement's file, which has these keys.
+    """Return the content of a measurement's file, which must have `keys`.
 
     Raises:
-        CheckpointError: it is damaged, or a key is missing.
+        CheckpointError: the file is damaged, or a key is missing.
     """
     return _read(path, keys, read_json, again="measure it again")
 
@@ -198,10 +198,10 @@ def _name_hardware(environment: Mapping[str, Any]) -> str:
 
 
 def read_peers() -> dict[str, Any]:
-    """Return what others have measured, each with how, what was measured, and the source.
+    """Return what others have measured, with the method, the result and the source of each.
 
-    `origin` is the system that this one follows; the lists are peers on the same task, with all
-    labels, with few labels, and recipes made for speed. Accuracies are fractions.
+    `origin` is the system that this one follows. The lists are peers on the same task, with all
+    labels and with few labels, and recipes made for speed. Accuracies are fractions.
     """
     text = files("cae.report").joinpath("peers.json").read_bytes()
     return cast("dict[str, Any]", parse_json(text))
@@ -211,7 +211,7 @@ def read_object(path: Path) -> dict[str, Any]:
     """Return the JSON object in `path`, whether it was sealed or not.
 
     Raises:
-        CheckpointError: the file is missing, damaged or holds no object.
+        CheckpointError: the file is missing or damaged, or does not hold an object.
     """
     value = read_json(path)
     if not isinstance(value, dict):

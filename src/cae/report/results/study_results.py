@@ -1,4 +1,4 @@
-"""The results of a study, as `cae study` leaves them: estimates of each arm and differences."""
+"""The results of a study, as `cae study` writes them: estimates of each arm, and differences."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cae.wording import join
 
 Labels = int | Literal["all"]
 
-# The arms of the question itself, the controls first.
+# The arms that the others are compared with.
 CONTROLS = ("scratch", "scratch_whole_budget")
 NO_PRETRAINING = "none"
 
@@ -33,7 +33,7 @@ _ARM_WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A mean over seeds and its interval of 95%, which a single seed does not have."""
+    """A mean over seeds and its 95% interval, which a single seed does not have."""
 
     mean: float
     low: float | None
@@ -43,13 +43,13 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """The test accuracy (fractions) of an arm's trials, one a seed, and what each costs.
+    """The test accuracy (in fractions) of an arm's trials, one for each seed, and their cost.
 
     Attributes:
-        epochs: of the classifier.
+        epochs: epochs of the classifier.
         flops: floating-point operations of a trial, pretraining included. Unlike its seconds they
             do not depend on the machine.
-        recalls: mean share of each class's test images that is found; None where it has none.
+        recalls: mean recall of each class; None if the class has no test images.
     """
 
     encoder: str
@@ -64,17 +64,18 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How far an arm lies above a control of the same seeds, in fractions of the test images.
+    """How far an arm is above a control with the same seeds, in fractions of the test images.
 
     Attributes:
-        gains: by seed.
-        p: of the exact sign-flip test.
+        gains: the differences by seed.
+        p: p-value of the exact sign-flip test.
         p_holm: the same, corrected over the label budgets (plan "origin": over the pretrainings).
-        least_p: the smallest that it could be, with so many seeds and comparisons.
-        over: what it is corrected over, "labels_per_class" or "pretraining".
-        comparisons: how many those are.
-        precisions: in which the arm was trained, by seed, as far as that is known.
-        crossed: the seeds whose arm and control ran on different processors or precisions.
+        least_p: the smallest possible `p_holm` with that many seeds and comparisons.
+        over: what `p_holm` is corrected over, "labels_per_class" or "pretraining".
+        comparisons: how many comparisons it is corrected for.
+        precisions: the precision that the arm was trained in, by seed, if it is known.
+        crossed: the seeds whose arm and control ran on different processors or in different
+            precisions.
     """
 
     encoder: str
@@ -94,23 +95,23 @@ class Difference:
 
     @property
     def is_significant(self) -> bool:
-        """Whether the corrected p-value is below 0.05 and the interval lies off zero."""
+        """Whether the corrected p-value is below 0.05 and the interval excludes zero."""
         return self.p_holm < SIGNIFICANT and self.effect in ("gain", "loss")
 
     @property
     def has_too_few_seeds(self) -> bool:
-        """Whether no difference whatever could be significant with so many seeds."""
+        """Whether no difference at all could be significant with that many seeds."""
         return self.least_p >= SIGNIFICANT
 
     @property
     def is_one_sided(self) -> bool:
-        """Whether every seed lies on the same side of zero."""
+        """Whether the differences of all seeds are on the same side of zero."""
         sides = {value > 0 for value in self.gains.values() if value}
         return all(self.gains.values()) and len(sides) == 1
 
     @property
     def effect(self) -> Literal["gain", "loss", "none", "unknown"]:
-        """On which side of zero the interval lies, if on one; unknown of a single seed."""
+        """On which side of zero the interval is, if on one; "unknown" for a single seed."""
         low, high = self.gain.low, self.gain.high
         if low is None or high is None:
             return "unknown"
@@ -121,10 +122,10 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Where some trials were trained, pretraining included, and from which day to which.
+    """Where some trials were trained, pretraining included, and on which days.
 
     Attributes:
-        cells: their seeds, by encoder and label budget.
+        cells: the seeds of the trials, by encoder and label budget.
     """
 
     place: str
@@ -135,13 +136,13 @@ class Machine:
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """The seeds of which something was trained there."""
+        """The seeds with which something was trained there."""
         return tuple(sorted({seed for seeds in self.cells.values() for seed in seeds}))
 
 
 @dataclass(frozen=True, slots=True)
 class Pretraining:
-    """What was trained without labels under a name: the keys of its autoencoder."""
+    """A pretraining by its name, and the keys of its autoencoder's configuration."""
 
     encoder: str
     name: str
@@ -150,13 +151,13 @@ class Pretraining:
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """All that a study has found so far of one of its plans.
+    """All results of a study so far, for one of its plans.
 
     Attributes:
         data: the data set's name.
-        pretrainings: that its arms stand on.
-        machines: that trained it, the first one first.
-        commands: that asked for it, or for another plan in the same folder.
+        pretrainings: the pretrainings that its arms are built on.
+        machines: the machines that trained it, the earliest first.
+        commands: the commands that asked for it, or for another plan in the same folder.
     """
 
     estimates: tuple[Estimate, ...]
@@ -173,25 +174,25 @@ class Study:
 
     @property
     def labels(self) -> list[Labels]:
-        """The label budgets in rising order, "all" last."""
+        """The label budgets in increasing order, "all" last."""
         found: set[Labels] = {estimate.labels for estimate in self.estimates}
         return sorted(found, key=rank_labels)
 
     @property
     def trials(self) -> int:
-        """How many trials the estimates are of."""
+        """How many trials the estimates are based on."""
         return sum(estimate.accuracy.count for estimate in self.estimates)
 
 
 def read_study(folder: Path, *, plan: str = "labels") -> Study | None:
-    """Return what the results in `folder` say of a plan, or None if there is nothing.
+    """Return the results in `folder` for a plan, or None if there are none.
 
     Args:
-        folder: with summary.json.
+        folder: the folder of summary.json.
         plan: "labels", or "origin" for the comparison of the origin's regularisations.
 
     Raises:
-        CheckpointError: the results are damaged or not a study's.
+        CheckpointError: the results are damaged, or not those of a study.
     """
     path = folder / "summary.json"
     if not path.exists():
@@ -218,7 +219,7 @@ def read_study(folder: Path, *, plan: str = "labels") -> Study | None:
 
 
 def name_arm(arm: str, pretraining: str = NO_PRETRAINING) -> str:
-    """Return how the report calls an arm and what went before it ("fine-tuned, masked")."""
+    """Return the report's name for an arm and its pretraining ("fine-tuned, masked")."""
     words = _ARM_WORDS.get(arm, arm.replace("_", " "))
     if pretraining == NO_PRETRAINING or arm in CONTROLS:
         return words
@@ -226,17 +227,17 @@ def name_arm(arm: str, pretraining: str = NO_PRETRAINING) -> str:
 
 
 def name_pretraining(pretraining: str) -> str:
-    """Return how the report calls a pretraining ("masked pixels pretraining")."""
+    """Return the report's name for a pretraining ("masked pixels pretraining")."""
     return f"{pretraining.replace('_', ' ')} pretraining"
 
 
 def name_labels(labels: Labels) -> str:
-    """Return how the report calls a label budget."""
+    """Return the report's name for a label budget."""
     return "all labels" if labels == "all" else f"{labels:,} labels per class"
 
 
 def name_control(control: str) -> str:
-    """Return what a treatment is compared with ("training from scratch with equal computation")."""
+    """Return the report's name for a control ("training from scratch with equal computation")."""
     return {
         "scratch": "training from scratch",
         "scratch_whole_budget": "training from scratch with equal computation",
@@ -244,7 +245,7 @@ def name_control(control: str) -> str:
 
 
 def name_budgets(budgets: Mapping[Labels, str]) -> str:
-    """Return label budgets, each with words behind it, as one list.
+    """Return label budgets, each followed by some words, as one list.
 
     For example "10 (+3.0), 50 (+2.1) and all (+0.1) labels per class".
     """
@@ -306,7 +307,7 @@ def _parse_difference(row: Mapping[str, Any]) -> Difference:
 
 
 def _parse_machines(rows: Iterable[Mapping[str, Any]]) -> tuple[Machine, ...]:
-    """Return the places that were told; environments that are told alike are one."""
+    """Return the machines; environments with the same name in the report are one."""
     machines: dict[str, Machine] = {}
     for row in rows:
         place = name_place(row["environment"])
