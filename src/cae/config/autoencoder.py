@@ -279,7 +279,7 @@ def require_normed_filters(config: AutoencoderConfig, optimizer: str) -> None:
         ConfigError: Muon fixes the norm of the filters, and no batch norm follows them to make up
             for that.
     """
-    if optimizer != "muon" or config.encoder == "whitened":
+    if optimizer != "muon":
         return
     if config.encoder == "residual" or not config.batch_norm:
         without = "encoder 'residual'" if config.encoder == "residual" else "batch_norm false"

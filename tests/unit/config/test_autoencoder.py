@@ -76,6 +76,10 @@ def test_the_shape_of_an_encoding_is_known_before_it_is_made(values, shape):
         ({"encoder": "residual", "optimizer": "muon"}, "use 'adamw'"),
         ({"batch_norm": False, "optimizer": "muon"}, "with batch_norm false there is none"),
         (
+            {"encoder": "whitened", "batch_norm": False, "optimizer": "muon"},
+            "with batch_norm false there is none",
+        ),
+        (
             {"encoder": "whitened", "mask_ratio": 0.5, "mask_patch_size": 1},
             "set it to at least 2",
         ),
