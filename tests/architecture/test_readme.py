@@ -300,6 +300,19 @@ def test_the_readme_tells_how_many_seeds_are_behind_what_a_pretraining_gains():
     assert "the one *undecided* at 400 labels has two" in words
 
 
+def test_the_readme_tells_what_masked_epochs_are_to_the_stronger_network():
+    study, words = read_study(STUDY), read_words()
+    assert study is not None
+    rows = [row for row in find_drawn_differences(study) if row.encoder == "optimal"]
+    assert [(row.labels, row.pretraining, row.effect) for row in rows] == [
+        (100, "masked", "loss"),
+        (400, "masked", "loss"),
+    ]
+    assert {row.gain.count for row in rows} == {6}
+    few, more = (write_gain(row.gain) for row in rows)
+    assert words.count(f"{few} and {more} points") == 2
+
+
 def test_the_readme_says_in_short_what_study_and_control_do():
     study, control = read_study(STUDY), read_control(SPEED, read_run(ROOT))
     assert study is not None
