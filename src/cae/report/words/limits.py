@@ -15,7 +15,7 @@ from cae.report.words.control import is_measured
 from cae.report.words.machines import tell_crossings, tell_precisions_apart
 from cae.report.words.recipe import is_of_preset
 from cae.report.words.run_sentences import name_machine
-from cae.report.words.study_sentences import find_key_differences
+from cae.report.words.study_sentences import find_gains
 from cae.report.words.study_setup import find_confounded, find_longer_pretraining
 from cae.wording import join
 
@@ -150,8 +150,7 @@ def _tell_short_training(study: Study) -> list[str]:
 
 def _tell_many_comparisons(study: Study) -> list[str]:
     """Say that p-values are corrected within a comparison only, where there are several."""
-    rows = [row for row in find_key_differences(study) if row.treatment == "fine_tuned"]
-    rows = [row for row in rows if row.encoder == study.encoders[0]]
+    rows = find_gains(study, study.encoders[0])
     if not any(row.is_significant and row.comparisons < len(rows) for row in rows):
         return []
     most = max(row.gain.count for row in rows)

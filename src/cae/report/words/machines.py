@@ -16,7 +16,7 @@ from cae.report.results.study_results import (
     name_labels,
     name_pretraining,
 )
-from cae.report.words.study_sentences import find_key_differences
+from cae.report.words.study_sentences import find_gains, find_key_differences
 from cae.wording import join
 
 
@@ -81,11 +81,7 @@ def make_machines_table(study: Study) -> dict[str, Any]:
 
 def tell_precisions_apart(study: Study) -> list[str]:
     """Say what was found in each precision by itself, where seeds were trained in several."""
-    rows = [
-        row
-        for row in find_key_differences(study)
-        if (row.encoder, row.treatment) == (study.encoders[0], "fine_tuned")
-    ]
+    rows = find_gains(study, study.encoders[0])
     precisions = sorted({precision for row in rows for precision in row.precisions.values()})
     parts = [(row, part) for row in rows if (part := _split_effect(row, precisions))]
     if len(precisions) < 2 or not parts:

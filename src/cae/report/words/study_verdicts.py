@@ -24,7 +24,6 @@ from cae.report.results.study_results import (
 )
 from cae.report.words.study_sentences import (
     NO_COMPARISON,
-    find_drawn_differences,
     find_gains,
     find_key_differences,
     name_controls,
@@ -235,9 +234,7 @@ def tell_parted(study: Study) -> str:
 def _tell_distances(study: Study, name: str, other: str) -> str:
     """Say how many points a pretraining lies from another, paired by seed, at each budget."""
     gains = {
-        (row.pretraining, row.labels): row.gains
-        for row in find_drawn_differences(study)
-        if (row.encoder, row.treatment) == (study.encoders[0], "fine_tuned")
+        (row.pretraining, row.labels): row.gains for row in find_gains(study, study.encoders[0])
     }
     told: dict[Labels, str] = {}
     for labels in study.labels:
