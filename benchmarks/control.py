@@ -1,9 +1,10 @@
-"""What the autoencoder of the best recipe is worth: `python -m benchmarks.control`.
+"""What a recipe's own autoencoder is worth: `python -m benchmarks.control`.
 
-Trains the classifier of preset `optimal` from scratch, for as many more epochs as its autoencoder's
-computation pays for, on the same images and with the same seed as a published run of the preset,
-and holds the two test accuracies against each other. A control takes as long as the run did, forty
-to eighty minutes on two cores; the same command goes on where it was interrupted.
+Trains the classifier of a preset (`optimal`, unless told otherwise) from scratch, for as many more
+epochs as its autoencoder's computation pays for, on the same images and with the same seed as a
+published run of the preset, and compares the two test accuracies. A control takes as long as the
+run did: on two cores ten minutes with `quick`, forty to eighty with `optimal`. The same command
+goes on where it was interrupted.
 """
 
 from __future__ import annotations
@@ -29,14 +30,15 @@ from cae.runtime.device import describe_environment
 from cae.study.cost import choose_equal_epochs, count_finetuning, count_pretraining
 
 ROOT = Path(__file__).parents[1]
-PRESET, DATA = "optimal", "cifar10"
+PRESETS, DATA = ("optimal", "quick"), "cifar10"
 ENVIRONMENT = ("date", "processor", "threads", "device", "precision", "python", "packages")
 
 
-def find_published() -> dict[int, Run]:
-    """Return the published runs of the preset by seed."""
-    folders = [ROOT, *sorted(RESULTS.glob(f"run_{PRESET}_*_seed*"))]
-    return {run.seed: run for run in map(read_run, folders)}
+def find_published(preset: str) -> dict[int, Run]:
+    """Return the published runs of a preset by seed. That of `optimal`'s first is at the root."""
+    folders = sorted(RESULTS.glob(f"run_{preset}_{DATA}*"))
+    runs = [read_run(ROOT), *map(read_run, folders)]
+    return {run.seed: run for run in runs if run.folder.name == preset}
 
 
 def require_recipe(run: Run) -> None:
@@ -45,9 +47,10 @@ def require_recipe(run: Run) -> None:
     Raises:
         ConfigError: the preset has changed since.
     """
-    if drop_seeds(dump(cae.load_preset(PRESET))) != run.recipe:
+    preset = run.folder.name
+    if drop_seeds(dump(cae.load_preset(preset))) != run.recipe:
         raise cae.ConfigError(
-            f"{run.folder.root} is not of preset {PRESET} as it is now: a control would be of "
+            f"{run.folder.root} is not of preset {preset} as it is now: a control would be of "
             "another recipe; train the run again first"
         )
 
@@ -57,7 +60,7 @@ def count_operations(run: Run) -> dict[str, Any]:
 
     The control's epochs bring it as near as whole ones can; those added have images of full size.
     """
-    config = cae.load_preset(PRESET)
+    config = cae.load_preset(run.folder.name)
     split = run.evaluation["split"]["train"]
     images, classes = split["images"], list(split["classes"].values())
     balanced = config.classifier.class_balance == "sampling"
@@ -78,7 +81,7 @@ def count_operations(run: Run) -> dict[str, Any]:
     }
 
 
-def train_control(folder: Path, *, seed: int, epochs: int) -> Run:
+def train_control(folder: Path, preset: str, *, seed: int, epochs: int) -> Run:
     """Train and measure the control by the command `cae`, as far as the folder does not hold it."""
     cae_command = Path(sys.executable).with_name("cae")
     settings = [
@@ -87,9 +90,9 @@ def train_control(folder: Path, *, seed: int, epochs: int) -> Run:
         f"classifier.seed={seed}",
     ]
     options = [word for setting in settings for word in ("--set", setting)]
-    finetune = ["finetune", "--data", DATA, "--from-scratch", "--preset", PRESET, *options]
+    finetune = ["finetune", "--data", DATA, "--from-scratch", "--preset", preset, *options]
     subprocess.run([cae_command, *finetune, "--out", folder], check=True, stdout=subprocess.DEVNULL)
-    run_folder = RunFolder(folder, PRESET)
+    run_folder = RunFolder(folder, preset)
     model = run_folder.model(run_folder.classifier).json
     answer = subprocess.run(
         [cae_command, "evaluate", model, "--data", DATA, "--json"],
@@ -137,21 +140,30 @@ def read_pairs(path: Path, *, of: Mapping[str, Any]) -> dict[int, dict[str, Any]
 
 def main() -> None:
     """Train the controls of some seeds in turn, and write the figures after each."""
-    published = find_published()
     parser = argparse.ArgumentParser(prog="python -m benchmarks.control", description=__doc__)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[44], choices=sorted(published))
+    parser.add_argument("--preset", default=PRESETS[0], choices=PRESETS)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[44])
     parser.add_argument(
         "--out", type=Path, default=Path("runs"), help="where the controls go, a folder each"
     )
     options = parser.parse_args()
-    path = RESULTS / f"control_{PRESET}.json"
+    preset: str = options.preset
+    published = find_published(preset)
+    if unknown := sorted(set(options.seeds) - set(published)):
+        parser.error(
+            f"--seeds: no published run of preset {preset} has seed {unknown[0]}, but "
+            f"{', '.join(map(str, sorted(published)))}"
+        )
+    called = "python -m benchmarks.control" + (f" --preset {preset}" * (preset != PRESETS[0]))
+    path = RESULTS / f"control_{preset}.json"
     pairs: dict[int, dict[str, Any]] = {}
     for seed in options.seeds:
         run = published[seed]
         require_recipe(run)
         operations = count_operations(run)
-        folder: Path = options.out / f"{PRESET}-{seed}-from-scratch"
-        control = train_control(folder, seed=seed, epochs=operations["from_scratch"]["epochs"])
+        folder: Path = options.out / f"{preset}-{seed}-from-scratch"
+        epochs = operations["from_scratch"]["epochs"]
+        control = train_control(folder, preset, seed=seed, epochs=epochs)
         split = run.evaluation["split"]
         if control.evaluation["split"] != split:
             sys.exit(f"{folder} was trained on other images than {run.folder.root}")
@@ -171,7 +183,7 @@ def main() -> None:
         write_result(
             path,
             {**measured_of, "pairs": [pairs[each] for each in sorted(pairs)]},
-            command=" ".join(["python -m benchmarks.control --seeds", *map(str, sorted(pairs))]),
+            command=" ".join([called, "--seeds", *map(str, sorted(pairs))]),
             environment=describe_environment(cae.choose_runtime()),
         )
     Console().print(make_table([pairs[each] for each in sorted(pairs)]))

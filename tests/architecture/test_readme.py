@@ -291,9 +291,9 @@ def test_the_readme_tells_how_many_seeds_are_behind_what_a_pretraining_gains():
     assert {row.gain.count for row in many} == {7}
     assert all(row.is_one_sided for row in many if row.is_significant)
     assert all(row.is_significant for row in many if row.effect != "none")
-    untested = [row for row in rows if row.has_too_few_seeds and row.effect != "none"]
-    assert {row.gain.count for row in untested} == {3, 4}
-    least = write_p(min(row.least_p for row in untested))
+    too_few = [row for row in rows if row.has_too_few_seeds and row.effect != "none"]
+    assert {row.gain.count for row in too_few} == {3, 4}
+    least = write_p(min(row.least_p for row in too_few))
     assert f"three or four seeds, with which no p can be below {least}" in words
     (undecided,) = [row for row in rows if row.has_too_few_seeds and row.effect == "none"]
     assert (undecided.labels, undecided.gain.count) == (400, 2)

@@ -139,7 +139,7 @@ def _write_effect(row: Difference) -> tuple[str, str, str]:
     if row.is_significant:
         doubt = ""
     elif row.has_too_few_seeds:
-        doubt = f" ({_name_all(row) if row.is_one_sided else seeds}, untested)"
+        doubt = f" ({_name_all(row) if row.is_one_sided else seeds}, too few to test)"
     else:
         doubt = f" (not significant, p = {write_p(row.p_holm)})"
     return f"{'gains' if row.effect == 'gain' else 'loses'} {{}} points", size, doubt

@@ -40,9 +40,9 @@ _EQUAL_COST = 0.05
 def make_verdicts_table(study: Study) -> dict[str, Any]:
     """Return what fine-tuning after each pretraining gains, and what is to be made of it.
 
-    A gain or a loss has an interval off zero and a corrected p below 0.05. It is untested where no
-    p of so few seeds could be below 0.05, and not significant where it could but is not. Of each
-    encoder the pretraining that gains most comes first.
+    A gain or a loss has an interval off zero and a corrected p below 0.05, unless it has too few
+    seeds for such a p, or is not significant although it has enough. Of each encoder the
+    pretraining that gains most comes first.
     """
     return _make_table(study, find_gains(study), usual=CONTROLS[-1])
 
@@ -94,7 +94,7 @@ def _judge(row: Difference) -> str:
         return "undecided"
     if row.is_significant:
         return row.effect
-    return f"{row.effect}, {'untested' if row.has_too_few_seeds else 'not significant'}"
+    return f"{row.effect}, {'too few seeds' if row.has_too_few_seeds else 'not significant'}"
 
 
 def tell_verdict(study: Study) -> str:

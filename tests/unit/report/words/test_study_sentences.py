@@ -68,17 +68,17 @@ def make_row(
         ),
         (
             make_row(0.02, 0.04, p_holm=0.0625, seeds=6, least_p=0.0625),
-            "gains 3.0 points with 400 labels per class (in all six seeds, untested).",
+            "gains 3.0 points with 400 labels per class (in all six seeds, too few to test).",
         ),
         (
             make_row(-0.04, -0.02, p_holm=0.5, seeds=2, least_p=0.5),
-            "loses 3.0 points with 400 labels per class (in both seeds, untested).",
+            "loses 3.0 points with 400 labels per class (in both seeds, too few to test).",
         ),
         (
             replace(
                 make_row(-0.04, -0.02, p_holm=1.0, seeds=2, least_p=0.5), gains={0: -0.06, 1: 0.0}
             ),
-            "loses 3.0 points with 400 labels per class (two seeds, untested).",
+            "loses 3.0 points with 400 labels per class (two seeds, too few to test).",
         ),
         (
             make_row(None, None, seeds=1, least_p=1.0),
@@ -138,9 +138,9 @@ def test_the_answer_has_a_sentence_for_each_pretraining(study_folder: Path):
     assert tell_in_short(study) == (
         "Against training from scratch with equal computation, masked pretraining (gradient "
         "histograms, hidden) gains 3.0 and 3.0 points with 100 and 400 labels per class and gains "
-        "3.0 points with all labels (in all three seeds, untested). Plain pretraining (pixels, in "
+        "3.0 points with all labels (in all three seeds, too few to test). Plain pretraining (pixels, in "
         "sight) loses 2.0 and 2.0 points with 100 and 400 labels per class and loses 2.0 points "
-        "with all labels (in all three seeds, untested)."
+        "with all labels (in all three seeds, too few to test)."
     )
 
 

@@ -46,8 +46,8 @@ def test_verdicts_need_an_interval_off_zero_and_significance(study_folder: Path)
     # With all labels there are three seeds: no sign-flip test of them is significant.
     gain, loss = write("+3.0", "gain"), write(f"{MINUS}2.0", "loss")
     assert table["rows"] == [
-        ["masked", "gradient histograms, hidden", "origin", gain, gain, f"{gain}, untested"],
-        ["plain", "pixels, in sight", "origin", loss, loss, f"{loss}, untested"],
+        ["masked", "gradient histograms, hidden", "origin", gain, gain, f"{gain}, too few seeds"],
+        ["plain", "pixels, in sight", "origin", loss, loss, f"{loss}, too few seeds"],
     ]
 
 
@@ -100,8 +100,8 @@ def test_the_verdict_is_of_the_fewest_and_the_most_labels(make_study: Callable[.
     against = "Against training from scratch with equal computation and with the encoder `origin`, "
     assert tell_verdict(study) == (
         f"{against}with 10 labels per class masked pretraining gains and plain pretraining loses; "
-        "with all labels masked pretraining gains (untested) and plain pretraining loses "
-        "(untested)."
+        "with all labels masked pretraining gains (too few seeds) and plain pretraining loses "
+        "(too few seeds)."
     )
     level = read(make_study(gains={"plain": 0.002, "denoising": 0.0}, budgets=(100,)))
     assert tell_verdict(level) == (
