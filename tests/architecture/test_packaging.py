@@ -67,3 +67,10 @@ def test_the_wheel_carries_the_presets_and_the_type_marker(tmp_path: Path):
     }
     assert "cae/py.typed" in wanted
     assert wanted <= packed
+
+
+def test_the_citation_is_of_this_version_and_licence():
+    lines = (ROOT / "CITATION.cff").read_text(encoding="utf-8").splitlines()
+    assert f"version: {PROJECT['version']}" in lines
+    assert f"license: {PROJECT['license']}" in lines
+    assert f'  - name: "{PROJECT["authors"][0]["name"]}"' in lines
