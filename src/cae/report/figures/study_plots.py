@@ -93,15 +93,22 @@ def plot_accuracy_against_labels(study: Study, path: Path) -> Path:
 
 
 def plot_differences(differences: Sequence[Difference], path: Path) -> Path:
-    """Write each difference with its interval as a row; colours show its side of zero."""
+    """Write each difference with its interval as a row; colours show its side of zero.
+
+    Of each encoder and arm the pretraining that gains most comes first, as in the tables.
+    """
     encoders = list(dict.fromkeys(row.encoder for row in differences))
+    most: dict[tuple[str, ...], float] = {}
+    for row in differences:
+        most[_block(row)] = max(row.gain.mean, most.get(_block(row), row.gain.mean))
     # Drawn from the bottom up: the last row first.
     rows = sorted(
         differences,
         key=lambda row: (
             encoders.index(row.encoder),
             row.treatment,
-            _rank(row.pretraining),
+            -most[_block(row)],
+            row.pretraining,
             row.control,
             rank_labels(row.labels),
         ),
@@ -155,6 +162,8 @@ def plot_cost(study: Study, path: Path) -> Path:
     found: set[Labels] = {estimate.labels for estimate in estimates}
     budgets = sorted(found, key=rank_labels)[-_MOST_PANELS:]
     arms = _list_arms(estimates)
+    # Where markers meet, those of the controls lie below, and the legend's earlier above its later.
+    shown = sorted(estimates, key=lambda e: (_rank(e.pretraining) > 0, -_rank(e.pretraining)))
     with open_figure_or_page(
         path,
         title=f"What a gain costs{_name_data(study)}, with the encoder {encoder}",
@@ -168,7 +177,7 @@ def plot_cost(study: Study, path: Path) -> Path:
             axes = figure.add_subplot(1, len(budgets), place, **share)
             if place > 1:
                 axes.tick_params(labelleft=False)
-            for estimate in estimates:
+            for estimate in shown:
                 if estimate.labels == budget:
                     _draw_cost(axes, estimate)
             axes.set_title(name_labels(budget))

@@ -75,6 +75,9 @@ def test_differences_stand_at_their_means_coloured_by_the_side_of_zero(
     assert found == {(-2.0, VERMILION.lower()), (3.0, BLUE.lower())}
     hollow = [line for line in points if line.get_markerfacecolor() == "white"]
     assert len(hollow) == 2  # all labels, not significant
+    names = [label.get_text() for label in reversed(axes.get_yticklabels())]
+    # What gains most stands above, as in the tables.
+    assert [name.split(",")[0] for name in names] == ["masked"] * 3 + ["plain"] * 3
     texts = read_texts()
     # A single encoder is not named in every row.
     assert "masked, 400 labels per class" in texts
