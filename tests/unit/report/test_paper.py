@@ -259,6 +259,23 @@ def test_a_control_of_the_recipe_is_told_with_its_command_and_its_day(
     assert make_report(run.folder.root, tmp_path / "r.pdf", study=study).exists()
 
 
+def test_controls_of_the_runs_beside_are_told_too(
+    make_run: Make, write_control: Callable[..., None], tmp_path: Path
+):
+    run, other = make_run(), make_run(name="other", lr=0.5)
+    other.environment["date"] = "2026-12-25"
+    write_control(run.folder.benchmarks / "control_other.json", other)
+    data = describe(gather(run.folder.root, beside=[other.folder.root]))
+    assert data["control"] == ""
+    assert data["controls"].startswith("From scratch with equal computation (25 epochs")
+    assert "`other` reaches 80.00%" in data["controls"]
+    assert data["commands"][-1] == "python -m benchmarks.control --seeds 1"
+    assert data["date"] == "2026-12-25"
+    assert make_report(
+        run.folder.root, tmp_path / "r.pdf", beside=[other.folder.root]
+    ).exists()
+
+
 def test_paths_may_be_no_utf8(
     make_run: Make, study_folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):

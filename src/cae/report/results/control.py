@@ -25,6 +25,7 @@ class Control:
     Attributes:
         epochs: of the autoencoder, of the classifier after it, and of the classifier from scratch,
             which computes as much as both together, as nearly as whole epochs allow.
+        share: what training from scratch computes, as a share of what both stages do.
         seeds: the seeds that both were trained with.
         behind: test accuracies after the autoencoder, a fraction for each seed.
         scratch: test accuracies from scratch.
@@ -37,6 +38,7 @@ class Control:
     """
 
     epochs: tuple[int, int, int]
+    share: float
     seeds: tuple[int, ...]
     behind: tuple[float, ...]
     scratch: tuple[float, ...]
@@ -111,6 +113,7 @@ def _parse(result: Mapping[str, Any], path: Path) -> Control:
                 int(computation[first]["epochs"]),
                 int(computation[scratch]["epochs"]),
             ),
+            computation[scratch]["operations"] / computation[first]["operations"],
             tuple(int(pair["seed"]) for pair in pairs),
             tuple(float(pair[first]["accuracy"]) for pair in pairs),
             tuple(float(pair[scratch]["accuracy"]) for pair in pairs),
@@ -120,7 +123,7 @@ def _parse(result: Mapping[str, Any], path: Path) -> Control:
             tuple(_read_place(pair[first]) for pair in pairs),
             tuple(_read_place(pair[scratch]) for pair in pairs),
         )
-    except (KeyError, IndexError, TypeError, ValueError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, ZeroDivisionError) as error:
         raise CheckpointError(
             f"{path}: is no result of python -m benchmarks.control ({type(error).__name__}: "
             f"{error}); restore a copy of it, or measure it again"

@@ -28,12 +28,17 @@ class Material:
 
     groups: tuple[Group, ...]
     training: Training
-    control: Control | None
+    controls: tuple[Control | None, ...]  # of each group's recipe
     study: Study | None
     regularisations: Study | None
     speed: dict[str, Any] | None
     peers: dict[str, Any]
     command: str
+
+    @property
+    def control(self) -> Control | None:
+        """What the report's own recipe reaches from scratch, if that was measured."""
+        return self.controls[0]
 
 
 def gather(
@@ -63,10 +68,11 @@ def gather(
         if each is not None and each.data is not None:
             _require_same_data(first, results, each.data)
     benchmarks = benchmarks or first.folder.benchmarks
+    groups = tuple(group_runs([first, *others]))
     return Material(
-        tuple(group_runs([first, *others])),
+        groups,
         read_training(first),
-        read_control(benchmarks, first),
+        tuple(read_control(benchmarks, group.first) for group in groups),
         found,
         regularisations,
         read_speed(benchmarks, first.environment),
@@ -95,5 +101,5 @@ def find_latest_date(material: Material) -> str:
     dates = [run.environment["date"] for group in material.groups for run in group.runs]
     for study in (material.study, material.regularisations):
         dates += [] if study is None else [each.last_date for each in study.machines]
-    dates += [] if material.control is None else material.control.dates
+    dates += [date for control in material.controls if control for date in control.dates]
     return max([*dates, *([] if material.speed is None else [material.speed["date"]])])

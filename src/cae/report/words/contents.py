@@ -129,7 +129,7 @@ def describe(material: Material) -> dict[str, Any]:
         },
         "study_commands": _list_commands(material.study or material.regularisations),
         "control": "" if material.control is None else tell_gain(material.control, group.name),
-        "control_conditions": tell_conditions(material.control),
+        "controls": _tell_controls(material),
         "no_control": tell_control(group, None, material.study) if material.control is None else "",
         "in_short": _tell_in_short(material),
         "shares_of_cost": tell_shares_of_cost(material.study),
@@ -173,9 +173,18 @@ def _tell_in_short(material: Material) -> str:
     return "" if is_answered else tell_in_short(material.study)
 
 
+def _tell_controls(material: Material) -> str:
+    """Say what each recipe reaches from scratch, and where that was trained, if it was measured."""
+    told: list[str] = []
+    for group, control in zip(material.groups, material.controls, strict=True):
+        if control is not None:
+            told += [tell_gain(control, group.name), tell_conditions(control)]
+    return " ".join(told)
+
+
 def _list_run_commands(material: Material) -> list[str]:
     commands = list_commands([run for group in material.groups for run in group.runs])
-    return commands + ([] if material.control is None else [material.control.command])
+    return commands + [control.command for control in material.controls if control]
 
 
 def _list_commands(study: Study | None) -> list[str]:

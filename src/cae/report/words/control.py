@@ -13,6 +13,9 @@ from cae.report.results.study_results import CONTROLS, Labels, Study
 from cae.report.words.networks import read_network
 from cae.wording import join
 
+# How far apart the cost of two trainings may be that have the same budget: epochs are whole.
+EQUAL_COST = 0.05
+
 
 def is_measured(run: Run, *, control: Control | None, study: Study | None) -> bool:
     """Return whether it was measured what a run's recipe, or its encoder, does from scratch."""
@@ -65,16 +68,22 @@ def tell_gain(control: Control, name: str) -> str:
         seeds, of = f"with the single seed {max(control.seeds)}", "over test images"
     return (
         f"From scratch with equal computation ({alone} epochs, instead of "
-        f"{write_count(unlabelled)} of the autoencoder and {behind} of the classifier), `{name}` "
+        f"{write_count(unlabelled)} of the autoencoder and {behind} of the classifier"
+        f"{_tell_surplus(control.share)}), "
+        f"`{name}` "
         f"reaches {write_percent(fmean(control.scratch), 2)}, and with its autoencoder "
         f"{write_percent(fmean(control.behind), 2)}, {seeds}: {_tell_side(control, of)}."
     )
 
 
-def tell_conditions(control: Control | None) -> str:
-    """Say where the controls were trained, and the runs if elsewhere; "" if there is none."""
-    if control is None:
+def _tell_surplus(share: float) -> str:
+    if abs(share - 1) < EQUAL_COST:
         return ""
+    return f"; {abs(share - 1):.0%} {'more' if share > 1 else 'fewer'} operations"
+
+
+def tell_conditions(control: Control) -> str:
+    """Say where the controls were trained, and the runs if elsewhere."""
     verb = "control was" if len(control.seeds) == 1 else "controls were"
     told = f"The {verb} trained on {_name_places(control.scratch_places)}"
     pairs = zip(control.behind_places, control.scratch_places, strict=True)

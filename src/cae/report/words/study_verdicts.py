@@ -22,6 +22,7 @@ from cae.report.results.study_results import (
     name_pretraining,
     rank_labels,
 )
+from cae.report.words.control import EQUAL_COST
 from cae.report.words.study_sentences import (
     NO_COMPARISON,
     find_gains,
@@ -32,9 +33,6 @@ from cae.report.words.study_sentences import (
 from cae.report.words.study_setup import find_kinds
 from cae.report.words.tasks import name_aim, read_autoencoder
 from cae.wording import join
-
-# How far the cost of two arms may be apart that have the same budget.
-_EQUAL_COST = 0.05
 
 
 def make_verdicts_table(study: Study) -> dict[str, Any]:
@@ -145,7 +143,7 @@ def tell_shares_of_cost(study: Study | None) -> str:
     for row in find_key_differences(study):
         mine = costs.get((row.encoder, row.pretraining, row.treatment, row.labels))
         control = costs.get((row.encoder, NO_PRETRAINING, row.control, row.labels))
-        if mine and control and mine < (1 - _EQUAL_COST) * control:
+        if mine and control and mine < (1 - EQUAL_COST) * control:
             encoders = shares.setdefault(row.treatment, {})
             budgets = encoders.setdefault(row.encoder, {}).setdefault(row.pretraining, {})
             budgets[row.labels] = write_percent(mine / control, 0)

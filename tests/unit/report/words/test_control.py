@@ -44,6 +44,18 @@ def test_of_one_seed_the_interval_is_over_the_test_images(
     )
 
 
+@pytest.mark.parametrize(
+    ("share", "told"),
+    [(1.09, "; 9% more operations), "), (0.9, "; 10% fewer operations), "), (1.04, "classifier), ")],
+)
+def test_a_control_that_computes_more_or_less_says_so(
+    make_run: Make, write_control: Write, tmp_path: Path, share: float, told: str
+):
+    write_control(tmp_path / "control_a.json", make_run())
+    control = replace(read(tmp_path, make_run()), share=share)
+    assert told in tell_gain(control, "mine")
+
+
 def test_where_the_runs_were_trained_is_told_if_it_was_elsewhere(
     make_run: Make, write_control: Write, tmp_path: Path
 ):
