@@ -74,6 +74,16 @@ class ClassifierConfig(StageConfig):
         return self
 
     @model_validator(mode="after")
+    def _head_takes_its_optimizer(self) -> Self:
+        if self.optimizer == "muon" and self.head == "origin" and not self.batch_norm:
+            raise ValueError(
+                "optimizer 'muon': keeps every filter at one norm, which only batch norm after it "
+                "makes up for, and in head 'origin' with batch_norm false there is none; set "
+                "batch_norm to true, or use 'adamw'"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _classes_are_balanced_once(self) -> Self:
         if self.class_weights and self.class_balance != "none":
             raise ValueError(

@@ -1,4 +1,4 @@
-"""The names of data sets, machines and reconstructions for readers."""
+"""The names of data sets, machines, reconstructions and choices for readers."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ _DATA_NAMES = {"cifar10": "CIFAR-10", "digits": "digits"}
 def name_data(source: str) -> str:
     """Return the name of the data set `source` for readers ("CIFAR-10" for "cifar10")."""
     return _DATA_NAMES.get(source, source)
+
+
+def spell_out(name: str) -> str:
+    """Return a name from a configuration or a study in words ("masked pixels")."""
+    return name.replace("_", " ")
 
 
 def name_place(environment: Mapping[str, Any]) -> str:

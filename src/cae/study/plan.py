@@ -77,6 +77,13 @@ _UNCHANGED_IMAGES = {
     },
 }
 _FROM_SCRATCH = ("scratch", "scratch_whole_budget")
+_PRETRAININGS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "denoising": {"gaussian_noise_input": True, "gaussian_noise_stddev": 0.1},
+    "masked": {},
+    "masked_pixels": {"target": "pixels"},
+    "unhidden": {"mask_input": False},
+}
 
 LABELS = Plan(
     arms={
@@ -98,19 +105,13 @@ LABELS = Plan(
         ),
         "fine_tuned": Arm({"freeze_encoder": False}, controls=_FROM_SCRATCH),
     },
-    pretrainings={
-        "plain": {},
-        "denoising": {"gaussian_noise_input": True, "gaussian_noise_stddev": 0.1},
-        "masked": {},
-        "masked_pixels": {"target": "pixels"},
-        "unhidden": {"mask_input": False},
-    },
+    pretrainings=_PRETRAININGS,
     masked=("masked", "masked_pixels", "unhidden"),
     whole=[
         *((arm, NO_PRETRAINING) for arm in _FROM_SCRATCH),
         *(
             (arm, pretraining)
-            for pretraining in ("plain", "denoising", "masked", "masked_pixels", "unhidden")
+            for pretraining in _PRETRAININGS
             for arm in ("linear_probe", "frozen", "fine_tuned")
         ),
     ],

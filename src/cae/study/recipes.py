@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -10,6 +11,8 @@ from cae.config import AutoencoderConfig, ClassifierConfig, dump, parse_section
 from cae.errors import ConfigError
 from cae.presets import load_preset, override, split_setting
 from cae.wording import show, suggest
+
+logger = logging.getLogger(__name__)
 
 Config = TypeVar("Config", AutoencoderConfig, ClassifierConfig)
 
@@ -141,14 +144,22 @@ class Recipe:
 
 
 def choose_schedule(name: str, *, plan: str, encoder: str, source: str) -> Schedule:
-    """Return the schedule called `name` for the trials of a plan.
+    """Return the schedule called `name` for the trials of a plan; the digits have only one.
 
     Raises:
         ConfigError: there is no schedule of that name.
     """
     if name not in SCHEDULES:
         raise ConfigError(f"--schedule {name}: unknown{suggest(name, SCHEDULES)}")
-    return _DIGITS if source == "digits" else _SCHEDULES[name, plan, encoder]
+    if source != "digits":
+        return _SCHEDULES[name, plan, encoder]
+    if name != "two-cores":  # which nobody has to ask for
+        logger.warning(
+            "--schedule %s has no effect with the digits, which have one schedule; "
+            "--pretrain-epochs and --finetune-epochs set how long to train",
+            name,
+        )
+    return _DIGITS
 
 
 def make_recipe(encoder: str, *, plan: str, source: str, settings: Sequence[str] = ()) -> Recipe:

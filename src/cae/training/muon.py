@@ -25,8 +25,10 @@ class FilterMuon(_Muon):
     """Muon (Jordan et al., 2024) on convolutions, each seen as a matrix [filters, all the rest].
 
     Before each step a convolution is scaled to the norm sqrt(filters), so that the learning rate is
-    a share of that norm. With batch norm after it, its scale makes no difference (airbench94,
-    Jordan, arXiv 2404.00498). torch's Muon takes only matrices; this shows it the filters as such.
+    a share of that norm. If batch norm follows and no bias is added before it, as in the whitened
+    encoder, that scale makes no difference (airbench94, Jordan, arXiv 2404.00498). The origin's
+    convolutions have a bias, which is not scaled with them, so for them it does make one.
+    torch's Muon takes only matrices; this shows it the filters as such.
 
     Args:
         filters: weights [out, in, h, w] of convolutions.

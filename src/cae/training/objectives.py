@@ -101,11 +101,6 @@ class EncoderPenalties:
         return torch.stack(parts).sum() if parts else None
 
 
-def mean_squared_error(x: Tensor, target: Tensor) -> Tensor:
-    """Return the mean of squared differences."""
-    return F.mse_loss(x, target)
-
-
 def binary_crossentropy(x: Tensor, target: Tensor) -> Tensor:
     """Return the mean cross-entropy of pixels taken as probabilities, clipped as in Keras."""
     with torch.autocast(x.device.type, enabled=False):  # CUDA's autocast refuses this function
@@ -113,7 +108,7 @@ def binary_crossentropy(x: Tensor, target: Tensor) -> Tensor:
 
 
 _RECONSTRUCTION_LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "mean_squared_error": mean_squared_error,
+    "mean_squared_error": F.mse_loss,
     "mean_absolute_error": F.l1_loss,
     "binary_crossentropy": binary_crossentropy,
     "huber": F.huber_loss,
@@ -167,13 +162,13 @@ class ReconstructionObjective:
             share = hidden.mean()  # A mean over all divided by this is one over the hidden places.
             loss = self._loss(predicted, wanted) / share
             with torch.no_grad():
-                error = mean_squared_error(predicted, wanted) / share
+                error = F.mse_loss(predicted, wanted) / share
         else:
             height, width = images.shape[2:]
             predicted = model.decode(model.encode(images, activities), (height, width))
             loss = self._loss(predicted, images)
             with torch.no_grad():
-                error = mean_squared_error(predicted, images)
+                error = F.mse_loss(predicted, images)
         penalty = self._penalties.measure(model.encoder, activities)
         if penalty is not None:
             loss = loss + penalty

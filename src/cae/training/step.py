@@ -1,4 +1,4 @@
-"""The optimizer step: taken operation by operation, or on a GPU replayed as one CUDA graph."""
+"""The optimizer step: operation by operation, or with adam and adamw on a GPU as a CUDA graph."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,14 +12,21 @@ import pytest
 import torch
 from sklearn.utils.class_weight import compute_class_weight
 
+from cae.checkpoints.state import StateFiles
 from cae.config import AutoencoderConfig, ClassifierConfig, DataConfig, RunConfig
 from cae.data.batches import Batch
 from cae.data.images import ImageSet
 from cae.data.splits import make_splits
-from cae.errors import CheckpointError, ConfigError, DataError
+from cae.errors import CheckpointError, ConfigError, DataError, StoppedError
 from cae.models.classifier import make_classifier
 from cae.models.encoder import Encoder
 from cae.pipeline import stages
+from cae.presets import load_preset, override
+from cae.run_folder import RunFolder
+from cae.runtime.device import Runtime
+from cae.training.progress import SilentProgress
+from cae.training.saving import Trained
+from cae.training.trainer import Checkpoints
 
 SHAPE = (8, 8, 3)
 AUTOENCODER = AutoencoderConfig(image_shape=SHAPE, init_num_filters=2, batch_size=8, epochs=2)
@@ -362,3 +370,67 @@ def test_predictions_are_adjusted_by_the_training_images_classes(dataset, float3
     assert torch.equal(kept.pop("log_priors"), priors)
     assert kept.keys() == plain.fit.last_weights.keys()
     assert all(torch.equal(kept[name], plain.fit.last_weights[name]) for name in kept)
+
+
+class Steps(SilentProgress):
+    """Counts the steps that are taken."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+
+    def images_done(self, count: int) -> None:
+        """Count a step."""
+        self.taken += 1
+
+
+def train_in_two_sittings(
+    train: Callable[..., Trained[Any]], files: StateFiles, *, steps: int
+) -> Trained[Any]:
+    """Stop a training of so many steps after a third of them, resume it and return it."""
+    first, second = Steps(), Steps()
+    stop = Checkpoints(files, None, 1e9, lambda: first.taken == steps // 3)
+    with pytest.raises(StoppedError, match="and saved"):
+        train(progress=first, checkpoints=stop)
+    trained = train(
+        progress=second, checkpoints=Checkpoints(files, files.read(), 1e9, lambda: False)
+    )
+    assert first.taken == steps // 3
+    assert first.taken + second.taken == steps
+    return trained
+
+
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=needs_gpu)])
+def test_both_stages_of_the_usual_recipe_are_trained_stopped_and_resumed_on_every_device(
+    make_images, tmp_path, device, precision
+):
+    # The preset's rates are for large batches of wide layers.
+    small = ["batch_size=8", "epochs=2", "low_resolution_epochs=1", "lr=0.01"]
+    narrow = "autoencoder.filters_per_block=[4, 8, 8]"
+    config = override(load_preset("quick"), [narrow, *small])
+    images = make_images(48, height=32, width=32, classes=4)
+    runtime = Runtime(torch.device(device), precision)
+    folder, below, above = RunFolder(tmp_path, "t"), config.autoencoder, config.classifier
+
+    def pretrain(**watched):
+        return stages.pretrain(images, images, below, runtime=runtime, **watched)
+
+    files = StateFiles(folder, "autoencoder_t", {}, {})
+    pretrained = train_in_two_sittings(pretrain, files, steps=2 * 48 // 8)
+    weights = pretrained.model.encoder.state_dict()
+
+    def finetune(**watched):
+        given = {"encoder_weights": weights, "runtime": runtime, **watched}
+        return stages.finetune(images, images, below, above, **given)
+
+    files = StateFiles(folder, "classifier_t", {}, {})
+    finetuned = train_in_two_sittings(finetune, files, steps=2 * 48 // 8)
+    for trained in (pretrained, finetuned):
+        for name in ("loss", "val_loss"):
+            values = trained.fit.history.metrics[name]
+            assert len(values) == 2
+            assert np.isfinite(values).all()
+        assert next(trained.model.parameters()).device.type == device

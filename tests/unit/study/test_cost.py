@@ -6,11 +6,13 @@ import pytest
 
 from cae.config import AutoencoderConfig, ClassifierConfig
 from cae.study.cost import (
+    _TIMED_STEPS,
     choose_equal_epochs,
     count_finetuning,
     count_pretraining,
     measure_speeds,
 )
+from cae.training.step import _STEPS_BEFORE_CAPTURE
 
 SIDE, FILTERS, CLASSES = 8, (4, 8), 3
 ENCODER = AutoencoderConfig(
@@ -106,6 +108,11 @@ def test_speeds_are_measured_and_leave_the_random_state_alone(float32):
     speeds = measure_speeds(ENCODER, make_head(), num_classes=CLASSES, runtime=float32)
     assert min(speeds.pretrain, speeds.finetune) > 1e5
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_the_steps_that_are_timed_reach_those_that_a_gpu_replays():
+    # The first step after those that are taken plainly is recorded, which takes longer.
+    assert _TIMED_STEPS >= _STEPS_BEFORE_CAPTURE + 2
 
 
 @pytest.mark.parametrize(("more", "epochs"), [(0, 7), (24, 9), (26, 10), (30, 10)])

@@ -122,6 +122,18 @@ def test_the_digits_keep_their_short_trainings():
     assert schedule.choose_lesson(None, images_per_class=100).epochs == 8
 
 
+def test_a_schedule_that_the_digits_do_not_have_is_told(caplog):
+    def choose(name: str, source: str) -> Schedule:
+        return choose_schedule(name, plan="labels", encoder="origin", source=source)
+
+    usual = choose("two-cores", "digits")
+    choose("gpu", "cifar10")
+    assert not caplog.messages
+    assert choose("gpu", "digits") == usual
+    (message,) = caplog.messages
+    assert message.startswith("--schedule gpu has no effect with the digits")
+
+
 def test_classes_that_are_not_thinned_are_not_weighted():
     found = {
         source: make_recipe("origin", plan="labels", source=source).classifier.class_weights

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from typing import Any
+
 import pytest
 import torch
 
@@ -103,3 +106,50 @@ def test_a_graph_draws_new_dropout_at_each_step_and_repeats_with_the_seed(autoen
     first = train()
     assert len(set(first)) == 8
     assert train() == first
+
+
+class PretendedStream:
+    """A GPU's stream where there is no GPU: all that was asked of it is done."""
+
+    device = torch.device("cpu")
+
+    def wait_stream(self, other) -> None:
+        """Return at once."""
+
+
+def test_where_a_step_cannot_be_recorded_all_are_taken_plainly(
+    autoencoder_config, float32, monkeypatch, caplog
+):
+    stream = PretendedStream()
+    tried: list[Any] = []
+    restored: list[Any] = []
+
+    def refuse(graph, *, stream):
+        tried.append(stream)
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    pretended = {
+        "CUDAGraph": object,
+        "Stream": lambda device: stream,
+        "current_stream": lambda: stream,
+        "device": nullcontext,
+        "graph": refuse,
+        "set_stream": restored.append,
+        "stream": nullcontext,
+    }
+    for name, value in pretended.items():
+        monkeypatch.setattr(torch.cuda, name, value)
+    config = autoencoder_config(dropout=False)
+    plain_model, plain = make_plain_step(config, float32)
+    model, recorded = make_plain_step(config, float32)
+    step = GraphStep(recorded, batch_size=4, device=float32.device)
+    for _ in range(6):
+        totals = step(draw_batch(4), lr=0.01).totals
+        assert torch.equal(totals, plain(draw_batch(4), lr=0.01).totals)
+    for found, expected in zip(model.parameters(), plain_model.parameters(), strict=True):
+        assert torch.equal(found, expected)
+    assert tried == restored == [stream]
+    assert caplog.messages == [
+        "training without a CUDA graph, more slowly: "
+        "operation not permitted when stream is capturing"
+    ]

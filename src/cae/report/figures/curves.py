@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from cae.errors import DataError
 from cae.report.figures.page import BLUE, VERMILION, open_page, write_tick_percent
+from cae.report.names import spell_out
 
 _FRACTIONS = ("accuracy", "f1", "precision", "recall")
 _HIGHER_IS_BETTER = (*_FRACTIONS, "psnr", "ssim")
@@ -49,7 +50,7 @@ class Curves:
     def words(self) -> str:
         """What the vertical axis shows, in words."""
         scale = ", log scale" if self.is_log else ""
-        return f"{self.metric.replace('_', ' ')} after each epoch{scale}"
+        return f"{spell_out(self.metric)} after each epoch{scale}"
 
 
 def plot_history(

@@ -22,7 +22,7 @@ from cae.report.figures.page import (
     write_tick_percent,
 )
 from cae.report.figures.vector import open_figure_or_page
-from cae.report.names import name_data
+from cae.report.names import name_data, spell_out
 from cae.report.phrases import MINUS
 from cae.report.results.study_results import (
     Difference,
@@ -282,7 +282,7 @@ def _name_difference(
     treatment = (
         name_arm(row.treatment, row.pretraining)
         if len(arms) > 1 or len(controls) > 1
-        else row.pretraining.replace("_", " ")
+        else spell_out(row.pretraining)
     )
     control = f" {MINUS} {name_arm(row.control)}" if len(controls) > 1 else ""
     return f"{encoder}{treatment}{control}, {name_labels(row.labels)}"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cae.errors import CheckpointError
-from cae.report.names import name_place
+from cae.report.names import name_place, spell_out
 from cae.report.results.sources import read_object
 from cae.wording import join
 
@@ -220,15 +220,15 @@ def read_study(folder: Path, *, plan: str = "labels") -> Study | None:
 
 def name_arm(arm: str, pretraining: str = NO_PRETRAINING) -> str:
     """Return the report's name for an arm and its pretraining ("fine-tuned, masked")."""
-    words = _ARM_WORDS.get(arm, arm.replace("_", " "))
+    words = _ARM_WORDS.get(arm, spell_out(arm))
     if pretraining == NO_PRETRAINING or arm in CONTROLS:
         return words
-    return f"{words}, {pretraining.replace('_', ' ')}"
+    return f"{words}, {spell_out(pretraining)}"
 
 
 def name_pretraining(pretraining: str) -> str:
     """Return the report's name for a pretraining ("masked pixels pretraining")."""
-    return f"{pretraining.replace('_', ' ')} pretraining"
+    return f"{spell_out(pretraining)} pretraining"
 
 
 def name_labels(labels: Labels) -> str:

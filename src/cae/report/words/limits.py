@@ -7,6 +7,7 @@ from typing import Any
 
 from cae.config import dump
 from cae.presets import load_preset
+from cae.report.names import spell_out
 from cae.report.phrases import capitalise, count_noun, write_count, write_p
 from cae.report.results.control import Control
 from cae.report.results.seeds import Group
@@ -89,7 +90,7 @@ def _list_limits_of_study(study: Study, *, is_cifar: bool) -> list[str]:
     limits: list[str] = []
     names = find_confounded(study)
     if names:
-        kinds = join([name.replace("_", " ") for name in names])
+        kinds = join([*map(spell_out, names)])
         limits.append(
             f"Mask and target together. {capitalise(kinds)} pretraining differ in both, so the "
             "study does not tell whether hiding parts or what is predicted of them matters; a "

@@ -10,6 +10,7 @@ from typing import Any
 
 from cae.config import RunConfig, dump, find_reason_without_effect
 from cae.presets import load_preset, preset_keys, preset_names
+from cae.report.names import spell_out
 from cae.report.results.seeds import Group
 from cae.report.results.sources import Run
 
@@ -212,7 +213,7 @@ def write_value(value: object) -> str:
         return ", ".join(map(write_value, value)) or "none"  # pyright: ignore[reportUnknownArgumentType]
     if isinstance(value, float):
         return f"{value:g}"
-    return str(value).replace("_", " ")
+    return spell_out(str(value))
 
 
 def _write_setting(value: object) -> str:

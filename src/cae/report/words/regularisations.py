@@ -7,6 +7,7 @@ from statistics import fmean
 from typing import Any
 
 from cae.presets import load_preset
+from cae.report.names import spell_out
 from cae.report.phrases import count_noun, write_count, write_p, write_percent, write_points
 from cae.report.results.study_results import Difference, Estimate, Study, name_arm
 from cae.report.words.paper_tables import write_estimate
@@ -159,7 +160,7 @@ def _tell_changes(study: Study, thinned: Sequence[str]) -> list[str]:
             for arm in arms
         ]
         sentences.append(
-            f"After {pretraining.replace('_', ' ')} the origin's classifier reaches "
+            f"After {spell_out(pretraining)} the origin's classifier reaches "
             f"{write_percent(base.accuracy.mean)}{finds}. Its changes lead to{of_changes} "
             f"{join(told)}."
         )

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cae.report.names import name_data
+from cae.report.names import name_data, spell_out
 from cae.report.phrases import (
     capitalise,
     count_noun,
@@ -109,7 +109,7 @@ def tell_finetuning(run: Run) -> str:
 
 def _tell_training(config: Mapping[str, Any]) -> str:
     optimizer = _OPTIMIZERS.get(config["optimizer"], config["optimizer"].capitalize())
-    schedule = config["lr_schedule"].replace("_", " ")
+    schedule = spell_out(config["lr_schedule"])
     epochs = count_noun(config["epochs"], "epoch")
     return (
         f"Training takes {epochs} of {optimizer} at a learning rate of {config['lr']:g} "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from cae.report.names import spell_out
 from cae.report.phrases import (
     capitalise,
     count_noun,
@@ -198,7 +199,7 @@ def tell_least_p(rows: Sequence[Difference]) -> str:
 def _tell_confounded(study: Study) -> list[str]:
     """Say that mask and target cannot be told apart, where no pretraining parts them."""
     shown = {row.pretraining for row in find_gains(study, study.encoders[0])}
-    names = [name.replace("_", " ") for name in find_confounded(study) if name in shown]
+    names = [spell_out(name) for name in find_confounded(study) if name in shown]
     if len(names) < 2:
         return []
     return [

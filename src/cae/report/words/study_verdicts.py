@@ -7,6 +7,7 @@ from statistics import fmean
 from typing import Any
 
 from cae.inference import compute_student_interval
+from cae.report.names import spell_out
 from cae.report.phrases import capitalise, count_noun, write_percent
 from cae.report.results.study_results import (
     CONTROLS,
@@ -73,7 +74,7 @@ def _make_table(study: Study, rows: Sequence[Difference], *, usual: str) -> dict
         "head": ["pretraining", "it predicts", "encoder", *map(name_labels, columns)],
         "rows": [
             [
-                pretraining.replace("_", " ")
+                spell_out(pretraining)
                 + ("" if control == usual else f", against {name_arm(control)}"),
                 aims.get((encoder, pretraining), ""),
                 encoder,
@@ -112,7 +113,7 @@ def _tell_outcomes(rows: Sequence[Difference]) -> str:
     """Return which pretrainings gain and which do not, at one label budget."""
     outcomes: dict[tuple[str, str, str], list[str]] = {}
     for row in sorted(rows, key=lambda row: -row.gain.mean):
-        outcomes.setdefault(_name_outcome(row), []).append(row.pretraining.replace("_", " "))
+        outcomes.setdefault(_name_outcome(row), []).append(spell_out(row.pretraining))
     told = [
         f"{join(names)} pretraining {one if len(names) == 1 else several}{doubt}"
         for (one, several, doubt), names in outcomes.items()
@@ -162,7 +163,7 @@ def _tell_shares(encoder: str, shares: Mapping[str, Mapping[Labels, str]]) -> st
         ranked = sorted(budgets, key=rank_labels)
         told = f"{join([budgets[labels] for labels in ranked])} with "
         told += name_budgets(dict.fromkeys(ranked, ""))
-        alike.setdefault(told, []).append(pretraining.replace("_", " "))
+        alike.setdefault(told, []).append(spell_out(pretraining))
     parts = [f"{told} ({join(names)})" for told, names in alike.items()]
     return f"with the encoder `{encoder}`, {join(parts)}"
 
