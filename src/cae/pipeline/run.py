@@ -184,6 +184,18 @@ def require_same_run(folder: RunFolder, description: Mapping[str, Any]) -> None:
         )
 
 
+def read_checksums(folder: RunFolder) -> dict[str, str]:
+    """Return the SHA-256 of the weights of the run's autoencoder and classifier, by these names.
+
+    Raises:
+        CheckpointError: one of the two models is missing or damaged.
+    """
+    models = {"autoencoder": folder.autoencoder, "classifier": folder.classifier}
+    return {
+        kind: read_model(folder.model(name).json).weights_sha256 for kind, name in models.items()
+    }
+
+
 def _complete(description: Mapping[str, Any]) -> dict[str, Any]:
     """Return the description, with keys that it lacks, added by later versions, at defaults."""
     try:
@@ -238,16 +250,12 @@ def _evaluate(
             "autoencoder": _read_chosen_epoch(pretrained.fit),
         }
     evaluated = time.perf_counter()
-    models = {"autoencoder": folder.autoencoder, "classifier": folder.classifier}
     stages = {"pretrain": pretrained.fit, "finetune": finetuned.fit}
     evaluation = {
         **facts,
         "test": tested,
         "validation": validated,
-        "weights_sha256": {
-            kind: read_model(folder.model(name).json).weights_sha256
-            for kind, name in models.items()
-        },
+        "weights_sha256": read_checksums(folder),
         "seconds": {
             **{stage: round(fit.history.seconds, 1) for stage, fit in stages.items()},
             "evaluate": round(evaluated - evaluating, 1),
