@@ -64,8 +64,10 @@ _WHOLE_TRAININGS: Mapping[str, tuple[Callable[[Values], bool], str]] = {
         lambda of: not of["freeze_encoder"] and of["freeze_encoder_epochs"] >= of["epochs"],
         "the encoder's weights are never trained",
     ),
+    # An autoencoder may be trained on small images alone, as two presets do: the statistics of its
+    # encoder are then computed anew from images of full size. Those of a classifier are not.
     "low_resolution_epochs": (
-        lambda of: of["low_resolution_epochs"] > of["epochs"],
+        lambda of: of["low_resolution_epochs"] >= of["epochs"] + ("freeze_encoder" not in of),
         "no image is of full size",
     ),
 }

@@ -81,6 +81,10 @@ from cae.config import AutoencoderConfig, ClassifierConfig, DataConfig, find_ine
             AutoencoderConfig(low_resolution_epochs=3, epochs=2),
             "low_resolution_epochs is 3 and epochs 2: no image is of full size",
         ),
+        (
+            ClassifierConfig(low_resolution_epochs=2, epochs=2, global_pooling="max"),
+            "low_resolution_epochs is 2 and epochs 2: no image is of full size",
+        ),
     ],
 )
 def test_a_changed_key_whose_switch_is_off_is_told(config, sentence):
@@ -98,7 +102,9 @@ def test_a_changed_key_whose_switch_is_off_is_told(config, sentence):
         AutoencoderConfig(encoder="residual", batch_norm=False),
         ClassifierConfig(head="linear", dense=False),
         ClassifierConfig(freeze_encoder=False, freeze_encoder_epochs=4, epochs=5),
-        AutoencoderConfig(low_resolution_epochs=2, epochs=3),
+        # All of an autoencoder's epochs may be of small images, but not all of a classifier's.
+        AutoencoderConfig(low_resolution_epochs=2, epochs=2),
+        ClassifierConfig(low_resolution_epochs=2, epochs=3, global_pooling="max"),
         DataConfig(labelled_seed=1, labels_per_class=5),
     ],
 )
