@@ -154,12 +154,12 @@ def _tell_plan(plan: Plan) -> None:
 
 
 def _make_splits(plan: Plan) -> cae.Splits:
-    from cae.data.copies import tell_validation_copies
+    from cae.data.copies import tell_split_copies
     from cae.pipeline.stages import tell_ineffective
 
     tell_ineffective(plan.config.data, section="data")
     splits = cae.make_splits(plan.dataset, plan.config.data)
-    tell_validation_copies(splits)
+    tell_split_copies(splits)
     return splits
 
 

@@ -45,11 +45,11 @@ def show_data(
     keys = [s if s.startswith("data.") or is_shape(s) else f"data.{s}" for s in settings]
     config = cae.override(cae.RunConfig(), [*seeds, *keys])
     dataset = load_data(source, config.autoencoder.image_shape, skip_damaged=skip_damaged)
-    from cae.data.copies import tell_validation_copies
+    from cae.data.copies import tell_split_copies
     from cae.data.splits import describe_flaws, describe_splits
 
     splits = cae.make_splits(dataset, config.data)
-    tell_validation_copies(splits)
+    tell_split_copies(splits)
     about = describe_splits(splits)
     if as_json:
         flaws = describe_flaws(splits.left_out, splits.test_copies)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cae.config import DataConfig
-from cae.data.copies import count_copies
+from cae.data.copies import find_copies
 from cae.data.images import Dataset, ImageSet, Splits
 from cae.errors import ConfigError, DataError, TooFewError
 from cae.seeding import derive_seed, make_permutation
@@ -68,7 +68,7 @@ def make_splits(dataset: Dataset, config: DataConfig) -> Splits:
         source=dataset.source,
         unlabelled=dataset.unlabelled,
         left_out=dataset.left_out,
-        test_copies=count_copies(dataset.test, [images, dataset.unlabelled]),
+        test_copied=find_copies(dataset.test, [images, dataset.unlabelled]),
         pictures_sha256=dataset.pictures_sha256,
     )
 

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from cae.checkpoints.weights import read_model
 from cae.config import RunConfig, dump, parse_section
-from cae.data.copies import tell_validation_copies
+from cae.data.copies import tell_split_copies
 from cae.data.images import Dataset, ImageSet, Splits
 from cae.data.splits import (
     describe_flaws,
@@ -107,7 +107,7 @@ def run(
     folder = RunFolder(out, name)
     splits = make_splits(dataset, config.data)
     tell_ineffective(config.data, section="data")
-    tell_validation_copies(splits)
+    tell_split_copies(splits)
     # Refuse what cannot work before anything is written or removed.
     require_pretrainable(config.autoencoder, splits.train, splits.val)
     require_finetunable(config.autoencoder, config.classifier, splits.labelled, splits.val)
