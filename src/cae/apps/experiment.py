@@ -17,6 +17,7 @@ from cae.apps.screen import answer_json, answers, tell, tell_warning
 from cae.apps.settings import Plan, Request, find_source, make_plan, tell_pictures
 from cae.apps.stopping import StopRequest
 from cae.apps.tables import make_places_table, make_results_table, make_training_table
+from cae.data.splits import describe_splits, drop_labelled, split_and_tell
 from cae.errors import CheckpointError, StoppedError
 from cae.presets import split_setting
 from cae.report.names import name_data
@@ -65,7 +66,7 @@ def pretrain(request: Request) -> None:
     from cae.report.figures.run_plots import draw_training
 
     folder = plan.folder
-    splits = _make_splits(plan)
+    splits = split_and_tell(plan.dataset, plan.config.data)
     _tell_plan(plan)
     with folder.lock(), _training(request) as (progress, keeping):
         trained = cae.pretrain_into(
@@ -103,7 +104,7 @@ def finetune(request: Request, *, encoder: Path | None) -> None:
 
     folder, config = plan.folder, plan.config
     weights = None if saved is None else _load_encoder_weights(saved)
-    splits = _make_splits(plan)
+    splits = split_and_tell(plan.dataset, plan.config.data)
     if saved is not None:
         _compare_data(saved, splits)
     _tell_plan(plan)
@@ -153,16 +154,6 @@ def _tell_plan(plan: Plan) -> None:
     tell_pictures(plan.dataset)
 
 
-def _make_splits(plan: Plan) -> cae.Splits:
-    from cae.data.copies import tell_split_copies
-    from cae.pipeline.stages import tell_ineffective
-
-    tell_ineffective(plan.config.data, section="data")
-    splits = cae.make_splits(plan.dataset, plan.config.data)
-    tell_split_copies(splits)
-    return splits
-
-
 def _read_encoder(path: Path) -> cae.SavedModel:
     saved = cae.read_model(path)
     if saved.kind == "classifier":
@@ -179,8 +170,6 @@ def _load_encoder_weights(saved: cae.SavedModel) -> Any:
 
 def _compare_data(saved: cae.SavedModel, splits: cae.Splits) -> None:
     """Warn if the encoder was pretrained on other images than the classifier is trained on."""
-    from cae.data.splits import describe_splits, drop_labelled
-
     about = drop_labelled(describe_splits(splits))
     if saved.about.get("data") != about["data"]:
         tell_warning(

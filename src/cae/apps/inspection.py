@@ -24,6 +24,7 @@ from cae.data.layout import list_pictures
 from cae.data.measured import MeasuredPictures, load_test_pictures, read_trained_on
 from cae.data.pictures import PictureReader
 from cae.data.sources import find_picture_folder
+from cae.data.splits import describe_flaws, describe_splits, split_and_tell
 from cae.errors import CheckpointError, ConfigError, DataError, TooFewError
 from cae.report.names import name_data
 
@@ -45,11 +46,7 @@ def show_data(
     keys = [s if s.startswith("data.") or is_shape(s) else f"data.{s}" for s in settings]
     config = cae.override(cae.RunConfig(), [*seeds, *keys])
     dataset = load_data(source, config.autoencoder.image_shape, skip_damaged=skip_damaged)
-    from cae.data.copies import tell_split_copies
-    from cae.data.splits import describe_flaws, describe_splits
-
-    splits = cae.make_splits(dataset, config.data)
-    tell_split_copies(splits)
+    splits = split_and_tell(dataset, config.data)
     about = describe_splits(splits)
     if as_json:
         flaws = describe_flaws(splits.left_out, splits.test_copies)
@@ -163,8 +160,6 @@ def _load_test_images(
     source: str, saved: cae.SavedModel, *, skip_damaged: bool, everything: bool
 ) -> tuple[cae.ImageSet, dict[str, Any], str]:
     """Return the images to measure a model on, facts about them, and the title of the scores."""
-    from cae.data.splits import describe_flaws
-
     folder = find_picture_folder(source)
     if folder is None:
         if everything and source in ("auto", *BUILT_IN):

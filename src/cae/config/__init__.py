@@ -2,7 +2,11 @@
 
 from cae.config.autoencoder import AutoencoderConfig, Regularizer
 from cae.config.classifier import ClassifierConfig
-from cae.config.ineffective import find_ineffective_keys, find_reason_without_effect
+from cae.config.ineffective import (
+    find_ineffective_keys,
+    find_reason_without_effect,
+    tell_ineffective,
+)
 from cae.config.parsing import (
     dump,
     parse_autoencoder_config,
@@ -28,4 +32,5 @@ __all__ = [
     "parse_classifier_config",
     "parse_section",
     "require_matching_stages",
+    "tell_ineffective",
 ]

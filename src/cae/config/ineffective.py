@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,6 +11,8 @@ from cae.config.classifier import ClassifierConfig
 from cae.config.run import DataConfig
 
 Values = Mapping[str, Any]
+
+logger = logging.getLogger(__name__)
 
 # For each key, the switches that must all be on for it to have an effect.
 _SWITCHES = {
@@ -57,6 +60,15 @@ _RULES: Mapping[str, tuple[Callable[[Values], bool], str]] = {
     "freeze_encoder_epochs": (lambda of: of["freeze_encoder"], "freeze_encoder is on"),
     "layer_decay": (lambda of: of["freeze_encoder"], "freeze_encoder is on"),
     "labelled_seed": (lambda of: of["labels_per_class"] is None, "labels_per_class is null"),
+    "remove_classes": (
+        lambda of: bool(of["remove_classes"]) and of["remove_fraction"] == 0,
+        "remove_fraction is 0",
+    ),
+    # null is the data set's own choice, which may be none: whoever knows it writes that out.
+    "remove_fraction": (
+        lambda of: of["remove_classes"] in ((), []) and of["remove_fraction"] > 0,
+        "no class is thinned",
+    ),
 }
 # When a key's value covers all epochs, although it is meant for the first ones only.
 _WHOLE_TRAININGS: Mapping[str, tuple[Callable[[Values], bool], str]] = {
@@ -100,3 +112,11 @@ def find_ineffective_keys(config: AutoencoderConfig | ClassifierConfig | DataCon
             if takes_all(values):
                 sentences.append(f"{key} is {values[key]} and epochs {values['epochs']}: {result}")
     return sentences
+
+
+def tell_ineffective(
+    config: AutoencoderConfig | ClassifierConfig | DataConfig, *, section: str
+) -> None:
+    """Warn of keys in a `section` of the configuration that have no effect or too much of it."""
+    for sentence in find_ineffective_keys(config):
+        logger.warning("%s: %s", section, sentence)

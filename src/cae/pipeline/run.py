@@ -11,13 +11,12 @@ from typing import Any, cast
 
 from cae.checkpoints.weights import read_model
 from cae.config import RunConfig, dump, parse_section
-from cae.data.copies import tell_split_copies
 from cae.data.images import Dataset, ImageSet, Splits
 from cae.data.splits import (
     describe_flaws,
     describe_splits,
     find_thinned_classes,
-    make_splits,
+    split_and_tell,
 )
 from cae.differences import describe_differences
 from cae.errors import CheckpointError, ConfigError
@@ -43,7 +42,7 @@ from cae.pipeline.kept import (
     start_over,
 )
 from cae.pipeline.requirements import require_finetunable, require_pretrainable
-from cae.pipeline.stages import SILENT, tell_ineffective
+from cae.pipeline.stages import SILENT
 from cae.run_folder import RunFolder
 from cae.runtime.device import Runtime
 from cae.training.progress import Progress
@@ -105,9 +104,7 @@ def run(
     """
     started = time.perf_counter()
     folder = RunFolder(out, name)
-    splits = make_splits(dataset, config.data)
-    tell_ineffective(config.data, section="data")
-    tell_split_copies(splits)
+    splits = split_and_tell(dataset, config.data)
     # Refuse what cannot work before anything is written or removed.
     require_pretrainable(config.autoencoder, splits.train, splits.val)
     require_finetunable(config.autoencoder, config.classifier, splits.labelled, splits.val)

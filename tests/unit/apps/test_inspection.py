@@ -12,6 +12,7 @@ from PIL import Image
 
 import cae
 from cae.files import read_sealed_json, write_sealed_json
+from tests.unit.data.numbered_pictures import fill
 
 ON_CPU = ("--device", "cpu", "--precision", "float32")
 
@@ -60,6 +61,25 @@ def test_data_is_split_as_the_settings_say(call_cae):
     first = json.loads(call_cae("data", "--data", "digits", "--json").out)
     other = json.loads(call_cae("data", "--data", "digits", "--seed", "1", "--json").out)
     assert first["split"]["fingerprint"] != other["split"]["fingerprint"]
+
+
+def test_a_key_of_the_data_without_effect_is_told_by_the_command_that_looks_at_it(
+    call_cae, tmp_path: Path
+):
+    fill(tmp_path / "pets", {"a": 9, "b": 9})
+
+    def tell(data: str, *settings: str) -> str:
+        answer = call_cae("data", "--data", data, *(w for s in settings for w in ("--set", s)))
+        assert answer.code == 0
+        return answer.err
+
+    labels = "labelled_seed has no effect while labels_per_class is null"
+    assert tell("digits", "labelled_seed=3") == f"warning: data: {labels}\n"
+    thinning = "remove_fraction has no effect while no class is thinned"
+    assert tell("pets", "remove_fraction=0.3") == f"warning: data: {thinning}\n"
+    assert tell("pets", "remove_fraction=0") == ""
+    assert tell("pets", "remove_fraction=0.3", 'remove_classes=["a"]') == ""
+    assert tell("digits", "remove_fraction=0.3") == ""
 
 
 def test_pictures_are_shown_at_the_size_that_is_set(call_cae, tmp_path: Path):
