@@ -343,6 +343,16 @@ def test_a_name_that_no_file_can_have_is_refused_as_a_missing_file_is(call_cae, 
     assert "File name too long" in answer.err
 
 
+def test_pictures_in_the_folder_of_a_run_are_classified_and_its_plots_are_not(
+    call_cae, finished_run: Path
+):
+    (picture,) = save_test_images(finished_run, 1)
+    answer = call_cae("predict", finished_run, *ON_CPU, "--json")
+    assert answer.code == 0, answer.err
+    assert [each["path"] for each in json.loads(answer.out)] == [str(picture)]
+    assert "holds a run of cae; skipping the folders in it" in answer.err
+
+
 def test_a_folder_stands_for_its_pictures_however_many_are_classified_at_once(
     call_cae, finished_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
