@@ -3,6 +3,7 @@
 from cae.config.autoencoder import AutoencoderConfig, Regularizer
 from cae.config.classifier import ClassifierConfig
 from cae.config.ineffective import (
+    ENCODER_KEYS,
     find_ineffective_keys,
     find_reason_without_effect,
     tell_ineffective,
@@ -17,6 +18,7 @@ from cae.config.run import DataConfig, RunConfig, require_matching_stages
 from cae.config.stages import Optimizer, Schedule, StageConfig
 
 __all__ = [
+    "ENCODER_KEYS",
     "AutoencoderConfig",
     "ClassifierConfig",
     "DataConfig",

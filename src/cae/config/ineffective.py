@@ -14,6 +14,31 @@ Values = Mapping[str, Any]
 
 logger = logging.getLogger(__name__)
 
+# The keys of the autoencoder that a classifier trained from scratch heeds: they decide what its
+# encoder computes, how that is penalised, and how it begins.
+ENCODER_KEYS = frozenset(
+    {
+        "activity_regularizer",
+        "activity_regularizer_type",
+        "activity_regularizer_value",
+        "batch_norm",
+        "conv_blocks",
+        "dropout",
+        "dropout_value",
+        "encoder",
+        "filters_per_block",
+        "gaussian_noise_hidden",
+        "gaussian_noise_input",
+        "gaussian_noise_stddev",
+        "image_shape",
+        "init_num_filters",
+        "kernel_regularizer",
+        "kernel_regularizer_type",
+        "kernel_regularizer_value",
+        "layers_per_block",
+        "seed",
+    }
+)
 # For each key, the switches that must all be on for it to have an effect.
 _SWITCHES = {
     "dropout_value": ("dropout",),

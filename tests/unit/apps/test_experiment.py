@@ -157,6 +157,15 @@ def test_from_scratch_the_encoder_is_trained_even_where_the_preset_freezes_it(tr
     assert saved.about["encoder_sha256"] is None
 
 
+def test_from_scratch_keys_that_only_an_autoencoder_s_training_heeds_are_told(train_tiny):
+    settings = ("autoencoder.lr=0.01", "mask_input=false", "lr=0.002", "autoencoder.dropout=false")
+    given = [word for setting in settings for word in ("--set", setting)]
+    answer = train_tiny("finetune", "--from-scratch", *given)
+    assert answer.code == 0
+    told = r"warning: autoencoder: (\w+) has no effect while no autoencoder is trained\n"
+    assert re.findall(told, answer.err) == ["lr", "mask_input"]
+
+
 def test_a_model_is_replaced_only_when_asked(train_tiny, snapshot, finished_run: Path):
     before = snapshot(finished_run)
     refused = train_tiny("pretrain", "--out", finished_run, "--set", "autoencoder.lr=0.5")
