@@ -13,7 +13,7 @@ import numpy as np
 import cae
 from cae.apps.progress import Loading
 from cae.apps.screen import answer_json, answers, tell, tell_warning
-from cae.apps.settings import BUILT_IN, RUNS, find_source, is_shape, load_data
+from cae.apps.settings import BUILT_IN, RUNS, find_source, is_shape, load_data, read_image_shape
 from cae.apps.tables import (
     make_predictions_table,
     make_reconstruction_table,
@@ -43,9 +43,10 @@ def show_data(
 ) -> None:
     """Show which images a run would use: source, counts per class and split, fingerprint."""
     seeds = [] if seed is None else [f"data.seed={seed}"]
-    keys = [s if s.startswith("data.") or is_shape(s) else f"data.{s}" for s in settings]
+    others = [each for each in settings if not is_shape(each)]
+    keys = [each if each.startswith("data.") else f"data.{each}" for each in others]
     config = cae.override(cae.RunConfig(), [*seeds, *keys])
-    dataset = load_data(source, config.autoencoder.image_shape, skip_damaged=skip_damaged)
+    dataset = load_data(source, read_image_shape(settings), skip_damaged=skip_damaged)
     splits = split_and_tell(dataset, config.data)
     about = describe_splits(splits)
     if as_json:

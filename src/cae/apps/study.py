@@ -9,7 +9,7 @@ from pathlib import Path
 import cae
 from cae.apps.progress import Loading
 from cae.apps.screen import answer_json, answers, tell
-from cae.apps.settings import RUNS, is_shape, load_data, require_outside, tell_pictures
+from cae.apps.settings import RUNS, load_data, read_image_shape, require_outside, tell_pictures
 from cae.apps.stopping import StopRequest
 from cae.apps.study_progress import StudyScreen
 from cae.apps.study_tables import Planned, make_grid_table, make_study_table, name_trials
@@ -61,10 +61,8 @@ def study(request: StudyRequest, *, dry_run: bool, as_json: bool) -> None:
         CaeError: a trial failed; the others were carried out.
     """
     require_outside(request.out or RUNS, request.source)
-    config = cae.override(cae.RunConfig(), [*filter(is_shape, request.choice.settings)])
-    dataset = load_data(
-        request.source, config.autoencoder.image_shape, skip_damaged=request.skip_damaged
-    )
+    shape = read_image_shape(request.choice.settings)
+    dataset = load_data(request.source, shape, skip_damaged=request.skip_damaged)
     with Loading():
         runtime = cae.choose_runtime(device=request.device, precision=request.precision)
         cells = make_grid(request.choice, dataset)

@@ -90,10 +90,12 @@ def test_pictures_are_shown_at_the_size_that_is_set(call_cae, tmp_path: Path):
     words = ("data", "--data", "pictures", "--json")
     names = [
         json.loads(call_cae(*words, *more).out)["data"]
-        for more in ((), ("--set", "image_shape=[16,16,1]"))
+        for more in ((), ("--set", "image_shape=[16,16,1]"), ("--set", "image_shape=[30,30,3]"))
     ]
-    assert names[0] != names[1]
+    assert len(set(names)) == 3
     assert all(name.startswith("pictures-") for name in names)
+    assert call_cae(*words, "--set", "image_shape=[30,30]").code == 2
+    assert call_cae(*words, "--set", "data.image_shape=[30,30,3]").code == 2
 
 
 def test_a_setting_of_training_has_no_place_in_data(call_cae):
