@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import math
 from collections.abc import Iterator, Sequence
@@ -92,8 +93,13 @@ def predict(
         saved = _find_newest_classifier() if model is None else cae.read_model(model)
         runtime = cae.choose_runtime(device=device, precision=precision)
         names = _require_class_names(saved)
-        reader = PictureReader(saved.image_shape, on_progress=loading.count_pictures)
         files, refused = _find_files(paths)
+        # The reader knows only of the files that it is given at a time.
+        done = itertools.count(1)
+        reader = PictureReader(
+            saved.image_shape,
+            on_progress=lambda *_: loading.count_pictures(next(done), len(files)),
+        )
         predictions = [
             _rank(path, names, row)
             for path, row in _classify(saved, files, reader=reader, runtime=runtime)

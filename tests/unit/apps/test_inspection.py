@@ -364,9 +364,15 @@ def test_a_folder_stands_for_its_pictures_however_many_are_classified_at_once(
     paths[4] = paths[4].rename(pictures / "more" / "z.png")
     model = ("--model", classifier_of(finished_run), *ON_CPU, "--json")
     expected = json.loads(call_cae("predict", *paths, *model).out)
+    seen: list[tuple[int, int]] = []
+    monkeypatch.setattr(
+        "cae.apps.progress.Loading.count_pictures",
+        lambda _, done, total: seen.append((done, total)),
+    )
     monkeypatch.setattr("cae.apps.inspection._BYTES_AT_ONCE", 2 * 32 * 32 * 3)
     answer = call_cae("predict", pictures, *model)
     assert answer.code == 0
+    assert seen == [(done, 5) for done in range(1, 6)]
     found = json.loads(answer.out)
     assert [each["path"] for each in found] == [str(path) for path in paths]
     for one, other in zip(found, expected, strict=True):
