@@ -69,7 +69,10 @@ def evaluate(
 ) -> None:
     """Show the scores of a saved model on the test images, or on everything in a folder."""
     with Loading():
+        from cae.evaluation.saved import require_measurable  # with PyTorch
+
         saved = cae.read_model(path)
+        require_measurable(saved)
         runtime = cae.choose_runtime(device=device, precision=precision)
     source = source or find_source(saved, purpose="test it on")
     images, about, title = _load_test_images(

@@ -124,6 +124,13 @@ def test_a_saved_autoencoder_scores_what_it_scored_in_its_run(call_cae, finished
     assert f"{scores['psnr']:.1f} dB" in call_cae("evaluate", path, *ON_CPU).out
 
 
+def test_an_encoder_alone_is_refused_before_any_images_are_looked_for(call_cae, finished_run: Path):
+    path = finished_run / "models" / "encoder_digits.json"
+    answer = call_cae("evaluate", path, *ON_CPU, "--data", "nowhere")
+    assert answer.code == 4
+    assert f"{path}: an encoder alone cannot be evaluated; give its autoencoder or" in answer.err
+
+
 def sort_test_images(folder: Path, names: str) -> int:
     """Write the first 50 test digits of some classes into their folders; return how many."""
     test = cae.load_dataset("digits").test
