@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from cae.config import AutoencoderConfig, parse_autoencoder_config
+from cae.config import (
+    ENCODER_KEYS,
+    AutoencoderConfig,
+    parse_autoencoder_config,
+    parse_classifier_config,
+)
 
 # Small, and with a rate at which validation gets worse: the best weights are not the last.
 BASE = {
@@ -155,6 +160,30 @@ def test_a_key_changes_what_it_says_and_nothing_else(
 def test_a_value_changes_nothing_while_its_switch_is_off(autoencoder, changes, key, value, context):
     first, second = make_pair(key, value, context)
     assert changes(autoencoder(first), autoencoder(second)) == set()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "context"), {key: (key, *rest[:2]) for key, *rest in TABLE}.values()
+)
+def test_a_classifier_from_scratch_heeds_the_keys_of_its_encoder_alone(
+    classifier, changes, key, value, context
+):
+    seen = [
+        classifier(
+            below,
+            parse_classifier_config(
+                {
+                    "batch_size": 4,
+                    "epochs": 1,
+                    "freeze_encoder": False,
+                    "head": "linear",
+                    "image_shape": below.image_shape,
+                }
+            ),
+        )
+        for below in make_pair(key, value, context)
+    ]
+    assert bool(changes(*seen)) == (key in ENCODER_KEYS)
 
 
 # The same for the parts whose new value is known beforehand.

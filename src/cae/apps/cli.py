@@ -19,8 +19,8 @@ from cae.errors import ConfigError
 # Everything that takes time to import is imported by the command that needs it, so that help is
 # there at once.
 
-# Paths are `readable=False`: whether a file can be read is told by who reads it, with the exit code
-# of what it is, and not by typer's 2.
+# Paths are `readable=False` or have a parser of our own: whether a file can be read is told by who
+# reads it, with the exit code of what it is, and not by typer's 2.
 
 # Plain help: typer's frames leave it half the width, and call every switch a <bool>.
 app = typer.Typer(

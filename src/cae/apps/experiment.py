@@ -17,6 +17,8 @@ from cae.apps.screen import answer_json, answers, tell, tell_warning
 from cae.apps.settings import Plan, Request, find_source, make_plan, tell_pictures
 from cae.apps.stopping import StopRequest
 from cae.apps.tables import make_places_table, make_results_table, make_training_table
+from cae.config import ENCODER_KEYS
+from cae.data.splits import describe_splits, drop_labelled, split_and_tell
 from cae.errors import CheckpointError, StoppedError
 from cae.presets import split_setting
 from cae.report.names import name_data
@@ -65,7 +67,7 @@ def pretrain(request: Request) -> None:
     from cae.report.figures.run_plots import draw_training
 
     folder = plan.folder
-    splits = _make_splits(plan)
+    splits = split_and_tell(plan.dataset, plan.config.data)
     _tell_plan(plan)
     with folder.lock(), _training(request) as (progress, keeping):
         trained = cae.pretrain_into(
@@ -103,8 +105,10 @@ def finetune(request: Request, *, encoder: Path | None) -> None:
 
     folder, config = plan.folder, plan.config
     weights = None if saved is None else _load_encoder_weights(saved)
-    splits = _make_splits(plan)
-    if saved is not None:
+    splits = split_and_tell(plan.dataset, plan.config.data)
+    if saved is None:
+        _tell_untrained(request.settings)
+    else:
         _compare_data(saved, splits)
     _tell_plan(plan)
     with folder.lock(), _training(request) as (progress, keeping):
@@ -153,16 +157,6 @@ def _tell_plan(plan: Plan) -> None:
     tell_pictures(plan.dataset)
 
 
-def _make_splits(plan: Plan) -> cae.Splits:
-    from cae.data.copies import tell_validation_copies
-    from cae.pipeline.stages import tell_ineffective
-
-    tell_ineffective(plan.config.data, section="data")
-    splits = cae.make_splits(plan.dataset, plan.config.data)
-    tell_validation_copies(splits)
-    return splits
-
-
 def _read_encoder(path: Path) -> cae.SavedModel:
     saved = cae.read_model(path)
     if saved.kind == "classifier":
@@ -179,8 +173,6 @@ def _load_encoder_weights(saved: cae.SavedModel) -> Any:
 
 def _compare_data(saved: cae.SavedModel, splits: cae.Splits) -> None:
     """Warn if the encoder was pretrained on other images than the classifier is trained on."""
-    from cae.data.splits import describe_splits, drop_labelled
-
     about = drop_labelled(describe_splits(splits))
     if saved.about.get("data") != about["data"]:
         tell_warning(
@@ -192,6 +184,18 @@ def _compare_data(saved: cae.SavedModel, splits: cae.Splits) -> None:
             f"{saved.path} was pretrained on another split of {about['data']}: it may have seen "
             "the validation images"
         )
+
+
+def _tell_untrained(settings: Sequence[str]) -> None:
+    """Warn of settings that only the training of an autoencoder would heed, where there is none.
+
+    They are not refused: the preset's value may not fit the size of the images that is set.
+    """
+    unheeded = cae.AutoencoderConfig.model_fields.keys() - ENCODER_KEYS
+    shared = cae.ClassifierConfig.model_fields
+    for section, key in map(split_setting, settings):
+        if key in unheeded and (section == "autoencoder" or (not section and key not in shared)):
+            tell_warning(f"autoencoder: {key} has no effect while no autoencoder is trained")
 
 
 def _show_places(folder: cae.RunFolder, plots: Sequence[Path], *, following: str) -> None:

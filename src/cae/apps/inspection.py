@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import math
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,7 @@ import numpy as np
 import cae
 from cae.apps.progress import Loading
 from cae.apps.screen import answer_json, answers, tell, tell_warning
-from cae.apps.settings import BUILT_IN, RUNS, find_source, is_shape, load_data
+from cae.apps.settings import BUILT_IN, RUNS, find_source, is_shape, load_data, read_image_shape
 from cae.apps.tables import (
     make_predictions_table,
     make_reconstruction_table,
@@ -24,6 +25,7 @@ from cae.data.layout import list_pictures
 from cae.data.measured import MeasuredPictures, load_test_pictures, read_trained_on
 from cae.data.pictures import PictureReader
 from cae.data.sources import find_picture_folder
+from cae.data.splits import describe_flaws, describe_splits, split_and_tell
 from cae.errors import CheckpointError, ConfigError, DataError, TooFewError
 from cae.report.names import name_data
 
@@ -42,14 +44,11 @@ def show_data(
 ) -> None:
     """Show which images a run would use: source, counts per class and split, fingerprint."""
     seeds = [] if seed is None else [f"data.seed={seed}"]
-    keys = [s if s.startswith("data.") or is_shape(s) else f"data.{s}" for s in settings]
+    others = [each for each in settings if not is_shape(each)]
+    keys = [each if each.startswith("data.") else f"data.{each}" for each in others]
     config = cae.override(cae.RunConfig(), [*seeds, *keys])
-    dataset = load_data(source, config.autoencoder.image_shape, skip_damaged=skip_damaged)
-    from cae.data.copies import tell_validation_copies
-    from cae.data.splits import describe_flaws, describe_splits
-
-    splits = cae.make_splits(dataset, config.data)
-    tell_validation_copies(splits)
+    dataset = load_data(source, read_image_shape(settings), skip_damaged=skip_damaged)
+    splits = split_and_tell(dataset, config.data)
     about = describe_splits(splits)
     if as_json:
         flaws = describe_flaws(splits.left_out, splits.test_copies)
@@ -70,7 +69,10 @@ def evaluate(
 ) -> None:
     """Show the scores of a saved model on the test images, or on everything in a folder."""
     with Loading():
+        from cae.evaluation.saved import require_measurable  # with PyTorch
+
         saved = cae.read_model(path)
+        require_measurable(saved)
         runtime = cae.choose_runtime(device=device, precision=precision)
     source = source or find_source(saved, purpose="test it on")
     images, about, title = _load_test_images(
@@ -94,8 +96,13 @@ def predict(
         saved = _find_newest_classifier() if model is None else cae.read_model(model)
         runtime = cae.choose_runtime(device=device, precision=precision)
         names = _require_class_names(saved)
-        reader = PictureReader(saved.image_shape, on_progress=loading.count_pictures)
         files, refused = _find_files(paths)
+        # The reader knows only of the files that it is given at a time.
+        done = itertools.count(1)
+        reader = PictureReader(
+            saved.image_shape,
+            on_progress=lambda *_: loading.count_pictures(next(done), len(files)),
+        )
         predictions = [
             _rank(path, names, row)
             for path, row in _classify(saved, files, reader=reader, runtime=runtime)
@@ -163,8 +170,6 @@ def _load_test_images(
     source: str, saved: cae.SavedModel, *, skip_damaged: bool, everything: bool
 ) -> tuple[cae.ImageSet, dict[str, Any], str]:
     """Return the images to measure a model on, facts about them, and the title of the scores."""
-    from cae.data.splits import describe_flaws
-
     folder = find_picture_folder(source)
     if folder is None:
         if everything and source in ("auto", *BUILT_IN):

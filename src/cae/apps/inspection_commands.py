@@ -116,7 +116,7 @@ def predict(
         typer.Option(
             "--model",
             metavar="MODEL",
-            readable=False,
+            parser=options.parse_path,
             help="A saved classifier: models/classifier_NAME.json.  [default: the newest in "
             "models/ and runs/*/models/]",
         ),

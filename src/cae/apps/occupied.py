@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import cae
 from cae.apps.screen import tell_warning
 from cae.apps.settings import Plan
 from cae.apps.tables import make_results_table
@@ -18,16 +17,20 @@ def read_finished_run(plan: Plan) -> Mapping[str, Any] | None:
     """Return the evaluation of the run that is planned, if the folder holds that run whole.
 
     If its scores or plots are missing or damaged, or belong to other models, it counts as not yet
-    evaluated: measuring again takes seconds.
+    evaluated: measuring again takes seconds. If a model's JSON is missing, which is how a user
+    asks for that model to be trained again, it counts as unfinished.
 
     Raises:
         ConfigError: the folder holds a run of another configuration.
         CheckpointError: a model, a history or what is told of the run is damaged.
     """
     folder = plan.folder
-    if not folder.evaluation.exists():
+    models = (folder.autoencoder, folder.encoder, folder.classifier)
+    needed = (folder.evaluation, *(folder.model(name).json for name in models))
+    if not all(path.exists() for path in needed):
         return None
-    from cae.pipeline.run import describe_run, require_same_run  # with PyTorch, as a plan has it
+    # With PyTorch, as a plan has it.
+    from cae.pipeline.run import describe_run, read_checksums, require_same_run
     from cae.report.figures.run_plots import find_damaged_plots
     from cae.training.finished import require_whole_run
 
@@ -47,7 +50,7 @@ def read_finished_run(plan: Plan) -> Mapping[str, Any] | None:
         return None
     if not folder.configuration.exists() or find_damaged_plots(folder):
         return None
-    if evaluation.get("weights_sha256") not in (None, _read_checksums(folder)):
+    if evaluation.get("weights_sha256") not in (None, read_checksums(folder)):
         return None
     # Why these images stand in for CIFAR-10, if they do, is a matter of today.
     reason = plan.dataset.fallback_reason
@@ -60,11 +63,3 @@ def _require_complete(evaluation: Mapping[str, Any], path: Path) -> None:
         make_results_table(evaluation)
     except (LookupError, TypeError, ValueError, AttributeError):
         raise CheckpointError(f"{path}: not the evaluation of a run") from None
-
-
-def _read_checksums(folder: cae.RunFolder) -> dict[str, str]:
-    models = {"autoencoder": folder.autoencoder, "classifier": folder.classifier}
-    return {
-        kind: cae.read_model(folder.model(name).json).weights_sha256
-        for kind, name in models.items()
-    }

@@ -23,10 +23,22 @@ def show_help(context: typer.Context, wanted: bool) -> None:
         raise typer.Exit
 
 
+def parse_path(text: str | Path) -> Path:
+    """Return the path that an option names; a shell leaves the ~ in `--out=~/mine` as it is.
+
+    Raises:
+        typer.BadParameter: the path begins with the ~ of a user who is not known.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise typer.BadParameter(f"{text}: nobody has that home; give the full path") from None
+
+
 def _parse_folder(text: str) -> Path:
     if not text:
         raise typer.BadParameter("names no folder; leave it out for the default one")
-    return Path(text)
+    return parse_path(text)
 
 
 Version = Annotated[
@@ -138,7 +150,7 @@ Encoder = Annotated[
     typer.Option(
         "--encoder",
         metavar="FILE",
-        readable=False,
+        parser=parse_path,
         help="The pretrained encoder: encoder_NAME.json, as cae pretrain or cae run wrote it.",
     ),
 ]

@@ -21,7 +21,7 @@ def report(
         typer.Option(
             "--run",
             metavar="FOLDER",
-            readable=False,
+            parser=options.parse_path,
             help="The finished run that the report is about.  [default: this folder]",
             show_default=False,
         ),
@@ -31,7 +31,7 @@ def report(
         typer.Option(
             "--beside",
             metavar="FOLDER",
-            readable=False,
+            parser=options.parse_path,
             help="Another finished run to compare it with; may be repeated. Runs that differ only "
             "in their seed are reported together.",
         ),
@@ -41,7 +41,7 @@ def report(
         typer.Option(
             "--study",
             metavar="FOLDER",
-            readable=False,
+            parser=options.parse_path,
             help="The results of cae study.  [default: history/study of the run, if it is there]",
         ),
     ] = None,
@@ -50,7 +50,7 @@ def report(
         typer.Option(
             "--benchmarks",
             metavar="FOLDER",
-            readable=False,
+            parser=options.parse_path,
             help="The results of make bench.  [default: benchmarks/results of the run, if it is "
             "there]",
         ),
@@ -60,7 +60,7 @@ def report(
         typer.Option(
             "--out",
             metavar="FILE",
-            readable=False,
+            parser=options.parse_path,
             help="The PDF to write.  [default: report.pdf in the run's folder]",
         ),
     ] = None,

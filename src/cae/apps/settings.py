@@ -11,11 +11,11 @@ import cae
 from cae.apps.progress import Loading
 from cae.apps.screen import tell, tell_loudly
 from cae.apps.tables import describe_pictures
-from cae.config import dump, parse_section
+from cae.config import StageConfig, dump, parse_section
 from cae.data.sources import find_picture_folder
 from cae.data.splits import find_thinned_classes
 from cae.errors import ConfigError
-from cae.presets import split_setting
+from cae.presets import parse_value, split_setting
 from cae.run_folder import require_run_name
 
 RUNS = Path("runs")
@@ -184,7 +184,21 @@ def read_config(request: Request, preset: str, *, is_thinned: bool = True) -> ca
 
 def is_shape(setting: str) -> bool:
     """Return whether a `key=value` sets the size of the images."""
-    return split_setting(setting)[1] == "image_shape"
+    section, key = split_setting(setting)
+    return key == "image_shape" and section in ("", "autoencoder", "classifier")
+
+
+def read_image_shape(settings: Sequence[str]) -> tuple[int, int, int]:
+    """Return the `image_shape` that settings ask for, the last one if there are several.
+
+    No network is built for it here, so it does not have to fit one.
+
+    Raises:
+        ConfigError: it is not [height, width, channels].
+    """
+    texts = {"image_shape": each.partition("=")[2] for each in settings if is_shape(each)}
+    values = {key: parse_value(text) for key, text in texts.items()}
+    return parse_section(StageConfig, values, place="--set").image_shape
 
 
 def find_source(saved: cae.SavedModel, *, purpose: str) -> str:

@@ -9,11 +9,11 @@ from pathlib import Path
 import cae
 from cae.apps.progress import Loading
 from cae.apps.screen import answer_json, answers, tell
-from cae.apps.settings import RUNS, is_shape, load_data, require_outside, tell_pictures
+from cae.apps.settings import RUNS, load_data, read_image_shape, require_outside, tell_pictures
 from cae.apps.stopping import StopRequest
 from cae.apps.study_progress import StudyScreen
 from cae.apps.study_tables import Planned, make_grid_table, make_study_table, name_trials
-from cae.data.copies import tell_validation_copies
+from cae.data.splits import split_and_tell
 from cae.errors import CaeError, ConfigError
 from cae.report.figures.study_pictures import draw_study
 from cae.report.names import name_data
@@ -61,15 +61,15 @@ def study(request: StudyRequest, *, dry_run: bool, as_json: bool) -> None:
         CaeError: a trial failed; the others were carried out.
     """
     require_outside(request.out or RUNS, request.source)
-    config = cae.override(cae.RunConfig(), [*filter(is_shape, request.choice.settings)])
-    dataset = load_data(
-        request.source, config.autoencoder.image_shape, skip_damaged=request.skip_damaged
-    )
+    shape = read_image_shape(request.choice.settings)
+    dataset = load_data(request.source, shape, skip_damaged=request.skip_damaged)
     with Loading():
         runtime = cae.choose_runtime(device=request.device, precision=request.precision)
         cells = make_grid(request.choice, dataset)
     ending = "" if dataset.source == "cifar10" else f"-{dataset.source}"
     folder = StudyFolder(request.out or RUNS / f"study{ending}")
+    # All trials have one split: of it only the labels that are used change.
+    split_and_tell(dataset, cells[0].trial.data)
     if dry_run:
         require_room(folder, cells)
         with Loading():
@@ -82,8 +82,6 @@ def study(request: StudyRequest, *, dry_run: bool, as_json: bool) -> None:
     where = f"{runtime.device} in {runtime.precision}, into {folder.root}"
     tell(f"{name_data(dataset.source)} on {where}")
     tell_pictures(dataset)
-    # All trials have one split: of it only the labels that are used change.
-    tell_validation_copies(cae.make_splits(dataset, cells[0].trial.data))
     with (
         StudyScreen(name_trials(cells)) as screen,
         StopRequest(is_training=screen.is_training) as stop,

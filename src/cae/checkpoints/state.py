@@ -70,34 +70,35 @@ class StateFiles:
         about = {"identity": dict(self.identity), "conditions": dict(self.conditions)}
         path = self.folder.state(self.model, step=state.step)
         write_bytes(path, *_pack(about, state))
-        for later in self.folder.find_states(self.model):
-            if later.name > path.name:  # It was damaged: training resumed from one before it.
-                remove(later)
         self.folder.drop_states(self.model, keep=_KEPT)
 
     def read(self) -> TrainingState | None:
         """Return the latest state that is whole, or None if there is no state at all.
 
+        Damaged ones after it are removed, so that it is kept beside the next one, and not they.
+
         Raises:
             ConfigError: it belongs to another training.
-            CheckpointError: there are states, but none of them is whole.
+            CheckpointError: there are states, but none of them is whole, or damaged ones cannot be
+                removed.
         """
-        problems: list[str] = []
+        problems: dict[Path, str] = {}
         for path in self.folder.find_states(self.model):
             try:
                 about, state = _unpack(path)
             except CheckpointError as error:
-                problems.append(str(error))
+                problems[path] = str(error)
                 continue
             self._require_same(about["identity"], path)
-            for problem in problems:
+            for damaged, problem in problems.items():
                 logger.warning("%s; resuming from the state before it", problem)
+                remove(damaged)
             self._compare(about["conditions"], path)
             return state
         if problems:
             raise CheckpointError(
-                f"{'; '.join(problems)}; no state is left to resume from: remove them, and the "
-                f"same command trains {self.model} from the start"
+                f"{'; '.join(problems.values())}; no state is left to resume from: remove them, "
+                f"and the same command trains {self.model} from the start"
             )
         return None
 

@@ -2,7 +2,12 @@
 
 from cae.config.autoencoder import AutoencoderConfig, Regularizer
 from cae.config.classifier import ClassifierConfig
-from cae.config.ineffective import find_ineffective_keys, find_reason_without_effect
+from cae.config.ineffective import (
+    ENCODER_KEYS,
+    find_ineffective_keys,
+    find_reason_without_effect,
+    tell_ineffective,
+)
 from cae.config.parsing import (
     dump,
     parse_autoencoder_config,
@@ -13,6 +18,7 @@ from cae.config.run import DataConfig, RunConfig, require_matching_stages
 from cae.config.stages import Optimizer, Schedule, StageConfig
 
 __all__ = [
+    "ENCODER_KEYS",
     "AutoencoderConfig",
     "ClassifierConfig",
     "DataConfig",
@@ -28,4 +34,5 @@ __all__ = [
     "parse_classifier_config",
     "parse_section",
     "require_matching_stages",
+    "tell_ineffective",
 ]

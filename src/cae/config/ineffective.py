@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,6 +12,33 @@ from cae.config.run import DataConfig
 
 Values = Mapping[str, Any]
 
+logger = logging.getLogger(__name__)
+
+# The keys of the autoencoder that a classifier trained from scratch heeds: they decide what its
+# encoder computes, how that is penalised, and how it begins.
+ENCODER_KEYS = frozenset(
+    {
+        "activity_regularizer",
+        "activity_regularizer_type",
+        "activity_regularizer_value",
+        "batch_norm",
+        "conv_blocks",
+        "dropout",
+        "dropout_value",
+        "encoder",
+        "filters_per_block",
+        "gaussian_noise_hidden",
+        "gaussian_noise_input",
+        "gaussian_noise_stddev",
+        "image_shape",
+        "init_num_filters",
+        "kernel_regularizer",
+        "kernel_regularizer_type",
+        "kernel_regularizer_value",
+        "layers_per_block",
+        "seed",
+    }
+)
 # For each key, the switches that must all be on for it to have an effect.
 _SWITCHES = {
     "dropout_value": ("dropout",),
@@ -57,6 +85,15 @@ _RULES: Mapping[str, tuple[Callable[[Values], bool], str]] = {
     "freeze_encoder_epochs": (lambda of: of["freeze_encoder"], "freeze_encoder is on"),
     "layer_decay": (lambda of: of["freeze_encoder"], "freeze_encoder is on"),
     "labelled_seed": (lambda of: of["labels_per_class"] is None, "labels_per_class is null"),
+    "remove_classes": (
+        lambda of: bool(of["remove_classes"]) and of["remove_fraction"] == 0,
+        "remove_fraction is 0",
+    ),
+    # null is the data set's own choice, which may be none: whoever knows it writes that out.
+    "remove_fraction": (
+        lambda of: of["remove_classes"] in ((), []) and of["remove_fraction"] > 0,
+        "no class is thinned",
+    ),
 }
 # When a key's value covers all epochs, although it is meant for the first ones only.
 _WHOLE_TRAININGS: Mapping[str, tuple[Callable[[Values], bool], str]] = {
@@ -64,8 +101,10 @@ _WHOLE_TRAININGS: Mapping[str, tuple[Callable[[Values], bool], str]] = {
         lambda of: not of["freeze_encoder"] and of["freeze_encoder_epochs"] >= of["epochs"],
         "the encoder's weights are never trained",
     ),
+    # An autoencoder may be trained on small images alone, as two presets do: the statistics of its
+    # encoder are then computed anew from images of full size. Those of a classifier are not.
     "low_resolution_epochs": (
-        lambda of: of["low_resolution_epochs"] > of["epochs"],
+        lambda of: of["low_resolution_epochs"] >= of["epochs"] + ("freeze_encoder" not in of),
         "no image is of full size",
     ),
 }
@@ -98,3 +137,11 @@ def find_ineffective_keys(config: AutoencoderConfig | ClassifierConfig | DataCon
             if takes_all(values):
                 sentences.append(f"{key} is {values[key]} and epochs {values['epochs']}: {result}")
     return sentences
+
+
+def tell_ineffective(
+    config: AutoencoderConfig | ClassifierConfig | DataConfig, *, section: str
+) -> None:
+    """Warn of keys in a `section` of the configuration that have no effect or too much of it."""
+    for sentence in find_ineffective_keys(config):
+        logger.warning("%s: %s", section, sentence)

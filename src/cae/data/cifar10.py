@@ -88,7 +88,7 @@ def fetch_cifar10(
         cache.mkdir(parents=True, exist_ok=True)
         with FileLock(lock, mode=0o666):  # The cache may be shared by users.
             try:
-                if not folder.exists():
+                if find_copy(folder, versions=(version,)) is None:
                     path = cache / version.archive
                     download(archive, path, on_progress=on_progress)
                     _unpack(path, folder, version)
@@ -117,6 +117,8 @@ def _unpack(archive: Path, folder: Path, version: Version) -> None:
             write_bytes(temporary / file.name, data)
             found.add(file.name)
         require_complete(found, version, place=archive)
+        with suppress(OSError):  # An empty folder is in the way, on Windows.
+            folder.rmdir()
         temporary.rename(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

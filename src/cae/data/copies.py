@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from cae.data.images import ImageSet, Splits
+from cae.data.origin import Copied
 from cae.wording import join, show
 
 _MOST_EXAMPLES = 3
@@ -15,32 +16,13 @@ _MOST_TOLD = 4
 logger = logging.getLogger(__name__)
 
 
-def tell_copies(measured: ImageSet, learnt_from: Iterable[ImageSet | None], *, role: str) -> None:
-    """Warn of measured images that are also learnt from: scores on them mean little.
+def find_copies(measured: ImageSet, learnt_from: Iterable[ImageSet | None]) -> list[Copied]:
+    """Return the pictures that are in both, in the order of the measured images.
 
     Args:
         measured: images that should not be learnt from.
         learnt_from: the images to learn from; sets that do not come from files are ignored.
-        role: what the measured images are called, such as "test".
     """
-    groups = _find_copies(measured, learnt_from)
-    if groups:
-        logger.warning(
-            "%s; keep only one copy of each: %s",
-            describe_copies(_count(groups), of=len(measured), role=role),
-            _name_groups([[*files, *originals] for files, originals in groups]),
-        )
-
-
-def count_copies(measured: ImageSet, learnt_from: Iterable[ImageSet | None]) -> int:
-    """Return how many measured images `tell_copies` would warn of."""
-    return _count(_find_copies(measured, learnt_from))
-
-
-def _find_copies(
-    measured: ImageSet, learnt_from: Iterable[ImageSet | None]
-) -> list[tuple[list[str], list[str]]]:
-    """Return, for each picture in both, its measured files and the files it is learnt from."""
     learnt: dict[bytes, list[str]] = defaultdict(list)
     for images in learnt_from:
         for digest, file in [] if images is None else list_files(images):
@@ -49,11 +31,23 @@ def _find_copies(
     for digest, file in list_files(measured):
         if digest in learnt:
             copies[digest].append(file)
-    return [(files, learnt[digest]) for digest, files in copies.items()]
+    return [Copied(files, learnt[digest]) for digest, files in copies.items()]
 
 
-def _count(groups: Iterable[tuple[list[str], list[str]]]) -> int:
-    return sum(len(files) for files, _ in groups)
+def tell_copies(copied: Sequence[Copied], *, of: int, role: str) -> None:
+    """Warn of measured images that are also learnt from: scores on them mean little.
+
+    Args:
+        copied: from `find_copies`.
+        of: how many images are measured.
+        role: what the measured images are called, such as "test".
+    """
+    if copied:
+        logger.warning(
+            "%s; keep only one copy of each: %s",
+            describe_copies(sum(len(each.measured) for each in copied), of=of, role=role),
+            _name_groups([[*each.measured, *each.learnt_from] for each in copied]),
+        )
 
 
 def describe_copies(count: int, *, of: int, role: str) -> str:
@@ -65,10 +59,12 @@ def describe_copies(count: int, *, of: int, role: str) -> str:
     )
 
 
-def tell_validation_copies(splits: Splits) -> None:
-    """Warn of validation images that are also trained on, as `tell_copies` does."""
+def tell_split_copies(splits: Splits) -> None:
+    """Warn of test and of validation images that are also trained on."""
+    tell_copies(splits.test_copied, of=len(splits.test), role="test")
     if splits.val is not None:
-        tell_copies(splits.val, [splits.train, splits.unlabelled], role="validation")
+        copied = find_copies(splits.val, [splits.train, splits.unlabelled])
+        tell_copies(copied, of=len(splits.val), role="validation")
 
 
 def tell_contradictions(*labelled: ImageSet) -> None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from cae.data.copies import list_files, tell_contradictions, tell_copies
+from cae.data.copies import list_files, tell_contradictions
 from cae.data.folder_reader import FolderReader, Listing, list_labelled
 from cae.data.images import Dataset, ImageSet
 from cae.data.layout import (
@@ -93,7 +93,6 @@ def load_layout(layout: Layout, listings: Sequence[Listing], reader: FolderReade
     train, test = parts if len(parts) == 2 else set_test_aside(parts[0])
     learnt_from = [train] if unlabelled is None else [train, unlabelled]
     tell_contradictions(train, test)
-    tell_copies(test, learnt_from, role="test")
     return Dataset(
         *(train, test, ()),
         source=name_source(path, [test, *learnt_from]),

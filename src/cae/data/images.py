@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,7 +14,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from cae.data.origin import Origin
+from cae.data.origin import Copied, Origin
 from cae.errors import DataError
 
 # How many bytes of pixels are brought into another order at a time.
@@ -272,8 +272,8 @@ class Splits:
         source: where the images come from, as in the data set.
         unlabelled: images that only the autoencoder learns from; None when there are none.
         left_out, pictures_sha256: as in the data set.
-        test_copies: how many test images are also in `train` or `unlabelled`; known only of images
-            that come from files.
+        test_copied: the pictures in `test` that are also in `train` or `unlabelled`; known only of
+            images that come from files.
     """
 
     train: ImageSet
@@ -284,8 +284,13 @@ class Splits:
     source: str
     unlabelled: ImageSet | None = None
     left_out: tuple[str, ...] = ()
-    test_copies: int = 0
+    test_copied: Sequence[Copied] = ()
     pictures_sha256: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def test_copies(self) -> int:
+        """How many test images are also in `train` or `unlabelled`."""
+        return sum(len(each.measured) for each in self.test_copied)
 
     @property
     def pretraining(self) -> ImageSet:

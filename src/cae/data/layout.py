@@ -117,11 +117,13 @@ def find_folders(path: Path) -> dict[str, Path]:
 
 
 def list_pictures(folder: Path) -> list[Path]:
-    """Return the pictures in a folder and its subfolders, and warn of files that are skipped.
+    """Return the pictures in a folder and its subfolders, and warn of what is skipped.
 
     Raises:
         DataError: there is none, or the file system refuses to look there.
     """
+    if holds_run(folder):
+        logger.warning("%s: holds a run of cae; skipping the folders in it", folder)
     others: list[Path] = []
     paths = list(find_pictures(folder, others=others))
     if others:
@@ -143,7 +145,8 @@ def find_pictures(folder: Path, *, others: list[Path] | None = None) -> Iterator
     Links are followed; a folder that is reached a second time, by a loop or otherwise, is skipped.
 
     Args:
-        folder: where to look; hidden files and folders, and runs, are skipped.
+        folder: where to look; hidden files and folders, and runs, are skipped. If it is that of a
+            run itself, only the pictures directly in it are found.
         others: receives the files that are not pictures, going by their names.
 
     Raises:
@@ -153,8 +156,10 @@ def find_pictures(folder: Path, *, others: list[Path] | None = None) -> Iterator
     for directory, folders, names in os.walk(folder, onerror=_refuse, followlinks=True):
         inside = Path(directory)
         place = _find_place(inside)
-        if holds_run(inside) or place in seen:
+        is_run = holds_run(inside)
+        if is_run or place in seen:
             folders.clear()
+        if place in seen or (is_run and inside != folder):
             continue
         seen.add(place)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
@@ -289,7 +294,7 @@ def _pass_by_runs(folders: Mapping[str, Path]) -> dict[str, Path]:
             logger.warning(
                 "%s: skipping a folder that is not a class but holds a run of cae", runs[0]
             )
-        if not runs or holds_pictures(folder):
+        if not runs or (folder not in runs and holds_pictures(folder)):
             kept[name] = folder
     return kept
 

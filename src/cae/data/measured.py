@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from cae.data.copies import describe_copies, tell_contradictions
+from cae.data.copies import describe_copies, find_copies, tell_contradictions, tell_copies
 from cae.data.folder import (
     compute_pictures_sha256,
     list_parts,
@@ -125,6 +125,9 @@ def load_test_pictures(
             if found is not None:
                 return found
         dataset = load_layout(layout, listings, reader)
+        # Which of the others the model was trained on, if any, is not known.
+        copied = find_copies(dataset.test, [dataset.train, dataset.unlabelled])
+        tell_copies(copied, of=len(dataset.test), role="test")
         count = len(dataset.train) + len(dataset.test)
         return MeasuredPictures(
             images=dataset.test,

@@ -23,6 +23,18 @@ class Origin:
     digests: Sequence[bytes]
 
 
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """A picture that is both measured and learnt from.
+
+    Attributes:
+        measured, learnt_from: the files that hold it, at least one of each; see `Origin`.
+    """
+
+    measured: Sequence[str]
+    learnt_from: Sequence[str]
+
+
 def compute_digest(image: NDArray[np.uint8]) -> bytes:
     """Return 16 bytes that are equal for images [C, H, W] with equal pixels, and only for those."""
     # In the order of the memory.

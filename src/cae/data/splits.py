@@ -10,8 +10,8 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from cae.config import DataConfig
-from cae.data.copies import count_copies
+from cae.config import DataConfig, tell_ineffective
+from cae.data.copies import find_copies, tell_split_copies
 from cae.data.images import Dataset, ImageSet, Splits
 from cae.errors import ConfigError, DataError, TooFewError
 from cae.seeding import derive_seed, make_permutation
@@ -68,9 +68,24 @@ def make_splits(dataset: Dataset, config: DataConfig) -> Splits:
         source=dataset.source,
         unlabelled=dataset.unlabelled,
         left_out=dataset.left_out,
-        test_copies=count_copies(dataset.test, [images, dataset.unlabelled]),
+        test_copied=find_copies(dataset.test, [images, dataset.unlabelled]),
         pictures_sha256=dataset.pictures_sha256,
     )
+
+
+def split_and_tell(dataset: Dataset, config: DataConfig) -> Splits:
+    """Return what `make_splits` does; warn of keys without effect and of copies in several parts.
+
+    Raises:
+        ConfigError, DataError: see `make_splits`.
+    """
+    splits = make_splits(dataset, config)
+    # The data set's own choice of classes, which null stands for, may be none.
+    is_none = not _find_removed(dataset, config)
+    known = config.model_copy(update={"remove_classes": ()}) if is_none else config
+    tell_ineffective(known, section="data")
+    tell_split_copies(splits)
+    return splits
 
 
 def set_test_aside(images: ImageSet) -> tuple[ImageSet, ImageSet]:

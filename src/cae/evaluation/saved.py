@@ -39,16 +39,13 @@ def evaluate_model(
             have classes that it does not know.
     """
     saved = _read(saved)
+    require_measurable(saved)
     _require_shape(images, saved.image_shape)
     model = load_model(saved)
     if isinstance(model, Autoencoder):
         reconstructions = reconstruct(model, images, runtime=runtime)
         return evaluate_autoencoder(model, images, reconstructions, runtime=runtime)
-    if not isinstance(model, Classifier):
-        raise CheckpointError(
-            f"{saved.path}: an encoder alone cannot be evaluated; give its autoencoder or a "
-            "classifier"
-        )
+    assert isinstance(model, Classifier)
     if images.labels is None:
         raise DataError(f"{images.name}: a classifier cannot be scored on images without labels")
     names = saved.class_names or ()
@@ -63,6 +60,19 @@ def evaluate_model(
     places = np.array([names.index(name) for name in images.class_names])
     probabilities = predict_probabilities(model, images, runtime=runtime)
     return evaluate_classification(probabilities, places[images.labels], names)
+
+
+def require_measurable(saved: SavedModel) -> None:
+    """Refuse a model that `evaluate_model` has no scores for, before any images are read for it.
+
+    Raises:
+        CheckpointError: the model is an encoder alone.
+    """
+    if saved.kind == "encoder":
+        raise CheckpointError(
+            f"{saved.path}: an encoder alone cannot be evaluated; give its autoencoder or a "
+            "classifier"
+        )
 
 
 def classify(

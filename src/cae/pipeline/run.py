@@ -11,13 +11,12 @@ from typing import Any, cast
 
 from cae.checkpoints.weights import read_model
 from cae.config import RunConfig, dump, parse_section
-from cae.data.copies import tell_validation_copies
 from cae.data.images import Dataset, ImageSet, Splits
 from cae.data.splits import (
     describe_flaws,
     describe_splits,
     find_thinned_classes,
-    make_splits,
+    split_and_tell,
 )
 from cae.differences import describe_differences
 from cae.errors import CheckpointError, ConfigError
@@ -43,7 +42,7 @@ from cae.pipeline.kept import (
     start_over,
 )
 from cae.pipeline.requirements import require_finetunable, require_pretrainable
-from cae.pipeline.stages import SILENT, tell_ineffective
+from cae.pipeline.stages import SILENT
 from cae.run_folder import RunFolder
 from cae.runtime.device import Runtime
 from cae.training.progress import Progress
@@ -105,9 +104,7 @@ def run(
     """
     started = time.perf_counter()
     folder = RunFolder(out, name)
-    splits = make_splits(dataset, config.data)
-    tell_ineffective(config.data, section="data")
-    tell_validation_copies(splits)
+    splits = split_and_tell(dataset, config.data)
     # Refuse what cannot work before anything is written or removed.
     require_pretrainable(config.autoencoder, splits.train, splits.val)
     require_finetunable(config.autoencoder, config.classifier, splits.labelled, splits.val)
@@ -184,6 +181,18 @@ def require_same_run(folder: RunFolder, description: Mapping[str, Any]) -> None:
         )
 
 
+def read_checksums(folder: RunFolder) -> dict[str, str]:
+    """Return the SHA-256 of the weights of the run's autoencoder and classifier, by these names.
+
+    Raises:
+        CheckpointError: one of the two models is missing or damaged.
+    """
+    models = {"autoencoder": folder.autoencoder, "classifier": folder.classifier}
+    return {
+        kind: read_model(folder.model(name).json).weights_sha256 for kind, name in models.items()
+    }
+
+
 def _complete(description: Mapping[str, Any]) -> dict[str, Any]:
     """Return the description, with keys that it lacks, added by later versions, at defaults."""
     try:
@@ -238,16 +247,12 @@ def _evaluate(
             "autoencoder": _read_chosen_epoch(pretrained.fit),
         }
     evaluated = time.perf_counter()
-    models = {"autoencoder": folder.autoencoder, "classifier": folder.classifier}
     stages = {"pretrain": pretrained.fit, "finetune": finetuned.fit}
     evaluation = {
         **facts,
         "test": tested,
         "validation": validated,
-        "weights_sha256": {
-            kind: read_model(folder.model(name).json).weights_sha256
-            for kind, name in models.items()
-        },
+        "weights_sha256": read_checksums(folder),
         "seconds": {
             **{stage: round(fit.history.seconds, 1) for stage, fit in stages.items()},
             "evaluate": round(evaluated - evaluating, 1),

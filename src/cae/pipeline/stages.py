@@ -10,12 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from cae.checkpoints.weights import apply_weights
-from cae.config import (
-    AutoencoderConfig,
-    ClassifierConfig,
-    DataConfig,
-    find_ineffective_keys,
-)
+from cae.config import AutoencoderConfig, ClassifierConfig, tell_ineffective
 from cae.data.augment import make_augmentation
 from cae.data.batches import EVALUATION_BATCH_SIZE, Batches, LowResolution
 from cae.data.images import ImageSet
@@ -250,14 +245,6 @@ def make_low_resolution(config: AutoencoderConfig | ClassifierConfig) -> LowReso
     if config.low_resolution_epochs == 0:
         return None
     return LowResolution(config.low_resolution_epochs, config.low_resolution_side)
-
-
-def tell_ineffective(
-    config: AutoencoderConfig | ClassifierConfig | DataConfig, *, section: str
-) -> None:
-    """Warn of keys in a `section` of the configuration that have no effect or too much of it."""
-    for sentence in find_ineffective_keys(config):
-        logger.warning("%s: %s", section, sentence)
 
 
 def _make_validation(

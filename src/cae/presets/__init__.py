@@ -100,7 +100,7 @@ def override(config: RunConfig, settings: Sequence[str]) -> RunConfig:
             known = values[section] if dot else {k for s in values.values() for k in s}
             raise ConfigError(f"--set {show(setting)}: unknown key {name!r}{suggest(name, known)}")
         for place in sections:
-            values[place][name] = _parse_value(text.strip())
+            values[place][name] = parse_value(text)
     return parse_section(RunConfig, values, place="--set " + " ".join(settings))
 
 
@@ -108,6 +108,15 @@ def split_setting(setting: str) -> tuple[str, str]:
     """Return section and key of a `key=value`; the section is "" if the key is a bare one."""
     section, _, key = setting.partition("=")[0].strip().rpartition(".")
     return section, key
+
+
+def parse_value(text: str) -> object:
+    """Return the value of a `key=value`: read as JSON, or else the text itself."""
+    text = text.strip()
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
 
 
 def _read_preset(name: str) -> dict[str, dict[str, Any]]:
@@ -122,10 +131,3 @@ def _read_preset(name: str) -> dict[str, dict[str, Any]]:
         for section, path in paths.items()
         if path.is_file()
     }
-
-
-def _parse_value(text: str) -> object:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any
 
 from cae.checkpoints.weights import SavedModel, load_model, read_model, read_weights
 from cae.config import AutoencoderConfig, ClassifierConfig, dump
@@ -54,14 +54,7 @@ def find_autoencoder(
         ConfigError: the folder holds a different one.
         CheckpointError: one of its files is missing or damaged.
     """
-    files = folder.model(folder.autoencoder)
-    if not files.json.exists():
-        return None
-    saved = _read_same(files, identify(config, None, about=about))
-    with _remedy_told(files):
-        load_model(read_model(folder.model(folder.encoder).json))
-        model = cast("Autoencoder", load_model(saved))
-        return Trained(model, _read_fit(folder, files, saved, copy_weights(model)))
+    return _find(folder, folder.autoencoder, identify(config, None, about=about))
 
 
 def find_classifier(
@@ -72,13 +65,7 @@ def find_classifier(
     about: Mapping[str, Any],
 ) -> Trained[Classifier] | None:
     """Return the folder's finished classifier, or None if there is none; see `find_autoencoder`."""
-    files = folder.model(folder.classifier)
-    if not files.json.exists():
-        return None
-    saved = _read_same(files, identify(autoencoder_config, config, about=about))
-    with _remedy_told(files):
-        model = cast("Classifier", load_model(saved))
-        return Trained(model, _read_fit(folder, files, saved, copy_weights(model)))
+    return _find(folder, folder.classifier, identify(autoencoder_config, config, about=about))
 
 
 def require_whole_run(folder: RunFolder) -> None:
@@ -88,28 +75,35 @@ def require_whole_run(folder: RunFolder) -> None:
         CheckpointError: naming the file.
     """
     for name in (folder.autoencoder, folder.classifier):
-        files = folder.model(name)
-        with _remedy_told(files):
-            saved = read_model(files.json)
-            _read_fit(folder, files, saved, copy_weights(load_model(saved)))
-    encoder = folder.model(folder.encoder)
-    with _remedy_told(encoder):
-        load_model(read_model(encoder.json))
+        _read(folder, name)
 
 
-def _read_same(files: ModelFiles, identity: Mapping[str, Any]) -> SavedModel:
-    """Return the saved model; refuse one with another identity."""
+def _find(folder: RunFolder, name: str, identity: Mapping[str, Any]) -> Trained[Any] | None:
+    return _read(folder, name, identity) if folder.model(name).json.exists() else None
+
+
+def _read(folder: RunFolder, name: str, identity: Mapping[str, Any] | None = None) -> Trained[Any]:
+    """Return the finished training of the model `name`; refuse one with another identity."""
+    files = folder.model(name)
     with _remedy_told(files):
         saved = read_model(files.json)
+        if identity is not None:
+            _require_same(saved, identity)
+        if name == folder.autoencoder:  # The encoder is only written together with it.
+            load_model(read_model(folder.model(folder.encoder).json))
+        model = load_model(saved)
+        return Trained(model, _read_fit(folder, files, saved, copy_weights(model)))
+
+
+def _require_same(saved: SavedModel, identity: Mapping[str, Any]) -> None:
     kept = {key: saved.about.get(key) for key in identity if key != "config"}
     found = identify(saved.autoencoder_config, saved.classifier_config, about=kept)
     differences = describe_differences(found, identity)
     if differences:
         raise ConfigError(
-            f"{files.json}: there is already another model: {differences}; give another --out or "
+            f"{saved.path}: there is already another model: {differences}; give another --out or "
             "--name to keep it, or --fresh to replace it"
         )
-    return saved
 
 
 def _read_fit(folder: RunFolder, files: ModelFiles, saved: SavedModel, model: Weights) -> FitResult:

@@ -12,6 +12,7 @@ from PIL import Image
 
 import cae
 from cae.files import read_sealed_json, write_sealed_json
+from tests.unit.data.numbered_pictures import fill
 
 ON_CPU = ("--device", "cpu", "--precision", "float32")
 
@@ -62,6 +63,25 @@ def test_data_is_split_as_the_settings_say(call_cae):
     assert first["split"]["fingerprint"] != other["split"]["fingerprint"]
 
 
+def test_a_key_of_the_data_without_effect_is_told_by_the_command_that_looks_at_it(
+    call_cae, tmp_path: Path
+):
+    fill(tmp_path / "pets", {"a": 9, "b": 9})
+
+    def tell(data: str, *settings: str) -> str:
+        answer = call_cae("data", "--data", data, *(w for s in settings for w in ("--set", s)))
+        assert answer.code == 0
+        return answer.err
+
+    labels = "labelled_seed has no effect while labels_per_class is null"
+    assert tell("digits", "labelled_seed=3") == f"warning: data: {labels}\n"
+    thinning = "remove_fraction has no effect while no class is thinned"
+    assert tell("pets", "remove_fraction=0.3") == f"warning: data: {thinning}\n"
+    assert tell("pets", "remove_fraction=0") == ""
+    assert tell("pets", "remove_fraction=0.3", 'remove_classes=["a"]') == ""
+    assert tell("digits", "remove_fraction=0.3") == ""
+
+
 def test_pictures_are_shown_at_the_size_that_is_set(call_cae, tmp_path: Path):
     for place, path in enumerate(save_test_images(tmp_path, 10)):
         kind = tmp_path / "pictures" / ("even", "odd")[place % 2]
@@ -70,10 +90,12 @@ def test_pictures_are_shown_at_the_size_that_is_set(call_cae, tmp_path: Path):
     words = ("data", "--data", "pictures", "--json")
     names = [
         json.loads(call_cae(*words, *more).out)["data"]
-        for more in ((), ("--set", "image_shape=[16,16,1]"))
+        for more in ((), ("--set", "image_shape=[16,16,1]"), ("--set", "image_shape=[30,30,3]"))
     ]
-    assert names[0] != names[1]
+    assert len(set(names)) == 3
     assert all(name.startswith("pictures-") for name in names)
+    assert call_cae(*words, "--set", "image_shape=[30,30]").code == 2
+    assert call_cae(*words, "--set", "data.image_shape=[30,30,3]").code == 2
 
 
 def test_a_setting_of_training_has_no_place_in_data(call_cae):
@@ -100,6 +122,13 @@ def test_a_saved_autoencoder_scores_what_it_scored_in_its_run(call_cae, finished
     scores = read_sealed_json(finished_run / "evaluation.json")["test"]["autoencoder"]
     assert {name: found[name] for name in scores} == scores
     assert f"{scores['psnr']:.1f} dB" in call_cae("evaluate", path, *ON_CPU).out
+
+
+def test_an_encoder_alone_is_refused_before_any_images_are_looked_for(call_cae, finished_run: Path):
+    path = finished_run / "models" / "encoder_digits.json"
+    answer = call_cae("evaluate", path, *ON_CPU, "--data", "nowhere")
+    assert answer.code == 4
+    assert f"{path}: an encoder alone cannot be evaluated; give its autoencoder or" in answer.err
 
 
 def sort_test_images(folder: Path, names: str) -> int:
@@ -323,6 +352,16 @@ def test_a_name_that_no_file_can_have_is_refused_as_a_missing_file_is(call_cae, 
     assert "File name too long" in answer.err
 
 
+def test_pictures_in_the_folder_of_a_run_are_classified_and_its_plots_are_not(
+    call_cae, finished_run: Path
+):
+    (picture,) = save_test_images(finished_run, 1)
+    answer = call_cae("predict", finished_run, *ON_CPU, "--json")
+    assert answer.code == 0, answer.err
+    assert [each["path"] for each in json.loads(answer.out)] == [str(picture)]
+    assert "holds a run of cae; skipping the folders in it" in answer.err
+
+
 def test_a_folder_stands_for_its_pictures_however_many_are_classified_at_once(
     call_cae, finished_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -332,9 +371,15 @@ def test_a_folder_stands_for_its_pictures_however_many_are_classified_at_once(
     paths[4] = paths[4].rename(pictures / "more" / "z.png")
     model = ("--model", classifier_of(finished_run), *ON_CPU, "--json")
     expected = json.loads(call_cae("predict", *paths, *model).out)
+    seen: list[tuple[int, int]] = []
+    monkeypatch.setattr(
+        "cae.apps.progress.Loading.count_pictures",
+        lambda _, done, total: seen.append((done, total)),
+    )
     monkeypatch.setattr("cae.apps.inspection._BYTES_AT_ONCE", 2 * 32 * 32 * 3)
     answer = call_cae("predict", pictures, *model)
     assert answer.code == 0
+    assert seen == [(done, 5) for done in range(1, 6)]
     found = json.loads(answer.out)
     assert [each["path"] for each in found] == [str(path) for path in paths]
     for one, other in zip(found, expected, strict=True):

@@ -191,23 +191,66 @@ def test_another_command_keeps_the_conditions_of_a_finished_run(train_tiny, fini
 
 
 @pytest.mark.parametrize("model", ["autoencoder", "encoder", "classifier"])
-@pytest.mark.parametrize("ending", ["json", "safetensors"])
-def test_a_run_without_all_of_its_models_is_not_called_complete(
-    train_tiny, finished_run: Path, model: str, ending: str
+def test_a_run_without_all_of_its_weights_is_not_called_complete(
+    train_tiny, snapshot, finished_run: Path, model: str
 ):
-    (finished_run / "models" / f"{model}_digits.{ending}").unlink()
+    (finished_run / "models" / f"{model}_digits.safetensors").unlink()
+    before = snapshot(finished_run)
     answer = train_tiny("run")
     assert answer.code == 4
     assert "not all of its files" in answer.err
     assert "--fresh" in answer.err
+    assert snapshot(finished_run) == before
 
 
-def test_a_run_whose_weights_are_cut_is_not_called_complete(train_tiny, finished_run: Path):
+def read_results(run: Path) -> tuple[dict[str, bytes], object]:
+    """Return a run's weights by their names, and its scores."""
+    weights = {path.name: path.read_bytes() for path in (run / "models").glob("*.safetensors")}
+    return weights, read_sealed_json(run / "evaluation.json")["test"]
+
+
+def test_a_classifier_whose_weights_are_cut_is_trained_again_as_the_message_advises(
+    train_tiny, finished_run: Path
+):
+    before = read_results(finished_run)
     weights = finished_run / "models" / "classifier_digits.safetensors"
     weights.write_bytes(weights.read_bytes()[:100])
     answer = train_tiny("run")
     assert answer.code == 4
-    assert "classifier_digits.safetensors" in answer.err
+    assert "models/classifier_digits.safetensors: not the weights" in answer.err
+    advice = "remove runs/digits-digits/models/classifier_digits.json to train classifier_digits"
+    assert advice in answer.err
+
+    weights.with_suffix(".json").unlink()
+    answer = train_tiny("run")
+    assert answer.code == 0, answer.err
+    assert "autoencoder  is complete already" in answer.err
+    assert "classifier   is complete already" not in answer.err
+    assert read_results(finished_run) == before
+
+
+@pytest.mark.parametrize("damaged", ["autoencoder", "encoder"])
+def test_an_autoencoder_is_trained_again_once_no_classifier_stands_on_it(
+    train_tiny, finished_run: Path, damaged: str
+):
+    before, models = read_results(finished_run), finished_run / "models"
+    (models / f"{damaged}_digits.json").unlink()
+    if damaged == "encoder":
+        answer = train_tiny("run")
+        assert answer.code == 4
+        assert "encoder_digits.json: no such file; restore them, or remove" in answer.err
+        assert "models/autoencoder_digits.json to train autoencoder_digits again" in answer.err
+        (models / "autoencoder_digits.json").unlink()
+    answer = train_tiny("run")
+    assert answer.code == 2
+    told = "classifier_digits.json: there is already a classifier, but not its autoencoder"
+    assert told in answer.err
+    assert (finished_run / "evaluation.json").exists()
+
+    (models / "classifier_digits.json").unlink()
+    answer = train_tiny("run")
+    assert answer.code == 0, answer.err
+    assert read_results(finished_run) == before
 
 
 def test_models_that_another_command_wrote_are_not_replaced_unasked(train_tiny, snapshot):

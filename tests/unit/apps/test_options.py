@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, get_args, get_origin
 
 import pytest
+import typer
+from typer.core import TyperGroup
 
 import cae
-from cae.apps import options
+from cae.apps import cli, options
 
 OPTIONS = {name: value for name, value in vars(options).items() if get_origin(value) is Annotated}
 
@@ -36,3 +39,38 @@ def test_the_help_of_settings_gives_an_example_that_works():
     assert "epochs=3" in read_help("Settings")
     assert "classifier.epochs=3" in read_help("Settings")
     assert (config.autoencoder.epochs, config.classifier.epochs) == (3, 5)
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        ("run", "--out"),
+        ("pretrain", "--out"),
+        ("finetune", "--out"),
+        ("finetune", "--encoder"),
+        ("study", "--out"),
+        ("predict", "--model"),
+        ("report", "--run"),
+        ("report", "--beside"),
+        ("report", "--study"),
+        ("report", "--benchmarks"),
+        ("report", "--out"),
+    ],
+)
+def test_a_path_may_begin_with_the_home(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str, option: str
+):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    program = typer.main.get_command(cli.app)
+    assert isinstance(program, TyperGroup)
+    given = [f"{option}=~/mine", *(["a.png"] if command == "predict" else [])]
+    found = program.commands[command].make_context(command, given).params[option.strip("-")]
+    expected = tmp_path / "mine"
+    assert found == ([expected] if option == "--beside" else expected)
+
+
+def test_the_home_of_an_unknown_user_is_refused(call_cae, tmp_path: Path):
+    answer = call_cae("pretrain", "--data", "digits", "--out=~nobody-of-this-name/mine")
+    assert answer.code == 2
+    assert "~nobody-of-this-name/mine: nobody has that home; give the full path" in answer.err
+    assert list(tmp_path.iterdir()) == []

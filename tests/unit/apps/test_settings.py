@@ -11,7 +11,14 @@ import pytest
 from PIL import Image
 
 import cae
-from cae.apps.settings import Request, load_data, make_plan, read_config, require_outside
+from cae.apps.settings import (
+    Request,
+    load_data,
+    make_plan,
+    read_config,
+    read_image_shape,
+    require_outside,
+)
 from cae.errors import ConfigError, DataError
 
 REQUEST = Request(
@@ -139,6 +146,27 @@ def test_what_is_wrong_is_told_before_any_data_is_looked_for(change: dict[str, o
 def test_a_device_that_is_not_there_is_refused(change: dict[str, str], words: str):
     with pytest.raises(ConfigError, match=words):
         make_plan(replace(REQUEST, **change))
+
+
+@pytest.mark.parametrize(
+    ("settings", "shape"),
+    [
+        ((), (32, 32, 3)),
+        (("epochs=3", "encoder=whitened"), (32, 32, 3)),
+        # No encoder of a preset could halve these twice.
+        (("image_shape=[30,30,3]",), (30, 30, 3)),
+        (("lr=0.1", "autoencoder.image_shape = [2, 1, 1]"), (2, 1, 1)),
+        (("image_shape=[8,8,3]", "classifier.image_shape=[9,9,3]"), (9, 9, 3)),
+    ],
+)
+def test_the_size_of_images_is_read_whatever_network_it_fits(settings, shape):
+    assert read_image_shape(settings) == shape
+
+
+@pytest.mark.parametrize("value", ["", "=", "=30", "=[30,30]", "=[0,8,3]", "=[8.5,8,3]", "=[8,8"])
+def test_what_is_no_size_of_images_is_refused(value: str):
+    with pytest.raises(ConfigError, match="--set: image_shape"):
+        read_image_shape([f"image_shape{value}"])
 
 
 @pytest.fixture

@@ -102,15 +102,28 @@ def test_a_state_with_any_bit_flipped_gives_way_to_the_one_before(tmp_path):
         assert_same(files.read(), make_state(1))
 
 
-def test_a_damaged_later_state_is_removed_by_the_next_one_written(tmp_path):
+def test_a_damaged_state_does_not_take_the_place_of_the_one_before_the_next(tmp_path):
+    files, folder = make_files(tmp_path), tmp_path / "checkpoints"
+    files.write(make_state(1))
+    files.write(make_state(9))
+    (folder / "autoencoder_t-000000009.state").write_bytes(b"damaged")
+    assert_same(files.read(), make_state(1))
+    files.write(make_state(12))
+    names = sorted(path.name for path in folder.iterdir())
+    assert names == ["autoencoder_t-000000001.state", "autoencoder_t-000000012.state"]
+    (folder / names[1]).write_bytes(b"damaged too")
+    assert_same(files.read(), make_state(1))
+
+
+def test_a_damaged_state_stays_while_the_one_before_it_is_of_another_training(tmp_path):
     files = make_files(tmp_path)
     files.write(make_state(1))
     files.write(make_state(9))
-    later = tmp_path / "checkpoints" / "autoencoder_t-000000009.state"
-    later.write_bytes(b"damaged")
-    files.write(make_state(5))
-    assert not later.exists()
-    assert_same(files.read(), make_state(5))
+    damaged = tmp_path / "checkpoints" / "autoencoder_t-000000009.state"
+    damaged.write_bytes(b"damaged")
+    with pytest.raises(ConfigError):
+        make_files(tmp_path, identity={**IDENTITY, "data": "other"}).read()
+    assert damaged.read_bytes() == b"damaged"
 
 
 def test_where_no_state_is_whole_that_is_said(tmp_path):

@@ -74,12 +74,24 @@ from cae.config import AutoencoderConfig, ClassifierConfig, DataConfig, find_ine
             "labelled_seed has no effect while labels_per_class is null",
         ),
         (
+            DataConfig(remove_classes=("cat",), remove_fraction=0.0),
+            "remove_classes has no effect while remove_fraction is 0",
+        ),
+        (
+            DataConfig(remove_classes=(), remove_fraction=0.3),
+            "remove_fraction has no effect while no class is thinned",
+        ),
+        (
             ClassifierConfig(freeze_encoder=False, freeze_encoder_epochs=5, epochs=5),
             "freeze_encoder_epochs is 5 and epochs 5: the encoder's weights are never trained",
         ),
         (
             AutoencoderConfig(low_resolution_epochs=3, epochs=2),
             "low_resolution_epochs is 3 and epochs 2: no image is of full size",
+        ),
+        (
+            ClassifierConfig(low_resolution_epochs=2, epochs=2, global_pooling="max"),
+            "low_resolution_epochs is 2 and epochs 2: no image is of full size",
         ),
     ],
 )
@@ -98,8 +110,14 @@ def test_a_changed_key_whose_switch_is_off_is_told(config, sentence):
         AutoencoderConfig(encoder="residual", batch_norm=False),
         ClassifierConfig(head="linear", dense=False),
         ClassifierConfig(freeze_encoder=False, freeze_encoder_epochs=4, epochs=5),
-        AutoencoderConfig(low_resolution_epochs=2, epochs=3),
+        # All of an autoencoder's epochs may be of small images, but not all of a classifier's.
+        AutoencoderConfig(low_resolution_epochs=2, epochs=2),
+        ClassifierConfig(low_resolution_epochs=2, epochs=3, global_pooling="max"),
         DataConfig(labelled_seed=1, labels_per_class=5),
+        DataConfig(remove_fraction=0.3),
+        DataConfig(remove_classes=("cat",), remove_fraction=0.3),
+        # Neither thins anything.
+        DataConfig(remove_classes=(), remove_fraction=0.0),
     ],
 )
 def test_effective_keys_are_passed_over_in_silence(config, caplog):

@@ -119,6 +119,14 @@ def test_what_is_in_the_cache_is_not_fetched_again(tiny, server, tmp_path):
     assert server.ranges == []
 
 
+def test_an_empty_folder_in_the_cache_is_filled(tiny, server, tmp_path):
+    folder = tmp_path / PYTHON.folder
+    folder.mkdir()
+    server.content = tiny.make_archive(tiny.python)
+    assert fetch_cifar10(tmp_path, archive=server.file, version=tiny.python) == folder
+    assert_holds_tiny(load_cifar10(tmp_path, versions=tiny.versions), tiny)
+
+
 def test_archive_with_the_right_checksum_but_without_a_batch_leaves_no_folder(
     tiny, server, tmp_path
 ):

@@ -7,14 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from cae.config import DataConfig
-from cae.data.copies import (
-    count_copies,
-    tell_contradictions,
-    tell_copies,
-    tell_validation_copies,
-)
+from cae.data.copies import find_copies, tell_contradictions, tell_copies, tell_split_copies
 from cae.data.images import Dataset, ImageSet
-from cae.data.origin import Origin, compute_digest
+from cae.data.origin import Copied, Origin, compute_digest
 from cae.data.splits import make_splits
 
 
@@ -33,8 +28,7 @@ def test_copies_of_what_is_learnt_from_are_counted_and_a_few_named(caplog):
     test = make_set("test", [0, 1, 2, 3, 4, 0, 9])
     train = make_set("train", [7, 0, 1, 1, 2, 3, 4, 8])
     learnt_from = [train, make_set("rest", [1, 1]), None]
-    tell_copies(test, learnt_from, role="test")
-    assert count_copies(test, learnt_from) == 6
+    tell_copies(find_copies(test, learnt_from), of=len(test), role="test")
     (told,) = [record.getMessage() for record in caplog.records]
     assert told.startswith("6 of the 7 test images are also among the training images")
     assert told.endswith(
@@ -44,19 +38,31 @@ def test_copies_of_what_is_learnt_from_are_counted_and_a_few_named(caplog):
     )
 
 
-def test_what_was_not_selected_is_no_copy(caplog):
-    train = make_set("train", [0, 1, 2, 3])
-    tell_copies(make_set("test", [3, 5]), [train.select(np.array([0, 1]))], role="test")
-    assert not caplog.records
-    tell_copies(make_set("test", [3, 5]), [train.select(np.array([3, 1]))], role="test")
-    assert "'test/0' and 'train/3' are the same picture" in caplog.text
+def test_what_was_not_selected_is_no_copy():
+    test, train = make_set("test", [3, 5]), make_set("train", [0, 1, 2, 3])
+    assert find_copies(test, [train.select(np.array([0, 1]))]) == []
+    found = find_copies(test, [train.select(np.array([3, 1]))])
+    assert found == [Copied(["test/0"], ["train/3"])]
 
 
 def test_of_images_without_files_nothing_is_said(caplog):
     pixels = np.zeros((4, 3, 2, 2), np.uint8)
     bare = ImageSet(pixels, np.array([0, 1, 0, 1]), ("cat", "dog"), "bare")
-    tell_copies(bare, [bare], role="test")
+    tell_copies(find_copies(bare, [bare]), of=4, role="test")
     assert not caplog.records
+
+
+def test_a_test_image_is_a_copy_only_of_what_is_trained_on(caplog):
+    train = make_set("train", range(40), [0] * 20 + [1] * 20)
+    test = make_set("test", range(0, 40, 2), [0] * 10 + [1] * 10)
+    splits = make_splits(Dataset(train, test, (), source="pets"), DataConfig(val_size=0.5))
+    tell_split_copies(splits)
+    trained = set(splits.train.images[:, 0, 0, 0].tolist())
+    count = sum(value in trained for value in range(0, 40, 2))
+    assert 1 < count < 20  # The others are copies of validation images.
+    assert splits.test_copies == count
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert told.startswith(f"{count} of the 20 test images are also among the training images")
 
 
 def test_validation_images_that_are_trained_on_are_counted(caplog):
@@ -66,7 +72,7 @@ def test_validation_images_that_are_trained_on_are_counted(caplog):
     splits = make_splits(
         Dataset(train, test, (), source="pets", unlabelled=rest), DataConfig(val_size=0.5)
     )
-    tell_validation_copies(splits)
+    tell_split_copies(splits)
     learnt = {*splits.train.images[:, 0, 0, 0].tolist(), 51, 53, 55}
     validated = splits.validation.images[:, 0, 0, 0].tolist()
     count = sum(value in learnt for value in validated)
@@ -77,9 +83,7 @@ def test_validation_images_that_are_trained_on_are_counted(caplog):
     )
 
     caplog.clear()
-    tell_validation_copies(
-        make_splits(Dataset(train, test, (), source="pets"), DataConfig(val_size=0))
-    )
+    tell_split_copies(make_splits(Dataset(train, test, (), source="pets"), DataConfig(val_size=0)))
     assert not caplog.records
 
 

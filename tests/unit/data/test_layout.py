@@ -144,6 +144,19 @@ def test_runs_among_the_pictures_are_passed_by_with_a_word(tmp_path, caplog):
     ]
 
 
+def test_in_the_folder_of_a_run_the_pictures_directly_in_it_are_found(tmp_path, caplog):
+    run = lay(tmp_path, "mine", "mine/plots") / "mine"
+    RunFolder(run, "x").make()
+    with caplog.at_level(logging.WARNING):
+        assert list_pictures(run) == [run / "0.png"]
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert told == f"{run}: holds a run of cae; skipping the folders in it"
+    # It is no class for that.
+    layout = find_layout(lay(tmp_path, "cat", "dog"))
+    assert layout.classes is not None
+    assert list(layout.classes) == ["cat", "dog"]
+
+
 def test_links_are_followed_and_no_folder_is_looked_through_twice(tmp_path):
     archive = lay(tmp_path / "archive", "2019", "2020/trip")
     folder = lay(tmp_path / "mine", "cat")

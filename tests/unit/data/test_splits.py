@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from cae.data.splits import (
     find_thinned_classes,
     make_splits,
     set_test_aside,
+    split_and_tell,
 )
 from cae.errors import ConfigError, DataError
 
@@ -288,6 +290,34 @@ def test_what_is_set_aside_is_known_from_the_labels_alone():
     assert np.bincount(labels[drawn]).tolist() == [2, 3]
     with pytest.raises(DataError, match="pets: class 'dog' has no image, and needs three"):
         draw_test_images(labels * 0, ("cat", "dog"), name="pets")
+
+
+@pytest.mark.parametrize(
+    ("thinned", "config", "told"),
+    [
+        (("frog",), DataConfig(remove_fraction=0.3), []),
+        ((), DataConfig(remove_fraction=0.3, remove_classes=("dog",)), []),
+        ((), DataConfig(remove_fraction=0.0), []),
+        ((), DataConfig(), []),
+        (
+            (),
+            DataConfig(remove_fraction=0.3),
+            ["data: remove_fraction has no effect while no class is thinned"],
+        ),
+        (
+            ("frog",),
+            DataConfig(remove_fraction=0.3, remove_classes=()),
+            ["data: remove_fraction has no effect while no class is thinned"],
+        ),
+    ],
+)
+def test_that_there_is_no_class_to_thin_is_told_where_the_data_set_decides_it(
+    caplog, thinned, config, told
+):
+    dataset = replace(make_dataset(), thinned_classes=thinned)
+    splits = split_and_tell(dataset, config)
+    assert splits.fingerprint == make_splits(dataset, config).fingerprint
+    assert [record.getMessage() for record in caplog.records] == told
 
 
 def test_flaws_are_described_only_where_there_are_any():

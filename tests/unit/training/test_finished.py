@@ -102,6 +102,16 @@ def test_every_file_that_is_missing_cut_or_changed_is_noticed(trained):
     require_whole_run(folder)
 
 
+def test_a_damaged_encoder_is_made_again_with_its_autoencoder(trained):
+    folder, below, *_ = trained
+    folder.model("encoder_t").weights.write_bytes(b"")
+    remedy = r"encoder_t\.safetensors: .*; restore them, or remove .*/autoencoder_t\.json to train"
+    with pytest.raises(CheckpointError, match=remedy):
+        require_whole_run(folder)
+    with pytest.raises(CheckpointError, match=remedy):
+        find_autoencoder(folder, below, about=ABOUT)
+
+
 def test_a_model_of_a_version_without_these_checksums_is_still_found(trained):
     folder, below, _, autoencoder, _ = trained
     path = folder.model("autoencoder_t").json
