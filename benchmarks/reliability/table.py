@@ -36,7 +36,8 @@ def _write_kills(found: dict[str, Any]) -> list[str]:
     return [
         f"ended at random moments: {signals}; {during}",
         f"{found['kills']:,}",
-        f"{found['runs_completed']} runs were resumed to their end, {_count(found)} with another result",
+        f"{found['runs_completed']} runs were resumed to their end, "
+        f"{_count(found)} with another result",
         _name_command("kills"),
     ]
 

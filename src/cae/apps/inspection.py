@@ -101,7 +101,7 @@ def predict(
         done = itertools.count(1)
         reader = PictureReader(
             saved.image_shape,
-            on_progress=lambda *_: loading.count_pictures(next(done), len(files)),
+            on_progress=lambda _done, _of: loading.count_pictures(next(done), len(files)),
         )
         predictions = [
             _rank(path, names, row)

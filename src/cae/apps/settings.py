@@ -196,8 +196,8 @@ def read_image_shape(settings: Sequence[str]) -> tuple[int, int, int]:
     Raises:
         ConfigError: it is not [height, width, channels].
     """
-    texts = {"image_shape": each.partition("=")[2] for each in settings if is_shape(each)}
-    values = {key: parse_value(text) for key, text in texts.items()}
+    texts = [each.partition("=")[2] for each in settings if is_shape(each)]
+    values = {"image_shape": parse_value(texts[-1])} if texts else {}
     return parse_section(StageConfig, values, place="--set").image_shape
 
 

@@ -423,8 +423,9 @@ def test_both_stages_of_the_usual_recipe_are_trained_stopped_and_resumed_on_ever
     weights = pretrained.model.encoder.state_dict()
 
     def finetune(**watched):
-        given = {"encoder_weights": weights, "runtime": runtime, **watched}
-        return stages.finetune(images, images, below, above, **given)
+        return stages.finetune(
+            images, images, below, above, encoder_weights=weights, runtime=runtime, **watched
+        )
 
     files = StateFiles(folder, "classifier_t", {}, {})
     finetuned = train_in_two_sittings(finetune, files, steps=2 * 48 // 8)

@@ -271,9 +271,7 @@ def test_controls_of_the_runs_beside_are_told_too(
     assert "`other` reaches 80.00%" in data["controls"]
     assert data["commands"][-1] == "python -m benchmarks.control --seeds 1"
     assert data["date"] == "2026-12-25"
-    assert make_report(
-        run.folder.root, tmp_path / "r.pdf", beside=[other.folder.root]
-    ).exists()
+    assert make_report(run.folder.root, tmp_path / "r.pdf", beside=[other.folder.root]).exists()
 
 
 def test_paths_may_be_no_utf8(

@@ -46,7 +46,11 @@ def test_of_one_seed_the_interval_is_over_the_test_images(
 
 @pytest.mark.parametrize(
     ("share", "told"),
-    [(1.09, "; 9% more operations), "), (0.9, "; 10% fewer operations), "), (1.04, "classifier), ")],
+    [
+        (1.09, "; 9% more operations), "),
+        (0.9, "; 10% fewer operations), "),
+        (1.04, "classifier), "),
+    ],
 )
 def test_a_control_that_computes_more_or_less_says_so(
     make_run: Make, write_control: Write, tmp_path: Path, share: float, told: str

@@ -138,9 +138,9 @@ def test_the_answer_has_a_sentence_for_each_pretraining(study_folder: Path):
     assert tell_in_short(study) == (
         "Against training from scratch with equal computation, masked pretraining (gradient "
         "histograms, hidden) gains 3.0 and 3.0 points with 100 and 400 labels per class and gains "
-        "3.0 points with all labels (in all three seeds, too few to test). Plain pretraining (pixels, in "
-        "sight) loses 2.0 and 2.0 points with 100 and 400 labels per class and loses 2.0 points "
-        "with all labels (in all three seeds, too few to test)."
+        "3.0 points with all labels (in all three seeds, too few to test). Plain pretraining "
+        "(pixels, in sight) loses 2.0 and 2.0 points with 100 and 400 labels per class and loses "
+        "2.0 points with all labels (in all three seeds, too few to test)."
     )
 
 
