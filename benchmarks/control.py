@@ -35,8 +35,12 @@ ENVIRONMENT = ("date", "processor", "threads", "device", "precision", "python", 
 
 
 def find_published(preset: str) -> dict[int, Run]:
-    """Return the published runs of a preset by seed. That of `optimal`'s first is at the root."""
-    folders = sorted(RESULTS.glob(f"run_{preset}_{DATA}*"))
+    """Return the published runs of a preset by seed.
+
+    The first of `optimal` is at the root. Further seeds of `quick`, on one core with other programs
+    beside them, are for their accuracy alone: their names keep them out of the report's tables.
+    """
+    folders = [*RESULTS.glob(f"run_{preset}_{DATA}*"), *RESULTS.glob(f"{preset}_seed*")]
     runs = [read_run(ROOT), *map(read_run, folders)]
     return {run.seed: run for run in runs if run.folder.name == preset}
 
@@ -142,22 +146,25 @@ def main() -> None:
     """Train the controls of some seeds in turn, and write the figures after each."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.control", description=__doc__)
     parser.add_argument("--preset", default=PRESETS[0], choices=PRESETS)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[44])
+    parser.add_argument(
+        "--seeds", type=int, nargs="+", help="of published runs (default: the last one)"
+    )
     parser.add_argument(
         "--out", type=Path, default=Path("runs"), help="where the controls go, a folder each"
     )
     options = parser.parse_args()
     preset: str = options.preset
     published = find_published(preset)
-    if unknown := sorted(set(options.seeds) - set(published)):
+    seeds: list[int] = options.seeds or [max(published)]
+    if unknown := sorted(set(seeds) - set(published)):
         parser.error(
-            f"--seeds: no published run of preset {preset} has seed {unknown[0]}, but "
+            f"--seeds: no published run of preset {preset} has seed {unknown[0]}; published are "
             f"{', '.join(map(str, sorted(published)))}"
         )
     called = "python -m benchmarks.control" + (f" --preset {preset}" * (preset != PRESETS[0]))
     path = RESULTS / f"control_{preset}.json"
     pairs: dict[int, dict[str, Any]] = {}
-    for seed in options.seeds:
+    for seed in seeds:
         run = published[seed]
         require_recipe(run)
         operations = count_operations(run)

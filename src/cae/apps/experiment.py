@@ -18,7 +18,7 @@ from cae.apps.settings import Plan, Request, find_source, make_plan, tell_pictur
 from cae.apps.stopping import StopRequest
 from cae.apps.tables import make_places_table, make_results_table, make_training_table
 from cae.config import ENCODER_KEYS
-from cae.data.splits import describe_splits, drop_labelled, split_and_tell
+from cae.data.splits import describe_splits, drop_labelled, make_splits
 from cae.errors import CheckpointError, StoppedError
 from cae.presets import split_setting
 from cae.report.names import name_data
@@ -34,6 +34,7 @@ def run(request: Request, *, as_json: bool) -> None:
     evaluation = None if request.fresh else read_finished_run(plan)
     if evaluation is not None:
         tell(f"{folder.root}: this run is already complete; --fresh runs it again")
+        make_splits(plan.dataset, plan.config.data)  # for its warnings, which hold for the scores
     else:
         _tell_plan(plan)
         with folder.lock(), _training(request) as (progress, keeping):
@@ -67,7 +68,7 @@ def pretrain(request: Request) -> None:
     from cae.report.figures.run_plots import draw_training
 
     folder = plan.folder
-    splits = split_and_tell(plan.dataset, plan.config.data)
+    splits = make_splits(plan.dataset, plan.config.data)
     _tell_plan(plan)
     with folder.lock(), _training(request) as (progress, keeping):
         trained = cae.pretrain_into(
@@ -105,7 +106,7 @@ def finetune(request: Request, *, encoder: Path | None) -> None:
 
     folder, config = plan.folder, plan.config
     weights = None if saved is None else _load_encoder_weights(saved)
-    splits = split_and_tell(plan.dataset, plan.config.data)
+    splits = make_splits(plan.dataset, plan.config.data)
     if saved is None:
         _tell_untrained(request.settings)
     else:

@@ -25,7 +25,7 @@ from cae.data.layout import list_pictures
 from cae.data.measured import MeasuredPictures, load_test_pictures, read_trained_on
 from cae.data.pictures import PictureReader
 from cae.data.sources import find_picture_folder
-from cae.data.splits import describe_flaws, describe_splits, split_and_tell
+from cae.data.splits import describe_flaws, describe_splits, make_splits
 from cae.errors import CheckpointError, ConfigError, DataError, TooFewError
 from cae.report.names import name_data
 
@@ -48,7 +48,7 @@ def show_data(
     keys = [each if each.startswith("data.") else f"data.{each}" for each in others]
     config = cae.override(cae.RunConfig(), [*seeds, *keys])
     dataset = load_data(source, read_image_shape(settings), skip_damaged=skip_damaged)
-    splits = split_and_tell(dataset, config.data)
+    splits = make_splits(dataset, config.data)
     about = describe_splits(splits)
     if as_json:
         flaws = describe_flaws(splits.left_out, splits.test_copies)

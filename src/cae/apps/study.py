@@ -13,7 +13,7 @@ from cae.apps.settings import RUNS, load_data, read_image_shape, require_outside
 from cae.apps.stopping import StopRequest
 from cae.apps.study_progress import StudyScreen
 from cae.apps.study_tables import Planned, make_grid_table, make_study_table, name_trials
-from cae.data.splits import split_and_tell
+from cae.data.splits import make_splits
 from cae.errors import CaeError, ConfigError
 from cae.report.figures.study_pictures import draw_study
 from cae.report.names import name_data
@@ -69,7 +69,7 @@ def study(request: StudyRequest, *, dry_run: bool, as_json: bool) -> None:
     ending = "" if dataset.source == "cifar10" else f"-{dataset.source}"
     folder = StudyFolder(request.out or RUNS / f"study{ending}")
     # All trials have one split: of it only the labels that are used change.
-    split_and_tell(dataset, cells[0].trial.data)
+    make_splits(dataset, cells[0].trial.data)
     if dry_run:
         require_room(folder, cells)
         with Loading():

@@ -82,22 +82,25 @@ class StateFiles:
             CheckpointError: there are states, but none of them is whole, or damaged ones cannot be
                 removed.
         """
-        problems: dict[Path, str] = {}
+        problems: dict[Path, CheckpointError] = {}
         for path in self.folder.find_states(self.model):
             try:
                 about, state = _unpack(path)
             except CheckpointError as error:
-                problems[path] = str(error)
+                problems[path] = error
                 continue
             self._require_same(about["identity"], path)
             for damaged, problem in problems.items():
                 logger.warning("%s; resuming from the state before it", problem)
-                remove(damaged)
+                # What cannot be read, for want of a permission or of a disk, may yet be whole.
+                if not isinstance(problem.__cause__, OSError):
+                    remove(damaged)
             self._compare(about["conditions"], path)
             return state
         if problems:
+            told = "; ".join(map(str, problems.values()))
             raise CheckpointError(
-                f"{'; '.join(problems.values())}; no state is left to resume from: remove them, "
+                f"{told}; no state is left to resume from: remove them, "
                 f"and the same command trains {self.model} from the start"
             )
         return None

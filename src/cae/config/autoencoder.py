@@ -14,6 +14,7 @@ from cae.config.stages import (
     StageConfig,
     as_counts,
     as_long_name,
+    write_muon_refusal,
 )
 from cae.errors import ConfigError
 from cae.limits import require_possible_autoencoder
@@ -283,10 +284,7 @@ def require_normed_filters(config: AutoencoderConfig, optimizer: str) -> None:
         return
     if config.encoder == "residual" or not config.batch_norm:
         without = "encoder 'residual'" if config.encoder == "residual" else "batch_norm false"
-        raise ConfigError(
-            "optimizer 'muon': keeps every filter at one norm, which only batch norm after it "
-            f"makes up for, and with {without} there is none; use 'adamw'"
-        )
+        raise ConfigError(write_muon_refusal(f"with {without}"))
 
 
 def require_low_resolution(config: AutoencoderConfig, epochs: int, side: int) -> None:

@@ -14,6 +14,7 @@ from cae.config.stages import (
     WholeNumber,
     as_long_name,
     as_names,
+    write_muon_refusal,
 )
 
 WeightedMetric = Annotated[
@@ -77,9 +78,8 @@ class ClassifierConfig(StageConfig):
     def _head_takes_its_optimizer(self) -> Self:
         if self.optimizer == "muon" and self.head == "origin" and not self.batch_norm:
             raise ValueError(
-                "optimizer 'muon': keeps every filter at one norm, which only batch norm after it "
-                "makes up for, and in head 'origin' with batch_norm false there is none; set "
-                "batch_norm to true, or use 'adamw'"
+                write_muon_refusal("in head 'origin' with batch_norm false")
+                + ", or set batch_norm to true"
             )
         return self
 

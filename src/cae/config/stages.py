@@ -137,3 +137,11 @@ class StageConfig(Section):
                 f"{list(self.image_shape)} is smaller; lower it, or set low_resolution_epochs=0"
             )
         return self
+
+
+def write_muon_refusal(where: str) -> str:
+    """Return why Muon is refused `where` ("with batch_norm false") filters have no batch norm."""
+    return (
+        f"optimizer 'muon': keeps every filter at one norm, and {where} no batch norm follows to "
+        "make up for that; use 'adamw'"
+    )

@@ -119,7 +119,11 @@ def _unpack(archive: Path, folder: Path, version: Version) -> None:
         require_complete(found, version, place=archive)
         with suppress(OSError):  # An empty folder is in the way, on Windows.
             folder.rmdir()
-        temporary.rename(folder)
+        if folder.is_dir():  # It holds something else, which is kept.
+            for path in temporary.iterdir():
+                path.replace(folder / path.name)
+        else:
+            temporary.rename(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

@@ -23,7 +23,25 @@ _TEST_SEED = 2019
 
 
 def make_splits(dataset: Dataset, config: DataConfig) -> Splits:
-    """Return the train, validation and test images of a run.
+    """Return the train, validation and test images of a run, and warn of what is wrong with them.
+
+    Keys of `config` without effect are warned of, and test and validation images that are also
+    trained on. See `draw_splits` for how the images are divided.
+
+    Raises:
+        ConfigError, DataError: see `draw_splits`.
+    """
+    splits = draw_splits(dataset, config)
+    # The data set's own choice of classes, which null stands for, may be none.
+    is_none = not _find_removed(dataset, config)
+    known = config.model_copy(update={"remove_classes": ()}) if is_none else config
+    tell_ineffective(known, section="data")
+    tell_split_copies(splits)
+    return splits
+
+
+def draw_splits(dataset: Dataset, config: DataConfig) -> Splits:
+    """Return the train, validation and test images of a run, and warn of nothing.
 
     Of each class in `config.remove_classes` (None: the data set's own choice) the fraction
     `config.remove_fraction` of the training images is dropped at random. Of the n images left,
@@ -71,21 +89,6 @@ def make_splits(dataset: Dataset, config: DataConfig) -> Splits:
         test_copied=find_copies(dataset.test, [images, dataset.unlabelled]),
         pictures_sha256=dataset.pictures_sha256,
     )
-
-
-def split_and_tell(dataset: Dataset, config: DataConfig) -> Splits:
-    """Return what `make_splits` does; warn of keys without effect and of copies in several parts.
-
-    Raises:
-        ConfigError, DataError: see `make_splits`.
-    """
-    splits = make_splits(dataset, config)
-    # The data set's own choice of classes, which null stands for, may be none.
-    is_none = not _find_removed(dataset, config)
-    known = config.model_copy(update={"remove_classes": ()}) if is_none else config
-    tell_ineffective(known, section="data")
-    tell_split_copies(splits)
-    return splits
 
 
 def set_test_aside(images: ImageSet) -> tuple[ImageSet, ImageSet]:

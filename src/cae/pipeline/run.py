@@ -16,7 +16,7 @@ from cae.data.splits import (
     describe_flaws,
     describe_splits,
     find_thinned_classes,
-    split_and_tell,
+    make_splits,
 )
 from cae.differences import describe_differences
 from cae.errors import CheckpointError, ConfigError
@@ -104,7 +104,7 @@ def run(
     """
     started = time.perf_counter()
     folder = RunFolder(out, name)
-    splits = split_and_tell(dataset, config.data)
+    splits = make_splits(dataset, config.data)
     # Refuse what cannot work before anything is written or removed.
     require_pretrainable(config.autoencoder, splits.train, splits.val)
     require_finetunable(config.autoencoder, config.classifier, splits.labelled, splits.val)

@@ -10,7 +10,7 @@ import numpy as np
 
 from cae.config import AutoencoderConfig, ClassifierConfig, DataConfig
 from cae.data.images import Dataset
-from cae.data.splits import make_splits
+from cae.data.splits import draw_splits
 from cae.errors import ConfigError
 from cae.presets import split_setting
 from cae.study.cost import choose_equal_epochs, count_finetuning, count_pretraining
@@ -122,7 +122,7 @@ class _Maker:
         where = {"plan": choice.plan, "source": dataset.source}
         self._recipe = make_recipe(choice.encoder, **where, settings=choice.settings)
         self._schedule = choose_schedule(choice.schedule, encoder=choice.encoder, **where)
-        self._dataset, train = dataset, make_splits(dataset, _make_data(None, seed=0)).train
+        self._dataset, train = dataset, draw_splits(dataset, _make_data(None, seed=0)).train
         self._class_counts, self._images = train.class_counts(), len(train)
         self._pretraining_images = self._images + _count_unlabelled(dataset)
         epochs = choice.pretrain_epochs or self._schedule.choose_pretrain_epochs(
@@ -141,7 +141,7 @@ class _Maker:
         )
         default = whole if self._choice.full or len(usual) < 2 else usual
         for budget in self._choice.budgets:
-            make_splits(self._dataset, _make_data(budget, seed=0))  # refuses too large a budget
+            draw_splits(self._dataset, _make_data(budget, seed=0))  # refuses too large a budget
         budgets = self._choice.budgets or default
         few = sorted({budget for budget in budgets if budget is not None})
         return [*few, *([None] if None in budgets else [])]

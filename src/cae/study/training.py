@@ -12,7 +12,7 @@ from cae.checkpoints.weights import load_model, read_model
 from cae.config import AutoencoderConfig, dump
 from cae.data.batches import EVALUATION_BATCH_SIZE, Batches
 from cae.data.images import Dataset, ImageSet, Splits
-from cae.data.splits import describe_flaws, make_splits
+from cae.data.splits import describe_flaws, draw_splits
 from cae.errors import OccupiedError
 from cae.evaluation.metrics import evaluate_classification
 from cae.evaluation.predict import predict_probabilities
@@ -82,7 +82,7 @@ def run_trial(
     with folder.trial(trial.key).lock():
         if is_finished(trial, folder):  # by another process, since this one looked
             return read_sealed_json(folder.result(trial.key))
-        splits = make_splits(dataset, trial.data)
+        splits = draw_splits(dataset, trial.data)
         train = _pretrain if trial.classifier is None else _finetune
         result = {
             "key": trial.key,

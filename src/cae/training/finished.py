@@ -85,7 +85,7 @@ def _find(folder: RunFolder, name: str, identity: Mapping[str, Any]) -> Trained[
 def _read(folder: RunFolder, name: str, identity: Mapping[str, Any] | None = None) -> Trained[Any]:
     """Return the finished training of the model `name`; refuse one with another identity."""
     files = folder.model(name)
-    with _remedy_told(files):
+    with _remedy_told(folder, files):
         saved = read_model(files.json)
         if identity is not None:
             _require_same(saved, identity)
@@ -122,11 +122,16 @@ def _read_fit(folder: RunFolder, files: ModelFiles, saved: SavedModel, model: We
 
 
 @contextmanager
-def _remedy_told(files: ModelFiles) -> Generator[None]:
+def _remedy_told(folder: RunFolder, files: ModelFiles) -> Generator[None]:
     try:
         yield
     except CheckpointError as error:
+        # A classifier is worth nothing without the autoencoder that it was trained after.
+        above = folder.model(folder.classifier)
+        both = files.name != above.name and above.json.exists()
+        remove = f"{files.json} and {above.json}" if both else files.json
+        name = f"{files.name} and {above.name}" if both else files.name
         raise CheckpointError(
             f"{files.name} is there, but not all of its files are intact: {error}; restore them, "
-            f"or remove {files.json} to train {files.name} again (--fresh: the whole command)"
+            f"or remove {remove} to train {name} again (--fresh: the whole command)"
         ) from None

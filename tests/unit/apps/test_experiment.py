@@ -339,6 +339,7 @@ def test_every_command_that_splits_tells_once_of_measured_pictures_that_are_trai
     study = ("--labels", "4", "--arm", "scratch", "--seeds", "2", "--pretrain-epochs", "1")
     answers = {
         "run": train_tiny("run", *training, "r", data="pets"),
+        "run that is complete": train_tiny("run", *training, "r", data="pets"),
         "pretrain": train_tiny("pretrain", *training, "p", data="pets"),
         "finetune": train_tiny("finetune", "--from-scratch", *training, "f", data="pets"),
         "study": train_tiny(

@@ -239,7 +239,8 @@ def test_an_autoencoder_is_trained_again_once_no_classifier_stands_on_it(
         answer = train_tiny("run")
         assert answer.code == 4
         assert "encoder_digits.json: no such file; restore them, or remove" in answer.err
-        assert "models/autoencoder_digits.json to train autoencoder_digits again" in answer.err
+        assert "models/autoencoder_digits.json and " in answer.err
+        assert "to train autoencoder_digits and classifier_digits again" in answer.err
         (models / "autoencoder_digits.json").unlink()
     answer = train_tiny("run")
     assert answer.code == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import tracemalloc
 from pathlib import Path
@@ -11,6 +12,7 @@ import torch
 
 from cae.checkpoints.state import StateFiles, TrainingState
 from cae.errors import CheckpointError, ConfigError
+from cae.incoming import open_plain
 from cae.run_folder import RunFolder
 
 IDENTITY = {"config": {"autoencoder": {"lr": 0.1}}, "data": "noise"}
@@ -124,6 +126,22 @@ def test_a_damaged_state_stays_while_the_one_before_it_is_of_another_training(tm
     with pytest.raises(ConfigError):
         make_files(tmp_path, identity={**IDENTITY, "data": "other"}).read()
     assert damaged.read_bytes() == b"damaged"
+
+
+def test_a_state_that_cannot_be_read_just_now_is_kept(tmp_path, monkeypatch):
+    files = make_files(tmp_path)
+    files.write(make_state(1))
+    files.write(make_state(9))
+
+    def refuse(path, **options):
+        if path.name.endswith("9.state"):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return open_plain(path, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("cae.checkpoints.state.open_plain", refuse)
+        assert_same(files.read(), make_state(1))
+    assert_same(files.read(), make_state(9))
 
 
 def test_where_no_state_is_whole_that_is_said(tmp_path):

@@ -74,10 +74,10 @@ def test_the_shape_of_an_encoding_is_known_before_it_is_made(values, shape):
         ({"encoder": "residual", "conv_blocks": 1}, "set at least 2"),
         ({"encoder": "residual", "mask_ratio": 0.5}, "for whole images"),
         ({"encoder": "residual", "optimizer": "muon"}, "use 'adamw'"),
-        ({"batch_norm": False, "optimizer": "muon"}, "with batch_norm false there is none"),
+        ({"batch_norm": False, "optimizer": "muon"}, "with batch_norm false no batch norm"),
         (
             {"encoder": "whitened", "batch_norm": False, "optimizer": "muon"},
-            "with batch_norm false there is none",
+            "with batch_norm false no batch norm",
         ),
         (
             {"encoder": "whitened", "mask_ratio": 0.5, "mask_patch_size": 1},

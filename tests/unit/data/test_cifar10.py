@@ -119,12 +119,16 @@ def test_what_is_in_the_cache_is_not_fetched_again(tiny, server, tmp_path):
     assert server.ranges == []
 
 
-def test_an_empty_folder_in_the_cache_is_filled(tiny, server, tmp_path):
+@pytest.mark.parametrize("others", [(), ("notes.txt",)])
+def test_a_folder_in_the_cache_without_batches_is_filled(tiny, server, tmp_path, others):
     folder = tmp_path / PYTHON.folder
     folder.mkdir()
+    for name in others:
+        (folder / name).write_text("mine")
     server.content = tiny.make_archive(tiny.python)
     assert fetch_cifar10(tmp_path, archive=server.file, version=tiny.python) == folder
     assert_holds_tiny(load_cifar10(tmp_path, versions=tiny.versions), tiny)
+    assert all((folder / name).read_text() == "mine" for name in others)
 
 
 def test_archive_with_the_right_checksum_but_without_a_batch_leaves_no_folder(

@@ -10,7 +10,7 @@ from cae.config import DataConfig
 from cae.data.copies import find_copies, tell_contradictions, tell_copies, tell_split_copies
 from cae.data.images import Dataset, ImageSet
 from cae.data.origin import Copied, Origin, compute_digest
-from cae.data.splits import make_splits
+from cae.data.splits import draw_splits
 
 
 def make_set(name: str, values: Sequence[int], labels: Sequence[int] | None = None) -> ImageSet:
@@ -55,7 +55,7 @@ def test_of_images_without_files_nothing_is_said(caplog):
 def test_a_test_image_is_a_copy_only_of_what_is_trained_on(caplog):
     train = make_set("train", range(40), [0] * 20 + [1] * 20)
     test = make_set("test", range(0, 40, 2), [0] * 10 + [1] * 10)
-    splits = make_splits(Dataset(train, test, (), source="pets"), DataConfig(val_size=0.5))
+    splits = draw_splits(Dataset(train, test, (), source="pets"), DataConfig(val_size=0.5))
     tell_split_copies(splits)
     trained = set(splits.train.images[:, 0, 0, 0].tolist())
     count = sum(value in trained for value in range(0, 40, 2))
@@ -69,7 +69,7 @@ def test_validation_images_that_are_trained_on_are_counted(caplog):
     # Twenty of each class, of which the first four are there twice.
     train = make_set("train", [*range(20), *range(4), *range(50, 70)], [0] * 24 + [1] * 20)
     test, rest = make_set("test", [100, 101], [0, 1]), make_set("rest", [51, 53, 55])
-    splits = make_splits(
+    splits = draw_splits(
         Dataset(train, test, (), source="pets", unlabelled=rest), DataConfig(val_size=0.5)
     )
     tell_split_copies(splits)
@@ -83,7 +83,7 @@ def test_validation_images_that_are_trained_on_are_counted(caplog):
     )
 
     caplog.clear()
-    tell_split_copies(make_splits(Dataset(train, test, (), source="pets"), DataConfig(val_size=0)))
+    tell_split_copies(draw_splits(Dataset(train, test, (), source="pets"), DataConfig(val_size=0)))
     assert not caplog.records
 
 

@@ -14,7 +14,7 @@ from cae.config import DataConfig
 from cae.data.folder import is_picture_folder, load_folder
 from cae.data.measured import load_test_pictures
 from cae.data.sources import load_dataset
-from cae.data.splits import describe_splits, make_splits, split_and_tell
+from cae.data.splits import describe_splits, make_splits
 from cae.errors import DataError
 from tests.unit.data.numbered_pictures import SHAPE, damage, draw, fill, load, write
 
@@ -91,7 +91,7 @@ def test_pictures_that_are_tested_on_and_learnt_from_are_warned_of(tmp_path, cap
     root = fill(tmp_path, {"train/a": 3, "train/b": 3, "test/a": 2, "test/b": 2})
     write(root / "test" / "a" / "again.png", 0)
     write(root / "unlabelled" / "again.png", 6)  # the first of the test pictures
-    split_and_tell(load(root), DataConfig(val_size=0))
+    make_splits(load(root), DataConfig(val_size=0))
     assert "2 of the 5 test images are also among the training images" in caplog.text
     assert "'test/a/000.png' and 'unlabelled/again.png' are the same picture" in caplog.text
 
@@ -103,7 +103,7 @@ def test_where_none_are_set_apart_copies_are_named_as_well(tmp_path, caplog):
         write(root / "b" / f"{place}.png", 2 + place)
     dataset = load(root)
     assert not caplog.records  # What is trained on is not known yet.
-    split_and_tell(dataset, DataConfig(val_size=0))
+    make_splits(dataset, DataConfig(val_size=0))
     assert "1 of the 2 test images is also among the training images" in caplog.text
     # The test picture first.
     assert "'a/4.png', 'a/0.png', 'a/1.png' and 2 more are the same picture" in caplog.text
@@ -123,7 +123,7 @@ def test_pictures_in_two_classes_are_warned_of_where_they_are_learnt_and_measure
 
 def test_of_built_in_images_nothing_is_said(cifar10_folder, caplog):
     for source in ("digits", str(cifar10_folder)):
-        split_and_tell(load_dataset(source), DataConfig())
+        make_splits(load_dataset(source), DataConfig())
     assert not caplog.records
 
 

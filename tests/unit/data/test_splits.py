@@ -18,11 +18,11 @@ from cae.data.splits import (
     describe_flaws,
     describe_splits,
     draw_class_shares,
+    draw_splits,
     draw_test_images,
     find_thinned_classes,
     make_splits,
     set_test_aside,
-    split_and_tell,
 )
 from cae.errors import ConfigError, DataError
 
@@ -315,8 +315,8 @@ def test_that_there_is_no_class_to_thin_is_told_where_the_data_set_decides_it(
     caplog, thinned, config, told
 ):
     dataset = replace(make_dataset(), thinned_classes=thinned)
-    splits = split_and_tell(dataset, config)
-    assert splits.fingerprint == make_splits(dataset, config).fingerprint
+    splits = make_splits(dataset, config)
+    assert splits.fingerprint == draw_splits(dataset, config).fingerprint
     assert [record.getMessage() for record in caplog.records] == told
 
 

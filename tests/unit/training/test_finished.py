@@ -105,7 +105,10 @@ def test_every_file_that_is_missing_cut_or_changed_is_noticed(trained):
 def test_a_damaged_encoder_is_made_again_with_its_autoencoder(trained):
     folder, below, *_ = trained
     folder.model("encoder_t").weights.write_bytes(b"")
-    remedy = r"encoder_t\.safetensors: .*; restore them, or remove .*/autoencoder_t\.json to train"
+    remedy = (
+        r"encoder_t\.safetensors: .*; restore them, or remove .*/autoencoder_t\.json and "
+        r".*/classifier_t\.json to train autoencoder_t and classifier_t again"
+    )
     with pytest.raises(CheckpointError, match=remedy):
         require_whole_run(folder)
     with pytest.raises(CheckpointError, match=remedy):

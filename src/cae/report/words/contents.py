@@ -6,6 +6,7 @@ from typing import Any
 
 from cae.report.names import name_data, name_reconstructions
 from cae.report.phrases import write_cores, write_percent
+from cae.report.results.control import Control
 from cae.report.results.material import Material, find_latest_date
 from cae.report.results.study_results import Difference, Study
 from cae.report.words.beside import tell_beside, tell_peers
@@ -175,16 +176,20 @@ def _tell_in_short(material: Material) -> str:
 
 def _tell_controls(material: Material) -> str:
     """Say what each recipe reaches from scratch, and where that was trained, if it was measured."""
-    told: list[str] = []
+    # Runs of one recipe have one control: it is told with the first of them.
+    names: dict[Control, str] = {}
     for group, control in zip(material.groups, material.controls, strict=True):
         if control is not None:
-            told += [tell_gain(control, group.name), tell_conditions(control)]
-    return " ".join(told)
+            names.setdefault(control, group.name)
+    return " ".join(
+        f"{tell_gain(control, name)} {tell_conditions(control)}" for control, name in names.items()
+    )
 
 
 def _list_run_commands(material: Material) -> list[str]:
     commands = list_commands([run for group in material.groups for run in group.runs])
-    return commands + [control.command for control in material.controls if control]
+    controls = dict.fromkeys(control.command for control in material.controls if control)
+    return [*commands, *controls]
 
 
 def _list_commands(study: Study | None) -> list[str]:

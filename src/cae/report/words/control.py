@@ -69,9 +69,8 @@ def tell_gain(control: Control, name: str) -> str:
     return (
         f"From scratch with equal computation ({alone} epochs, instead of "
         f"{write_count(unlabelled)} of the autoencoder and {behind} of the classifier"
-        f"{_tell_surplus(control.share)}), "
-        f"`{name}` "
-        f"reaches {write_percent(fmean(control.scratch), 2)}, and with its autoencoder "
+        f"{_tell_surplus(control.share)}), `{name}` reaches "
+        f"{write_percent(fmean(control.scratch), 2)}, and with its autoencoder "
         f"{write_percent(fmean(control.behind), 2)}, {seeds}: {_tell_side(control, of)}."
     )
 
