@@ -84,10 +84,14 @@ def to_image_set(
             f"labels of {name} have shape {list(y.shape)}: expected one-hot [N, K]; make them of "
             "numbers by np.eye(K)[numbers]"
         )
-    names = class_names or find_provenance(x).class_names or ()
+    given = class_names is not None and len(class_names) > 0
+    names = (class_names if given else find_provenance(x).class_names) or ()
     if len(names) != y.shape[1]:
-        if class_names:
-            raise DataError(f"labels of {name}: {y.shape[1]} columns for {len(names)} class names")
+        if given:
+            raise DataError(
+                f"labels of {name}: {y.shape[1]} columns for {len(names)} class names; give as "
+                "many in class_names"
+            )
         names = [str(number) for number in range(y.shape[1])]
     return cae.ImageSet(pixels, to_numbers(y, name=f"labels of {name}"), tuple(names), name)
 
@@ -113,13 +117,25 @@ def remember(array: NDArray[Any], provenance: Provenance) -> None:
     _handed_out[id(array)] = (weakref.ref(array), provenance)
 
 
-def find_provenance(array: NDArray[Any]) -> Provenance:
-    """Return where an array, or the array it is a slice of, comes from."""
-    while isinstance(array.base, np.ndarray):
-        array = array.base
-    reference, provenance = _handed_out.get(id(array), (None, _UNKNOWN))
-    # An id may be used again once its array is gone.
-    return provenance if reference is not None and reference() is array else _UNKNOWN
+def find_provenance(*arrays: NDArray[Any] | None) -> Provenance:
+    """Return where the first array comes from that is known, or is a slice of a known one."""
+    for each in arrays:
+        array = each
+        while array is not None and isinstance(array.base, np.ndarray):
+            array = array.base
+        reference, provenance = _handed_out.get(id(array), (None, _UNKNOWN))
+        # An id may be used again once its array is gone.
+        if reference is not None and reference() is array:
+            return provenance
+    return _UNKNOWN
+
+
+def _find_remedy(low: float, high: float) -> str:
+    """Return what to do with pixels of such a range, if that can be guessed."""
+    if low >= 0 and 2 < high <= 255:
+        return "; divide them by 255 (normalize)"
+    # A little beyond: images under noise.
+    return "; np.clip(x, 0, 1) brings them there" if low >= -1 and high <= 2 else ""
 
 
 def _to_bytes(x: Images, *, name: str) -> NDArray[np.uint8]:
@@ -137,8 +153,9 @@ def _to_bytes(x: Images, *, name: str) -> NDArray[np.uint8]:
         low, high = float(x[rows].min()), float(x[rows].max())
         # Comparisons with NaN are false, so `not (...)` refuses it too.
         if not (low >= 0 and high <= 1):
-            remedy = "; divide them by 255 (normalize)" if 1 < high <= 255 else ""
-            raise DataError(f"{name}: pixels from {low} to {high}: expected [0, 1]{remedy}")
+            raise DataError(
+                f"{name}: pixels from {low} to {high}: expected [0, 1]{_find_remedy(low, high)}"
+            )
         scaled = x[rows].transpose(0, 3, 1, 2) * 255
         whole = np.rint(scaled)
         farthest = max(farthest, float(np.abs(scaled - whole).max()))

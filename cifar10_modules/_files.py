@@ -46,7 +46,24 @@ def open_folder(*names: str | None) -> cae.RunFolder:
     return folder
 
 
-def load_config(filename: str) -> dict[str, Any]:
+def require_writable(folder: cae.RunFolder) -> None:
+    """Refuse a working directory that models cannot be written into, before hours are spent.
+
+    Raises:
+        ConfigError: a folder, which the message names, cannot be made or written.
+    """
+    folders = [folder.root / name for name in ("models", "history", "plots")]
+    made = [path for path in folders if not path.exists()]
+    try:
+        folder.make()
+    finally:
+        # A training that is then refused leaves nothing.
+        for path in made:
+            with suppress(OSError):
+                path.rmdir()
+
+
+def load_config(filename: str | Path) -> dict[str, Any]:
     """Return the configuration in a file, as a dictionary to change at will.
 
     Args:
@@ -58,13 +75,13 @@ def load_config(filename: str) -> dict[str, Any]:
         ConfigError: there is no such file, or it is not a JSON object.
     """
     path = Path(filename)
-    shipped = _SHIPPED_CONFIG.fullmatch(filename)
+    shipped = _SHIPPED_CONFIG.fullmatch(str(filename))
     if not shipped or path.exists():
         return read_config_file(path)
     section, preset = shipped.groups()
     if preset not in cae.preset_names():
         names = [f"{section}_config_{name}.json" for name in cae.preset_names()]
-        raise ConfigError(f"{filename}: no such file, nor ships one{suggest(filename, names)}")
+        raise ConfigError(f"{filename}: no such file, nor ships one{suggest(str(filename), names)}")
     config = getattr(cae.load_preset(preset), section)
     # Only the keys that stand in the file: a seed that nobody chose must not be one.
     return dict(sorted(config.model_dump(mode="json", exclude_unset=True).items()))

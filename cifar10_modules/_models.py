@@ -13,8 +13,8 @@ import cae
 from _arrays import Images, to_image_set
 from cae.checkpoints.weights import describe_layers
 from cae.errors import ConfigError, DataError
-from cae.evaluation.predict import predict_probabilities, reconstruct
-from cae.models.autoencoder import Autoencoder
+from cae.evaluation.predict import encode, predict_probabilities, reconstruct
+from cae.models.autoencoder import Autoencoder, Encoder
 from cae.models.blocks import count_parameters
 from cae.models.classifier import Classifier
 from cae.training.history import History
@@ -40,7 +40,7 @@ def choose_runtime() -> cae.Runtime:
 
 
 class Model:
-    """An autoencoder or a classifier.
+    """An autoencoder, an encoder alone, or a classifier.
 
     Attributes:
         name: what its files are called.
@@ -49,7 +49,10 @@ class Model:
     """
 
     def __init__(
-        self, name: str, network: Autoencoder | Classifier, image_shape: tuple[int, int, int]
+        self,
+        name: str,
+        network: Autoencoder | Encoder | Classifier,
+        image_shape: tuple[int, int, int],
     ) -> None:
         self.name = name
         self.network = network
@@ -61,7 +64,10 @@ class Model:
         batch_size: int | None = None,  # noqa: ARG002 - Keras's arguments
         verbose: int = 0,  # noqa: ARG002
     ) -> NDArray[np.float32]:
-        """Return reconstructions [N, H, W, C] in [0, 1], or class probabilities [N, K].
+        """Return what the model makes of images.
+
+        That is reconstructions [N, H, W, C] in [0, 1] of an autoencoder, encodings [N, h, w, D] of
+        an encoder, and class probabilities [N, K] of a classifier.
 
         An autoencoder that learned with a mask gives the images back with some patches hidden, and
         filled in where what it predicts of them is a picture.
@@ -83,6 +89,9 @@ class Model:
         runtime = choose_runtime()
         if isinstance(self.network, Classifier):
             return predict_probabilities(self.network, images, runtime=runtime)
+        if isinstance(self.network, Encoder):
+            encodings = encode(self.network, images, runtime=runtime)
+            return encodings.float().cpu().permute(0, 2, 3, 1).contiguous().numpy()
         reconstructions = reconstruct(self.network, images, runtime=runtime)
         return np.ascontiguousarray(reconstructions.transpose(0, 2, 3, 1))
 

@@ -8,6 +8,7 @@ CAE_PRECISION say otherwise.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,12 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 import cae
-from _arrays import Images, Labels, find_provenance, to_image_set, to_plain
+from _arrays import Images, Labels, Provenance, find_provenance, to_image_set, to_plain
 from _files import (
     Config,
     load_config,
     load_history,
     open_folder,
+    require_writable,
     save_config,
     save_history,
 )
@@ -87,6 +89,7 @@ def train_autoencoder(
     config = _parse_autoencoder(autoencoder_config)
     train = to_image_set(x_train, name="x_train")
     val = None if x_val is None else to_image_set(x_val, name="x_val")
+    require_writable(folder)
     trained = cae.pretrain(
         train,
         val,
@@ -98,7 +101,7 @@ def train_autoencoder(
         folder,
         trained,
         config,
-        about=_describe(x_train, train, val),
+        about=_describe(find_provenance(x_train, x_val), train, val),
         name=autoencoder_filename,
         encoder_name=encoder_filename,
     )
@@ -133,8 +136,9 @@ def train_classifier(
         encoder_filename: under which `train_autoencoder` wrote the encoder; None starts from an
             untrained one.
         classifier_filename: a name without folder or ending.
-        class_names: to keep with the model; None for those that were loaded with `x_train`, or
-            numbers where it was not loaded by this API.
+        class_names: to keep with the model; None for those that one of the arrays was loaded with.
+            Slices of an array keep them, and copies (`x_train[order]`) do not; where they are not
+            known, numbers are kept in their place, with a warning.
 
     Raises:
         ConfigError: a key or value that is not allowed, names that cannot be, or images of
@@ -147,14 +151,16 @@ def train_classifier(
     require_model_name(classifier_filename)
     autoencoder = _parse_autoencoder(autoencoder_config)
     config = _parse_classifier(classifier_config)
+    provenance = find_provenance(x_train, y_train, x_val, y_val)
     if class_names is None:
-        class_names = find_provenance(x_train).class_names
+        class_names = _choose_names(provenance, y_train)
     train = to_image_set(x_train, y_train, name="x_train", class_names=class_names)
     val = None
     if x_val is not None and y_val is not None:
         val = to_image_set(x_val, y_val, name="x_val", class_names=train.class_names)
     elif x_val is not None or y_val is not None:
         raise DataError("x_val and y_val: expected both, or None for both")
+    require_writable(folder)
     trained = cae.finetune(
         train,
         val,
@@ -170,7 +176,7 @@ def train_classifier(
         autoencoder,
         config,
         class_names=train.class_names,
-        about=_describe(x_train, train, val),
+        about=_describe(provenance, train, val),
         name=classifier_filename,
     )
     show_pictures(draw_training(folder, classifier_filename))
@@ -246,19 +252,13 @@ def create_classifier(
 
 
 def load_saved_model(filename: str) -> Model:
-    """Return the autoencoder or classifier in models/filename.json, with its weights.
+    """Return the autoencoder, encoder or classifier in models/filename.json, with its weights.
 
     Raises:
-        CheckpointError: it is missing, damaged, or an encoder, which alone predicts nothing.
+        CheckpointError: it is missing or damaged.
     """
     saved = cae.read_model(open_folder(filename).model(filename).json)
-    network = cae.load_model(saved)
-    if isinstance(network, Encoder):
-        raise CheckpointError(
-            f"{saved.path}: an encoder alone predicts nothing; load its autoencoder, or build on "
-            "it by create_classifier"
-        )
-    return Model(filename, network, saved.autoencoder_config.image_shape)
+    return Model(filename, cae.load_model(saved), saved.autoencoder_config.image_shape)
 
 
 def _parse_autoencoder(config: Config) -> cae.AutoencoderConfig:
@@ -284,9 +284,26 @@ def _load_encoder(filename: str | None) -> Weights | None:
     return network.state_dict()
 
 
-def _describe(x_train: Images, train: cae.ImageSet, val: cae.ImageSet | None) -> dict[str, Any]:
+def _choose_names(provenance: Provenance, y_train: Labels) -> tuple[str, ...] | None:
+    """Return the names that the labels were loaded with; None, with a warning, if not known."""
+    names = provenance.class_names
+    if y_train.ndim != 2:  # These are no labels, which is told elsewhere.
+        return None
+    if names is not None and y_train.shape[1] == len(names):
+        return names
+    warnings.warn(
+        "the names of the classes are not known, for the arrays are neither those that load_data "
+        "returns nor slices of them: the model keeps numbers in their place; give class_names=",
+        stacklevel=3,
+    )
+    return None
+
+
+def _describe(
+    provenance: Provenance, train: cae.ImageSet, val: cae.ImageSet | None
+) -> dict[str, Any]:
     """Return what a model was trained on, for readers of its files."""
     return {
-        "data": find_provenance(x_train).source,
+        "data": provenance.source,
         "images": {"train": len(train), "validation": 0 if val is None else len(val)},
     }

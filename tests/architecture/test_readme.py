@@ -41,6 +41,7 @@ from cae.report.words.study_verdicts import (
     tell_parted,
     tell_stronger,
 )
+from cae.training.finished import require_whole_run
 from cae.wording import join
 
 ROOT = Path(__file__).parents[2]
@@ -248,9 +249,10 @@ def test_the_readme_answers_as_the_report_does():
     ):
         assert tell(study) in words
     assert f"`{study.commands[-1]}`" in words
-    (p,) = {write_p(row.p_holm) for row in find_drawn_differences(study) if row.is_significant}
+    rows = [row for row in find_drawn_differences(study) if row.encoder == "origin"]
+    (p,) = {write_p(row.p_holm) for row in rows if row.is_significant}
     assert f"which is significant (p = {p} after Holm's correction over the three" in words
-    assert {row.comparisons for row in find_drawn_differences(study) if row.is_significant} == {3}
+    assert {row.comparisons for row in rows if row.is_significant} == {3}
 
 
 def test_the_readme_shows_what_each_pretraining_gains():
@@ -312,9 +314,12 @@ def test_the_readme_tells_what_masked_epochs_are_to_the_stronger_network():
         (100, "masked", "loss"),
         (400, "masked", "loss"),
     ]
-    assert {row.gain.count for row in rows} == {6}
+    assert {row.gain.count for row in rows} == {7}
+    assert all(row.is_significant for row in rows)
     few, more = (write_gain(row.gain) for row in rows)
     assert words.count(f"{few} and {more} points") == 2
+    (p,) = {write_p(row.p_holm) for row in rows}
+    assert words.count(f"p = {p} for both") == 2
 
 
 def test_the_readme_says_in_short_what_study_and_control_do():
@@ -335,6 +340,13 @@ def test_the_readme_says_in_short_what_study_and_control_do():
         f"{write_size(gains['masked', 'all'])} points"
     ) in text
     assert max(gains["plain", 100], gains["masked_pixels", 100]) < 0.01
+    (stronger,) = (
+        row.gain.mean
+        for row in find_drawn_differences(study)
+        if (row.encoder, row.labels) == ("optimal", 100)
+    )
+    assert stronger < 0
+    assert f"Two epochs of it cost a stronger network {write_size(stronger)} points" in text
     without = mean(control.scratch)
     assert f"without it the same recipe reaches {without:.2%}" in text
 
@@ -453,6 +465,17 @@ def test_the_published_runs_are_of_the_presets_as_they_are(command: str, preset:
     now = dump(load_preset(preset))
     for section, values in config.items():
         assert values == {key: now[section][key] for key in values}
+
+
+@pytest.mark.parametrize("folder", [ROOT, ROOT / "runs_published" / "base"])
+def test_the_published_runs_are_whole(folder: Path):
+    """So that the command of a run shows it, where its folder is named by --out."""
+    run = read_run(folder)
+    require_whole_run(run.folder)
+    models = run.folder.root / "models"
+    best = [path.name for path in models.glob("*_best.safetensors")]
+    is_validated = "validation" in run.evaluation["split"]
+    assert len(best) == (2 if is_validated else 0)
 
 
 def test_the_best_epoch_is_told_as_the_origins_is():

@@ -56,6 +56,21 @@ def test_pixels_up_to_255_are_refused_with_the_remedy():
         to_image_set(to_floats(BYTES, divisor=1), name="x_train")
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "remedy"),
+    [
+        (-0.3, 1.3, r"np\.clip\(x, 0, 1\)"),
+        (0.0, 1.5, "clip"),
+        (-2.0, 2.0, r"1\]$"),
+        (0, 900, r"1\]$"),
+    ],
+)
+def test_pixels_out_of_range_are_refused_with_a_remedy_that_fits(low, high, remedy):
+    x = np.array([low, high], np.float32).reshape(1, 1, 2, 1)
+    with pytest.raises(DataError, match=f"expected .*{remedy}"):
+        to_image_set(x, name="x")
+
+
 def test_numpy_s_numbers_become_python_s_own():
     given = {"a": np.int64(3), "b": np.bool_(1), "c": [np.float64(0.5)], "d": np.array([1, 2])}
     plain = to_plain({**given, "e": None, "f": "adam", "g": (1, np.str_("x"))})

@@ -244,8 +244,8 @@ def test_images_without_their_labels_are_refused():
         dataset.show_image(np.zeros((8, 8)), np.array(0), NAMES)
 
 
-# The origin's calls: names, order and defaults. Its own seed of a split is 42, which None is too
-# until another one is set.
+# The origin's calls: names of functions, order and defaults. Its own seed of a split is 42, which
+# None is too until another one is set.
 NEEDED = inspect.Parameter.empty
 CALLS: dict[str, dict[str, Any]] = {
     "set_random_seeds": {"seed": 42},

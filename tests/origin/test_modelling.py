@@ -14,8 +14,11 @@ import torch
 import cae
 import dataset
 import modelling
+from _arrays import to_image_set
 from _models import Model, choose_runtime
 from cae.errors import CheckpointError, ConfigError, DataError
+from cae.evaluation.predict import encode
+from cae.models.classifier import Classifier
 from cae.training.history import read_history
 
 # The dictionaries of the origin's README, as it prints them.
@@ -211,6 +214,33 @@ def test_a_saved_model_answers_as_the_trained_one_did(trained: tuple[Any, Any, n
         assert (loaded.predict(x_val) == model.predict(x_val)).all()
 
 
+def test_a_saved_encoder_returns_encodings(trained: tuple[Any, Any, np.ndarray]):
+    autoencoder, _, x_val = trained
+    encodings = modelling.load_saved_model("e").predict(x_val)
+    network, images = autoencoder.network.encoder.eval(), to_image_set(x_val, name="x")
+    expected = encode(network, images, runtime=choose_runtime()).float().permute(0, 2, 3, 1)
+    assert encodings.dtype == np.float32
+    assert encodings.shape[:3] == (len(x_val), 8, 8)
+    assert (encodings == expected.numpy()).all()
+
+
+def test_what_cannot_be_written_is_refused_before_training(
+    images: tuple[Any, ...],
+    autoencoder_config: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    working_folder: Path,
+):
+    x_train, x_val, y_train, y_val = images
+    (working_folder / "models").write_text("no folder")
+    monkeypatch.setattr(cae, "pretrain", pytest.fail)
+    monkeypatch.setattr(cae, "finetune", pytest.fail)
+    with pytest.raises(ConfigError, match="models"):
+        modelling.train_autoencoder(x_train, x_val, autoencoder_config, "a", "e")
+    with pytest.raises(ConfigError, match="models"):
+        modelling.train_classifier(x_train, x_val, y_train, y_val, {}, {}, None, "c")
+    assert [path.name for path in working_folder.iterdir()] == ["models"]
+
+
 def test_the_classifier_stands_on_the_saved_encoder(trained: tuple[Any, Any, np.ndarray]):
     autoencoder, classifier, _ = trained
     expected = autoencoder.network.encoder.state_dict()
@@ -239,10 +269,23 @@ def test_arrays_of_ones_own_train_with_class_names_of_ones_own(
     modelling.train_classifier(
         x, x, y, y, autoencoder, classifier, None, "mine", class_names=["a", "b", "c"]
     )
-    modelling.train_classifier(x, x, y, y, autoencoder, classifier, None, "unnamed")
+    with pytest.warns(UserWarning, match="names of the classes are not known.*class_names="):
+        modelling.train_classifier(x, x, y, y, autoencoder, classifier, None, "unnamed")
     assert cae.read_model(Path("models/mine.json")).class_names == ("a", "b", "c")
     assert cae.read_model(Path("models/unnamed.json")).class_names == ("0", "1", "2")
     assert read_history(Path("history/mine.json"))["data"] == "arrays"
+
+
+def test_what_was_shuffled_has_the_names_and_the_data_of_what_was_not(
+    images: tuple[Any, ...], autoencoder_config: Any, classifier_config: Any
+):
+    x_train, x_val, y_train, y_val = images
+    order = np.arange(len(x_train))[::-1].copy()
+    shuffled = x_train[order], x_val, y_train[order], y_val
+    modelling.train_classifier(*shuffled, autoencoder_config, classifier_config, None, "c")
+    saved = cae.read_model(Path("models/c.json"))
+    assert saved.class_names == tuple("0123456789")
+    assert saved.about["data"] == "digits"
 
 
 def test_without_validation_images_the_models_are_those_of_a_run_without_them(
@@ -292,6 +335,7 @@ def test_untrained_models_answer_in_the_same_shapes(
     classifier = modelling.create_classifier(autoencoder_config, {}, "e", num_classes=4)
     assert classifier.predict(x).shape == (3, 4)
     saved = cae.load_model(cae.read_model(Path("models/e.json")))
+    assert isinstance(classifier.network, Classifier)
     assert are_equal(classifier.network.encoder.state_dict(), saved.state_dict())
 
 
@@ -400,14 +444,12 @@ def test_an_encoder_of_another_configuration_is_refused(
         modelling.train_classifier(x_train, x_val, y_train, y_val, larger, {}, "e", "d")
 
 
-def test_a_classifier_is_no_encoder_and_an_encoder_no_model(
+def test_a_classifier_is_no_encoder(
     trained: Any, images: tuple[Any, ...], autoencoder_config: dict[str, Any]
 ):
     x_train, x_val, y_train, y_val = images
     with pytest.raises(CheckpointError, match=r"models/c\.json: is a classifier"):
         modelling.train_classifier(x_train, x_val, y_train, y_val, autoencoder_config, {}, "c", "d")
-    with pytest.raises(CheckpointError, match=r"models/e\.json: an encoder alone"):
-        modelling.load_saved_model("e")
 
 
 def test_images_of_another_shape_than_the_models_are_refused(trained: Any):

@@ -111,8 +111,8 @@ def _read_fit(folder: RunFolder, files: ModelFiles, saved: SavedModel, model: We
     chosen = str(saved.about.get("weights"))
     checksum = saved.about.get("other_weights_sha256")
     best = last = model
-    # Earlier versions wrote the last weights a second time if nothing was validated.
-    if history.is_validated or checksum is not None:
+    # Where nothing was validated there are no others: earlier versions wrote the same ones twice.
+    if history.is_validated:
         other = files.other_weights("last" if chosen == "best" else "best")
         weights = read_weights(other)
         if checksum not in (None, compute_sha256(other)):
