@@ -17,7 +17,7 @@ from cae.config import dump
 from cae.files import read_sealed_json
 from cae.presets import load_preset
 from cae.report.names import name_place
-from cae.report.phrases import TIMES, write_p, write_size
+from cae.report.phrases import TIMES, write_p, write_points, write_size
 from cae.report.results.control import read_control
 from cae.report.results.seeds import group_runs
 from cae.report.results.sources import read_peers, read_run, read_speed
@@ -347,8 +347,18 @@ def test_the_readme_says_in_short_what_study_and_control_do():
     )
     assert stronger < 0
     assert f"Two epochs of it cost a stronger network {write_size(stronger)} points" in text
-    without = mean(control.scratch)
-    assert f"without it the same recipe reaches {without:.2%}" in text
+    default = read_control(SPEED, read_run(RUNS["make run"]))
+    assert default is not None
+    assert (
+        f"without it the same recipe reaches {mean(control.scratch):.2%} (two seeds), and that of "
+        f"`make run` {mean(default.scratch):.1%} in place of {mean(default.behind):.1%} (three "
+        "seeds)"
+    ) in text
+    assert (len(control.seeds), len(default.seeds)) == (2, 3)
+    low, high = map(write_points, default.interval)
+    told = f"more than it gives: {write_points(default.gain)} points ({low} to {high}; three seeds)"
+    assert f"{told} against one more epoch" in text
+    assert f"which is {default.share - 1:.0%} more operations in all" in text
 
 
 def test_the_studys_page_tells_where_it_was_trained():
