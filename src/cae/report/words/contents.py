@@ -174,16 +174,16 @@ def _tell_in_short(material: Material) -> str:
     return "" if is_answered else tell_in_short(material.study)
 
 
-def _tell_controls(material: Material) -> str:
-    """Say what each recipe reaches from scratch, and where that was trained, if it was measured."""
+def _tell_controls(material: Material) -> list[str]:
+    """Return a paragraph for each recipe of which it was measured what it reaches from scratch."""
     # Runs of one recipe have one control: it is told with the first of them.
     names: dict[Control, str] = {}
     for group, control in zip(material.groups, material.controls, strict=True):
         if control is not None:
             names.setdefault(control, group.name)
-    return " ".join(
+    return [
         f"{tell_gain(control, name)} {tell_conditions(control)}" for control, name in names.items()
-    )
+    ]
 
 
 def _list_run_commands(material: Material) -> list[str]:
