@@ -18,7 +18,7 @@ from _arrays import to_plain
 from cae.errors import CheckpointError, ConfigError, DataError
 from cae.files import read_json, write_json
 from cae.presets import read_config_file
-from cae.run_folder import require_plain_name
+from cae.run_folder import FOLDERS, require_plain_name
 from cae.training.history import History, read_history, write_history
 from cae.wording import suggest
 
@@ -52,8 +52,7 @@ def require_writable(folder: cae.RunFolder) -> None:
     Raises:
         ConfigError: a folder, which the message names, cannot be made or written.
     """
-    folders = [folder.root / name for name in ("models", "history", "plots")]
-    made = [path for path in folders if not path.exists()]
+    made = [path for name in FOLDERS if not (path := folder.root / name).exists()]
     try:
         folder.make()
     finally:

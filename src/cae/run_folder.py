@@ -12,7 +12,7 @@ from pathlib import Path
 from cae.errors import ConfigError, OccupiedError
 from cae.files import remove, sweep
 
-_FOLDERS = ("models", "history", "plots")
+FOLDERS = ("models", "history", "plots")
 _CHECKPOINTS = "checkpoints"
 _LONGEST_RUN_NAME = 100  # bytes; less than a model's, so that "autoencoder_" fits before it
 # The curves that are drawn of a model's history, and the plots that show the evaluation.
@@ -62,7 +62,7 @@ class RunFolder:
                 cannot have this name.
         """
         require_run_name(self.name)
-        for folder in (self.root, *(self.root / name for name in _FOLDERS)):
+        for folder in (self.root, *(self.root / name for name in FOLDERS)):
             _make_folder(folder)
 
     @contextmanager
@@ -94,7 +94,7 @@ class RunFolder:
         except OSError as error:
             raise ConfigError(f"{path}: cannot be locked: {error.strerror or error}") from error
         try:
-            for folder in (self.root, *(self.root / name for name in (*_FOLDERS, _CHECKPOINTS))):
+            for folder in (self.root, *(self.root / name for name in (*FOLDERS, _CHECKPOINTS))):
                 sweep(folder)
             yield
         finally:
@@ -223,7 +223,7 @@ def find_configuration(root: Path) -> Path:
 def holds_run(folder: Path) -> bool:
     """Return whether `folder` looks like that of a run, a single stage or a study."""
     with suppress(OSError):  # Raised if the folder may not be read.
-        there = {name for name in (*_FOLDERS, "trials") if (folder / name).is_dir()}
+        there = {name for name in (*FOLDERS, "trials") if (folder / name).is_dir()}
         # A class may have folders of these names too, but with pictures in them.
         endings = {path.suffix for path in (folder / "history").glob("*.*")}
         is_laid_out = {"history", "plots"} < there and endings <= {".json", ".csv"}

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cae.apps.screen import write_duration
-from cae.report.names import name_data
+from cae.report.names import name_data, spell_out
 from cae.report.results.sources import read_peers
 from cae.run_folder import RunFolder
 
@@ -98,7 +98,7 @@ def make_training_table(fit: _Fit, *, stage: str, data: str) -> RenderableType:
         if name.startswith("val_"):
             value = values[epoch - 1]
             words = f"{value:.1%}" if "accuracy" in name else f"{value:.5f}"
-            table.add_row(name.removeprefix("val_").replace("_", " "), words)
+            table.add_row(spell_out(name.removeprefix("val_")), words)
     validated = table.row_count > 0
     table.add_row("weights of epoch", f"{epoch} of {history.epochs}")
     table.add_row("time", write_duration(history.seconds))
@@ -183,7 +183,7 @@ def _list_reconstruction(scores: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return the rows on an autoencoder: a label and a value each."""
     rows: list[tuple[str, str]] = []
     if "target" in scores:
-        target = str(scores["target"]).replace("_", " ")
+        target = spell_out(str(scores["target"]))
         how = "hidden" if "hidden_fraction" in scores else "predicted"
         rows.append((f"MSE of {how} {target}", f"{scores['target_mse']:#.4g}"))
         rows.append((f"{how} of each image", f"{scores[f'{how}_fraction']:.0%}"))

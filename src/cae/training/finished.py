@@ -18,6 +18,7 @@ from cae.run_folder import ModelFiles, RunFolder
 from cae.training.history import History, read_history
 from cae.training.saving import Trained
 from cae.training.trainer import FitResult, Weights, copy_weights
+from cae.wording import join
 
 
 def identify(
@@ -128,10 +129,9 @@ def _remedy_told(folder: RunFolder, files: ModelFiles) -> Generator[None]:
     except CheckpointError as error:
         # A classifier is worth nothing without the autoencoder that it was trained after.
         above = folder.model(folder.classifier)
-        both = files.name != above.name and above.json.exists()
-        remove = f"{files.json} and {above.json}" if both else files.json
-        name = f"{files.name} and {above.name}" if both else files.name
+        lost = [files, above] if files != above and above.json.exists() else [files]
+        paths, names = join([str(each.json) for each in lost]), join([each.name for each in lost])
         raise CheckpointError(
             f"{files.name} is there, but not all of its files are intact: {error}; restore them, "
-            f"or remove {remove} to train {name} again (--fresh: the whole command)"
+            f"or remove {paths} to train {names} again (--fresh: the whole command)"
         ) from None

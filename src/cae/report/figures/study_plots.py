@@ -34,7 +34,7 @@ from cae.report.results.study_results import (
     name_labels,
     rank_labels,
 )
-from cae.report.words.study_sentences import write_gain
+from cae.report.words.study_sentences import find_most_gains, write_gain
 
 # Dots and a hollow marker: only a head was trained. Else colour, dashes and marker tell the
 # pretraining, so that lines are told apart in grey too; the control is the solid line.
@@ -98,16 +98,14 @@ def plot_differences(differences: Sequence[Difference], path: Path) -> Path:
     Of each encoder and arm the pretraining that gains most comes first, as in the tables.
     """
     encoders = list(dict.fromkeys(row.encoder for row in differences))
-    most: dict[tuple[str, ...], float] = {}
-    for row in differences:
-        most[_block(row)] = max(row.gain.mean, most.get(_block(row), row.gain.mean))
+    most = find_most_gains(differences)
     # Drawn from the bottom up: the last row first.
     rows = sorted(
         differences,
         key=lambda row: (
             encoders.index(row.encoder),
             row.treatment,
-            -most[_block(row)],
+            -most[row.line],
             row.pretraining,
             row.control,
             rank_labels(row.labels),
@@ -135,7 +133,7 @@ def plot_differences(differences: Sequence[Difference], path: Path) -> Path:
             face = color if row.is_significant else "white"
             axes.plot([100 * row.gain.mean], [place], "o", ms=5, mfc=face, mec=color, mew=1.4)
             axes.lines[-1].set_zorder(3)
-            if place and _block(row) != _block(rows[place - 1]):
+            if place and row.line != rows[place - 1].line:
                 axes.axhline(place - 0.5, color=PALE, lw=0.8)
             _write_beside(axes, _write_difference(row), place=place)
         axes.axvline(0, color=INK, lw=0.8)
@@ -267,11 +265,6 @@ def _make_key(arm: str, pretraining: str, *, line: bool = True) -> Line2D:
     if not line:
         look["ls"] = "none"
     return Line2D([], [], ms=4, lw=1.4, label=name_arm(arm, pretraining), **look)
-
-
-def _block(row: Difference) -> tuple[str, ...]:
-    """Return what rows share that differ only in their label budget."""
-    return row.encoder, row.treatment, row.pretraining, row.control
 
 
 def _name_difference(

@@ -13,6 +13,7 @@ from cae.report.results.sources import read_object
 from cae.wording import join
 
 Labels = int | Literal["all"]
+Line = tuple[str, str, str, str]  # encoder, treatment, pretraining, control
 
 # The arms that the others are compared with.
 CONTROLS = ("scratch", "scratch_whole_budget")
@@ -92,6 +93,11 @@ class Difference:
     comparisons: int
     precisions: Mapping[int, str] = field(default_factory=dict[int, str])
     crossed: tuple[int, ...] = ()
+
+    @property
+    def line(self) -> Line:
+        """What it shares with the differences of other label budgets."""
+        return self.encoder, self.treatment, self.pretraining, self.control
 
     @property
     def is_significant(self) -> bool:

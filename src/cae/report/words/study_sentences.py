@@ -18,6 +18,7 @@ from cae.report.results.study_results import (
     Difference,
     Interval,
     Labels,
+    Line,
     Study,
     name_budgets,
     name_control,
@@ -206,6 +207,14 @@ def _tell_confounded(study: Study) -> list[str]:
         f"{capitalise(join(names))} pretraining differ in mask and in target; which of the two "
         "matters is not known yet."
     ]
+
+
+def find_most_gains(rows: Iterable[Difference]) -> dict[Line, float]:
+    """Return the largest mean gain of each line of differences, over its label budgets."""
+    most: dict[Line, float] = {}
+    for row in rows:
+        most[row.line] = max(row.gain.mean, most.get(row.line, row.gain.mean))
+    return most
 
 
 def write_gain(gain: Interval) -> str:

@@ -16,6 +16,7 @@ from cae.report.results.study_results import (
     Estimate,
     Interval,
     Labels,
+    Line,
     Study,
     name_arm,
     name_budgets,
@@ -28,6 +29,7 @@ from cae.report.words.study_sentences import (
     NO_COMPARISON,
     find_gains,
     find_key_differences,
+    find_most_gains,
     name_controls,
     write_gain,
 )
@@ -62,14 +64,13 @@ def _make_table(study: Study, rows: Sequence[Difference], *, usual: str) -> dict
     """Return gains and verdicts by pretraining and label budget; a control but `usual` is named."""
     budgets: set[Labels] = {row.labels for row in rows}
     columns = sorted(budgets, key=rank_labels)
-    lines: dict[tuple[str, str, str], dict[Labels, str]] = {}
-    most: dict[tuple[str, str, str], float] = {}
+    lines: dict[Line, dict[Labels, str]] = {}
     for row in rows:
-        key = row.encoder, row.pretraining, row.control
-        most[key] = max(row.gain.mean, most.get(key, row.gain.mean))
-        lines.setdefault(key, {})[row.labels] = f"{write_gain(row.gain)}: {_judge(row)}"
+        lines.setdefault(row.line, {})[row.labels] = f"{write_gain(row.gain)}: {_judge(row)}"
     aims = {(each.encoder, each.name): name_aim(each.config) for each in study.pretrainings}
-    order = sorted(lines, key=lambda key: (study.encoders.index(key[0]), -most[key]))
+    most = find_most_gains(rows)
+    order = sorted(lines, key=lambda line: (study.encoders.index(line[0]), -most[line]))
+    ranked = [(line, lines[line]) for line in order]
     return {
         "head": ["pretraining", "it predicts", "encoder", *map(name_labels, columns)],
         "rows": [
@@ -78,9 +79,9 @@ def _make_table(study: Study, rows: Sequence[Difference], *, usual: str) -> dict
                 + ("" if control == usual else f", against {name_arm(control)}"),
                 aims.get((encoder, pretraining), ""),
                 encoder,
-                *(lines[encoder, pretraining, control].get(labels, "") for labels in columns),
+                *(cells.get(labels, "") for labels in columns),
             ]
-            for encoder, pretraining, control in order
+            for (encoder, _, pretraining, control), cells in ranked
         ],
         "strong": [],
     }
